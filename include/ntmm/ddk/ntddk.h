@@ -1,0 +1,5 @@
+/* ntddk.h - what a kernel-mode driver of any kind includes: wdm.h and the routines beyond it. */
+#ifndef NTMM_DDK_NTDDK_H
+#define NTMM_DDK_NTDDK_H
+#include "wdm.h"
+#endif

@@ -1,0 +1,5 @@
+/* ntifs.h - what a file system or filter driver includes: ntddk.h and the routines beyond it. */
+#ifndef NTMM_DDK_NTIFS_H
+#define NTMM_DDK_NTIFS_H
+#include "ntddk.h"
+#endif

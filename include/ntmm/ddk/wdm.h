@@ -1,0 +1,25 @@
+/*
+ * wdm.h - what a WDM driver includes: one header per idea, in the folder wdm/.
+ */
+#ifndef NTMM_DDK_WDM_H
+#define NTMM_DDK_WDM_H
+
+#include "ntdef.h"
+#include "ntstatus.h"
+#include "bugcodes.h"
+
+#include "wdm/machine.h"     /* page size, IRQL levels, processors */
+#include "wdm/pool_types.h"  /* POOL_TYPE, POOL_FLAGS */
+#include "wdm/ke_irql.h"     /* KeRaiseIrql, critical and guarded regions */
+#include "wdm/ke_spinlock.h" /* spin locks in all their forms */
+#include "wdm/io_objects.h"  /* DEVICE_OBJECT, DRIVER_OBJECT */
+#include "wdm/ke_dpc.h"      /* deferred procedure calls, interrupts */
+#include "wdm/ke_bugcheck.h" /* KeBugCheckEx and its callbacks */
+#include "wdm/ex_raise.h"    /* ExRaiseStatus */
+#include "wdm/ex_pool.h"     /* pools */
+#include "wdm/ex_resource.h" /* ERESOURCE */
+#include "wdm/mm_contiguous.h"
+#include "wdm/mm_physmem.h"
+#include "wdm/io_ksr.h"      /* memory that survives a soft reboot */
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * ntmm.h - the control API: boot the machine, watch it, break it on purpose, shut it down.
+ * A driver never includes this; its test does. Names are snake_case with the prefix ntmm_; the driver's own API is in ntddk.h.
+ *
+ * There is one machine per process. Everything here may be called from any thread, unless said otherwise.
+ */
+#ifndef NTMM_NTMM_H
+#define NTMM_NTMM_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ntddk.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- configuration ---- */
+
+typedef struct ntmm_ram_range {
+    uint64_t base, length; /* bytes, page aligned */
+} ntmm_ram_range;
+
+enum ntmm_pool_model { NTMM_POOL_CLASSIC, NTMM_POOL_SEGMENT };
+enum ntmm_run_policy { NTMM_RUNS_INDEXED, NTMM_RUNS_LINEAR, NTMM_RUNS_BUDDY };
+
+#define NTMM_VERIFY_SPECIAL_POOL 0x1u
+#define NTMM_VERIFY_FORCE_IRQL 0x2u
+#define NTMM_VERIFY_LOW_RESOURCES 0x4u
+#define NTMM_VERIFY_POOL_TRACKING 0x8u
+#define NTMM_VERIFY_IO 0x10u
+#define NTMM_VERIFY_DEADLOCK 0x20u
+#define NTMM_VERIFY_DMA 0x80u
+#define NTMM_VERIFY_MISC 0x800u
+
+/** What machine to build. A zeroed config means defaults in every field. */
+typedef struct ntmm_config {
+    uint64_t              physical_memory;     /* bytes; 0 = 64 MiB, laid out with holes: some below 1 MiB, 16 MiB and 4 GiB, some above */
+    const ntmm_ram_range *ram;                 /* or an explicit map, in any order, not overlapping */
+    size_t                ram_ranges;
+    bool                  unbacked_ram;        /* frames without memory: PFN and contiguous experiments only; up to 1 TiB of them */
+    uint32_t              processors;          /* 0 = 4; at most 64 */
+    uint32_t              numa_nodes;          /* 0 = 1; at most 64; frames and processors are dealt out evenly, in order */
+    uint64_t              nonpaged_pool_limit; /* bytes; 0 = 75 % of RAM */
+    uint64_t              paged_pool_limit;    /* bytes; 0 = RAM */
+    uint64_t              page_file_size;      /* bytes; 0 = as much as RAM */
+    enum ntmm_pool_model  pool_model;
+    enum ntmm_run_policy  run_policy;
+    uint32_t              verifier;            /* NTMM_VERIFY_* */
+    uint32_t              windows_version;     /* NTDDI value, 0 = newest */
+    uint64_t              seed;
+    bool                  no_magazines;        /* pools work on their free lists alone, as with the lookaside lists off */
+    bool                  server;              /* MmIsThisAnNtAsSystem answers TRUE */
+    bool                  quiet;               /* stop reports are kept for ntmm_stop_report() and not printed */
+    bool                  portable_memory;     /* use shm_open even where there is memfd */
+} ntmm_config;
+
+/* ---- life of the machine ---- */
+
+/**
+ * Build the machine.
+ *
+ * @param config  NULL for all defaults
+ * @return 0; -EBUSY when one is up; -EINVAL for a config that makes no sense; -ENOTSUP for a feature that is not built yet or a host whose
+ *         pages are larger than PAGE_SIZE; -ENOMEM. The reason is in ntmm_error().
+ */
+NTMM_PUBLIC int ntmm_boot(const ntmm_config *config);
+
+/** One allocation that was still held at shutdown. */
+typedef struct ntmm_leak {
+    void     *address;
+    size_t    bytes; /* what the block can hold, at least what was asked for */
+    uint32_t  tag;
+    POOL_TYPE type;
+} ntmm_leak;
+typedef struct ntmm_report {
+    size_t    leak_count; /* all of them; the first 64 are listed */
+    ntmm_leak leaks[64];
+} ntmm_report;
+
+/**
+ * Tear the machine down and free everything. Every other thread must be outside the library.
+ *
+ * @param report  NULL, or filled with what was leaked, by address
+ * @return number of leaked allocations; SIZE_MAX, with the reason in ntmm_error() and the machine still up, when another thread is inside
+ */
+NTMM_PUBLIC size_t ntmm_shutdown(ntmm_report *report);
+
+/** Why the calling thread's last refused call failed, for a person; never NULL. */
+NTMM_PUBLIC const char *ntmm_error(void);
+
+/* ---- bug checks ---- */
+
+typedef struct ntmm_bugcheck {
+    uint32_t  code;
+    uintptr_t parameter[4];
+    uint8_t   irql; /* at the moment of the stop */
+} ntmm_bugcheck;
+
+/**
+ * Run body; if it stops the machine, come back here.
+ *
+ * @param out  NULL, or filled with code and parameters
+ * @return true: body bug checked, the machine is halted: inspect it, shut it down. Driver calls on it are refused with a sentence.
+ */
+NTMM_PUBLIC bool ntmm_catch_bugcheck(void (*body)(void *), void *context, ntmm_bugcheck *out);
+
+/** "BAD_POOL_CALLER" for 0xC2; "UNKNOWN" for a code that no list has. */
+NTMM_PUBLIC const char *ntmm_bugcheck_name(uint32_t code);
+
+/** The text of the last stop report since boot, "" if there was none. */
+NTMM_PUBLIC const char *ntmm_stop_report(void);
+
+/* The pieces of ntmm_catch_bugcheck, for macros (ntmm/cmocka.h) that guard an expression in place:
+ *     ntmm_catch_frame f;  if (sigsetjmp(*ntmm_catch_push(&f), 0) == 0) { expression; ntmm_catch_pop(&f); }  if (f.caught) f.stop says why */
+typedef struct ntmm_catch_frame {
+    sigjmp_buf               context;
+    struct ntmm_catch_frame *outer;
+    uintptr_t                stack;      /* address of the frame: tells stale frames from live ones */
+    uint32_t                 generation; /* of the machine */
+    uint16_t                 halted;     /* the machine had halted already when the frame was pushed */
+    uint16_t                 caught;     /* not zero: `stop` says why; also set by the pop when a thread without a catch stopped the machine */
+    ntmm_bugcheck            stop;
+} ntmm_catch_frame;
+NTMM_PUBLIC sigjmp_buf *ntmm_catch_push(ntmm_catch_frame *frame);
+NTMM_PUBLIC void        ntmm_catch_pop(ntmm_catch_frame *frame); /* and every frame inside it; NULL: all frames of the calling thread */
+
+/** Take SIGSEGV and SIGBUS back where interposing signal() cannot reach (static linking, macOS). ntmm/cmocka.h calls it. */
+NTMM_PUBLIC void ntmm_rearm_faults(void);
+
+/* ---- failure injection ---- */
+
+/** The nth allocation from now fails once; 0 = off. An allocation is any call of a driver routine that can fail for want of memory. */
+NTMM_PUBLIC void ntmm_fail_allocation(uint64_t nth);
+/** Runs body failing its 1st, 2nd, ... allocation until one run has no failure. @return runs made */
+NTMM_PUBLIC size_t ntmm_for_each_failure(void (*body)(void *), void *context);
+
+/* ---- watching ---- */
+
+/** allocs and frees count since boot; the rest is now: bytes of live blocks with header and rounding, bytes that were asked for, pages held. */
+typedef struct ntmm_pool_usage {
+    uint64_t allocs, frees, bytes_in_use, bytes_requested, pages;
+} ntmm_pool_usage;
+NTMM_PUBLIC void ntmm_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out);
+/** @return false: tag never used */
+NTMM_PUBLIC bool ntmm_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out);
+
+typedef struct ntmm_memory_usage {
+    uint64_t total, zeroed, free, standby, modified, bad, active, largest_free_run; /* pages */
+} ntmm_memory_usage;
+NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
+
+/** Verifies every invariant of every structure; every other thread must be outside the library. @return false, with the first broken one in ntmm_error() */
+NTMM_PUBLIC bool ntmm_check(void);
+
+/** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
+#define NTMM_TAG(s) ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | (uint32_t)(unsigned char)(s)[3] << 24))
+
+/* ---- hardware that a test plays ---- */
+
+/** A device interrupt: the connected routine runs at its DIRQL on the calling thread, holding the interrupt spin lock.
+ *  @return what the service routine returned; false when the interrupt is masked by the caller's IRQL (then it stays pending until that drops below). */
+NTMM_PUBLIC bool ntmm_fire_interrupt(PKINTERRUPT interrupt);
+
+/** Mark frames bad: free ones leave their list for good. @return pages marked */
+NTMM_PUBLIC size_t ntmm_mark_bad(uint64_t physical, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

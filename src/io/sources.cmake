@@ -1,0 +1,3 @@
+target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/ksr.c
+  ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c)

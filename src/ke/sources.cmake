@@ -1,0 +1,24 @@
+# running: threads, processors, IRQL, spin locks, DPCs, interrupts
+target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/thread.c
+  ${CMAKE_CURRENT_LIST_DIR}/processor.c
+  ${CMAKE_CURRENT_LIST_DIR}/irql.c
+  ${CMAKE_CURRENT_LIST_DIR}/region.c
+  ${CMAKE_CURRENT_LIST_DIR}/spinlock.c
+  ${CMAKE_CURRENT_LIST_DIR}/queued_spinlock.c
+  ${CMAKE_CURRENT_LIST_DIR}/rwspinlock.c
+  ${CMAKE_CURRENT_LIST_DIR}/dpc.c
+  ${CMAKE_CURRENT_LIST_DIR}/interrupt.c)
+# stopping: locks, bug checks, faults, injected failures
+target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/error.c
+  ${CMAKE_CURRENT_LIST_DIR}/inject.c
+  ${CMAKE_CURRENT_LIST_DIR}/catch.c
+  ${CMAKE_CURRENT_LIST_DIR}/bugcheck.c
+  ${CMAKE_CURRENT_LIST_DIR}/stop_callbacks.c
+  ${CMAKE_CURRENT_LIST_DIR}/stop_text.c
+  ${CMAKE_CURRENT_LIST_DIR}/report.c
+  ${CMAKE_CURRENT_LIST_DIR}/names.c
+  ${CMAKE_CURRENT_LIST_DIR}/raise.c
+  ${CMAKE_CURRENT_LIST_DIR}/fault.c)

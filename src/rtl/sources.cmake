@@ -1,0 +1,7 @@
+target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/runs.c
+  ${CMAKE_CURRENT_LIST_DIR}/runs_summary.c
+  ${CMAKE_CURRENT_LIST_DIR}/runs_find.c
+  ${CMAKE_CURRENT_LIST_DIR}/policy_indexed.c
+  ${CMAKE_CURRENT_LIST_DIR}/policy_linear.c
+  ${CMAKE_CURRENT_LIST_DIR}/policy_buddy.c)

@@ -1,0 +1,61 @@
+/*
+ * main.c - the test that somebody else wrote for driver.c, against an installed ntmm.
+ */
+#include <stdio.h>
+
+#include <ntmm/ntmm.h>
+
+typedef struct MAILBOX *PMAILBOX;
+PMAILBOX MailboxCreate(void);
+ULONG    MailboxPost(PMAILBOX box);
+void     MailboxDelete(PMAILBOX box);
+
+static int failures;
+#define CHECK(condition) ((condition) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition)))
+
+static void delete_twice(void *box)
+{
+    MailboxDelete(box);
+    MailboxDelete(box);
+}
+
+static void healthy_driver_leaves_nothing(void)
+{
+    ntmm_report report;
+    PMAILBOX    box;
+
+    CHECK(ntmm_boot(NULL) == 0);
+    box = MailboxCreate();
+    CHECK(box != NULL && MailboxPost(box) == 1 && MailboxPost(box) == 2);
+    CHECK(ntmm_check());
+    MailboxDelete(box);
+    CHECK(ntmm_shutdown(&report) == 0 && report.leak_count == 0);
+}
+
+static void forgotten_block_is_a_leak(void)
+{
+    ntmm_report report;
+
+    CHECK(ntmm_boot(NULL) == 0);
+    MailboxCreate();
+    CHECK(ntmm_shutdown(&report) == 1 && report.leaks[0].tag == NTMM_TAG("MBox"));
+}
+
+static void double_free_stops_the_machine(void)
+{
+    ntmm_bugcheck stop = { 0 };
+
+    CHECK(ntmm_boot(&(ntmm_config){ .quiet = true }) == 0);
+    CHECK(ntmm_catch_bugcheck(delete_twice, MailboxCreate(), &stop));
+    CHECK(stop.code == BAD_POOL_CALLER && stop.parameter[0] == 0x07);
+    printf("caught: 0x%X %s (0x%llX, ...)\n", stop.code, ntmm_bugcheck_name(stop.code), (unsigned long long)stop.parameter[0]);
+    ntmm_shutdown(NULL);
+}
+
+int main(void)
+{
+    healthy_driver_leaves_nothing();
+    forgotten_block_is_a_leak();
+    double_free_stops_the_machine();
+    return failures != 0;
+}
