@@ -1,0 +1,154 @@
+/*
+ * test_host_text.c - backtraces and names of addresses, from ordinary code and from where a fault was redirected to.
+ */
+#include "host/host.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { FRAMES = 32 };
+static void *frames[FRAMES];
+static size_t frame_count;
+static sigjmp_buf back;
+
+/* true when some frame returns into the first bytes of a function. */
+static bool passes_through(uintptr_t function)
+{
+    for (size_t i = 0; i < frame_count; i++)
+        if ((uintptr_t)frames[i] - function < 512)
+            return true;
+    return false;
+}
+
+__attribute__((noinline)) int take_backtrace(void)
+{
+    frame_count = host_backtrace(frames, FRAMES);
+    return (int)frame_count;
+}
+
+__attribute__((noinline)) int calls_take_backtrace(void) { return take_backtrace() + 1; /* no tail call */ }
+
+static void a_backtrace_has_the_callers(void **state)
+{
+    (void)state;
+    assert_true(calls_take_backtrace() > 3);
+    assert_true(passes_through((uintptr_t)take_backtrace));
+    assert_true(passes_through((uintptr_t)calls_take_backtrace));
+    assert_int_equal(host_backtrace(frames, 1), 1);
+    assert_int_equal(host_backtrace(frames, 0), 0);
+}
+
+/* ---- after a fault ---- */
+
+static void land(void *argument)
+{
+    (void)argument;
+    take_backtrace();
+    siglongjmp(back, 1);
+}
+
+static char *volatile fault_stack;
+
+static host_fault_verdict_t redirect(host_fault_t *fault)
+{
+    host_fault_redirect(fault, land, NULL, fault_stack);
+    return HOST_FAULT_REDIRECT;
+}
+
+/* Spills registers and has no frame pointer of its own (-fomit-frame-pointer): only the unwind tables find the way. */
+__attribute__((noinline, no_sanitize("address"), no_sanitize("undefined"))) int driver_reads(const volatile int *at, int depth)
+{
+    volatile int local[3] = { depth, 1, 2 };
+    return *at + local[depth];
+}
+
+__attribute__((noinline)) int driver_routine(const volatile int *at) { return driver_reads(at, 1) + 1; }
+
+__attribute__((noinline)) int driver_entry(const volatile int *at) { return driver_routine(at) + 1; }
+
+static void (*volatile no_routine)(void);
+
+__attribute__((noinline, no_sanitize("undefined"))) int driver_calls_null(int x)
+{
+    no_routine();
+    return x + 1;
+}
+
+__attribute__((noinline)) int driver_entry_null(int x) { return driver_calls_null(x) + 1; }
+
+static void a_backtrace_reaches_the_faulting_code(void **state)
+{
+    (void)state;
+    static char other_stack[65536];
+    char *stacks[] = { NULL, other_stack + sizeof other_stack };
+    for (volatile size_t i = 0; i < 2; i++) {
+        fault_stack = stacks[i];
+        frame_count = 0;
+        assert_int_equal(host_faults_start(redirect), 0);
+        if (sigsetjmp(back, 0) == 0)
+            driver_entry((const volatile int *)16);
+        host_faults_stop();
+        assert_true(passes_through((uintptr_t)land));
+        assert_true(passes_through((uintptr_t)driver_reads));
+        assert_true(passes_through((uintptr_t)driver_routine));
+        assert_true(passes_through((uintptr_t)driver_entry));
+    }
+}
+
+static void a_backtrace_reaches_the_caller_of_null(void **state)
+{
+    (void)state;
+    fault_stack = NULL;
+    frame_count = 0;
+    assert_int_equal(host_faults_start(redirect), 0);
+    if (sigsetjmp(back, 0) == 0)
+        driver_entry_null(3);
+    host_faults_stop();
+    assert_true(passes_through((uintptr_t)driver_calls_null));
+    assert_true(passes_through((uintptr_t)driver_entry_null));
+}
+
+/* ---- names ---- */
+
+static void addresses_have_names(void **state)
+{
+    (void)state;
+    char text[128], expected[64];
+    host_describe_address((uintptr_t)dlsym(RTLD_DEFAULT, "cmocka_set_message_output") + 1, text, sizeof text);
+    assert_non_null(strstr(text, "cmocka_set_message_output+0x1 (libcmocka"));
+    host_describe_address((uintptr_t)addresses_have_names, text, sizeof text);
+    assert_non_null(strstr(text, "+0x"));
+    assert_non_null(strstr(text, "test_host_text"));
+    host_describe_address(0x10, text, sizeof text);
+    snprintf(expected, sizeof expected, "0x%x", 0x10u);
+    assert_string_equal(text, expected);
+    char tiny[4] = "xxx";
+    host_describe_address((uintptr_t)addresses_have_names, tiny, sizeof tiny);
+    assert_int_equal(tiny[3], 0);
+}
+
+static void a_static_library_is_the_program(void **state)
+{
+    (void)state;
+    assert_false(host_is_library_code((uintptr_t)host_clock_ns));
+    assert_false(host_is_library_code((uintptr_t)addresses_have_names));
+    assert_false(host_is_library_code(0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backtrace_has_the_callers),
+        cmocka_unit_test(a_backtrace_reaches_the_faulting_code),
+        cmocka_unit_test(a_backtrace_reaches_the_caller_of_null),
+        cmocka_unit_test(addresses_have_names),
+        cmocka_unit_test(a_static_library_is_the_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
