@@ -1,0 +1,141 @@
+/*
+ * bugcheck.c - a broken rule stops the machine: who is first, and what happens then.
+ *
+ *     ke_bugcheck                 this file      the first stop wins: UP -> HALTED, by one atomic exchange
+ *      |- ke_report_compose       report.c       code, parameters, routine, backtrace, advice; printed
+ *      |- ke_stop_callbacks_run   stop_callbacks.c  what the drivers registered; their part of the report is printed after each
+ *      `- ke_catch_leave          catch.c        to the innermost catch of this thread
+ *
+ * A second stop, on another thread, waits until the report is complete and leaves with what the first one said: there is one stop a
+ * machine. A stop inside a callback, or in a hook that describes an address, returns to the guard around it. A stop without a machine is
+ * reported as well, since KeBugCheckEx never returns, but there is nothing to halt.
+ *
+ * Locks   none: a stop may come from code that holds any lock.
+ * Source  WDK reference: KeBugCheckEx, KeBugCheck.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ke/bugcheck.h"
+#include "ke/catch.h"
+#include "ke/report.h"
+
+_Atomic uint32_t ke_machine_state;
+uint32_t         ke_machine_generation;
+ke_lock_t        ke_machine_lock = KE_LOCK_INIT(KE_RANK_MACHINE);
+
+static ntmm_bugcheck    first_stop;          /* written by the thread that halted the machine, read after `reported` says so */
+static _Atomic uint32_t reported_generation; /* of the machine whose report is complete */
+
+static HOST_THREAD_LOCAL bool reporting;             /* this thread is the one that halted the machine, and not done yet */
+
+const ntmm_bugcheck *ke_first_stop(void)
+{
+    uint32_t reported;
+    while ((reported = atomic_load(&reported_generation)) != ke_machine_generation)
+        host_wait(&reported_generation, reported, 0);
+    return &first_stop;
+}
+
+/* The drivers' callbacks run at HIGH_LEVEL; what the thread had before is what an inspector sees afterwards. */
+static void callbacks_at_high_level(const ntmm_bugcheck *check)
+{
+    ke_thread_t *self = ke_self();
+    if (self != &ke_empty_thread)
+        self->irql = HIGH_LEVEL;
+    ke_stop_callbacks_run(check);
+    if (self != &ke_empty_thread)
+        self->irql = check->irql;
+}
+
+static void report_the_stop(const ke_stop_t *stop)
+{
+    first_stop = stop->check;
+    reporting  = true;
+    ke_processors_disarm();
+    ke_report_compose(stop);
+    ke_report_print();
+    callbacks_at_high_level(&stop->check);
+    ke_report_print();
+    reporting = false;
+    ke_catch_take(stop->sp);
+    atomic_store(&reported_generation, ke_machine_generation);
+    host_wake(&reported_generation, true);
+}
+
+/* No machine is up, or the process is a forked child that has none. */
+static void report_without_machine(const ke_stop_t *stop)
+{
+    static _Atomic bool busy;
+    if (atomic_exchange(&busy, true))
+        return;
+    ke_report_compose(stop);
+    ke_report_append("\nNo machine is up: the stop was raised before ntmm_boot, after ntmm_shutdown, or in a forked child.\n");
+    ke_report_print();
+    atomic_store(&busy, false);
+}
+
+_Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
+{
+    ke_stop_t    stop  = *given;
+    uint32_t     state = KE_MACHINE_UP;
+    ke_escape_t *guard = ke_escape_set(NULL);
+
+    if (guard != NULL) { /* inside a part of the first stop's report */
+        ke_report_append("  (here the report itself stopped: 0x%X %s, in %s)\n", stop.check.code, ntmm_bugcheck_name(stop.check.code),
+                         stop.routine);
+        ke_escape_take(guard);
+    }
+    NTMM_INVARIANT(!reporting, "a stop report reads nothing that can fault outside a guard");
+    stop.check.irql = ke_self()->irql;
+    if (stop.sp == 0)
+        stop.sp = (uintptr_t)__builtin_frame_address(0);
+    if (atomic_compare_exchange_strong(&ke_machine_state, &state, KE_MACHINE_HALTED)) {
+        report_the_stop(&stop);
+        ke_catch_leave(&first_stop, stop.sp, true);
+    }
+    if (state == KE_MACHINE_HALTED)
+        ke_catch_leave(ke_first_stop(), stop.sp, false);
+    report_without_machine(&stop);
+    ke_catch_leave(&stop.check, stop.sp, true);
+}
+
+_Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
+{
+    ke_stop_t stop = { .routine = routine, .why = why, .check = { .code = code, .parameter = { p1, p2, p3, p4 } } };
+    stop.sp        = (uintptr_t)__builtin_frame_address(0);
+    stop.from      = (uintptr_t)__builtin_return_address(0);
+    ke_bugcheck_stop(&stop);
+}
+
+void ke_fork_forget(void)
+{
+    ke_lock_init(&ke_machine_lock, KE_RANK_MACHINE);
+    ke_catch_fork_forget();
+    ke_threads_fork_forget();
+    if (host_faults_armed())
+        ke_faults_shutdown();
+}
+
+/* The macro knows the routine by name only; an address inside it is where this was called from. */
+_Noreturn void ke_irql_too_high(const char *routine, ULONG_PTR routine_address, ULONG_PTR caller)
+{
+    if (routine_address == 0)
+        routine_address = (ULONG_PTR)__builtin_return_address(0) - 1; /* the call may be the routine's last instruction */
+    ke_bugcheck(routine, "It was called at an IRQL above the highest it may be called at.", IRQL_NOT_LESS_OR_EQUAL, routine_address,
+                ke_self()->irql, 8, caller);
+}
+
+VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2, ULONG_PTR BugCheckParameter3,
+                  ULONG_PTR BugCheckParameter4)
+{
+    ke_bugcheck("KeBugCheckEx", "The driver stopped the machine itself.", BugCheckCode, BugCheckParameter1, BugCheckParameter2,
+                BugCheckParameter3, BugCheckParameter4);
+}
+
+VOID KeBugCheck(ULONG BugCheckCode)
+{
+    ke_bugcheck("KeBugCheck", "The driver stopped the machine itself.", BugCheckCode, 0, 0, 0, 0);
+}

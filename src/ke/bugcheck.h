@@ -1,0 +1,72 @@
+/*
+ * bugcheck.h - how a broken rule stops the machine, and what the rest of the library needs of it.
+ */
+#ifndef NTMM_KE_BUGCHECK_H
+#define NTMM_KE_BUGCHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ke/thread.h"
+
+enum ke_machine_state { KE_MACHINE_OFF = 0, KE_MACHINE_UP, KE_MACHINE_HALTED, KE_MACHINE_FORKED };
+extern _Atomic uint32_t ke_machine_state;
+extern uint32_t         ke_machine_generation; /* counts boots, from 1 */
+extern ke_lock_t        ke_machine_lock;       /* KE_RANK_MACHINE */
+
+/* A forked child is about to boot a machine of its own: no other thread, no lock held, no fault handler of the parent's machine. */
+void ke_fork_forget(void);
+
+/* Stop the machine, naming the routine that noticed. Call with no simulator lock held. Never returns: it unwinds to the innermost catch,
+ * ends a system thread, or aborts the process. p[] as in the bug-check reference. `why` is one plain sentence for the stop report. */
+_Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4);
+
+/* One stop, before anybody knows whether it is the first. */
+typedef struct ke_stop {
+    const char   *routine, *why;
+    ntmm_bugcheck check;
+    uintptr_t     pc; /* the instruction that faulted; 0: the stop came from a call */
+    uintptr_t     sp; /* stack pointer where it happened: catch frames below are stale; 0: the caller's own */
+    uintptr_t     from;         /* the backtrace is shown from this return address outwards; 0: all of it */
+    void *const  *frames;       /* a backtrace taken where it happened; NULL: taken when the report is written */
+    size_t        frame_count;
+} ke_stop_t;
+_Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in */
+
+/* Whoever starts a thread of the machine's own (is_system) runs its body through this: a halted machine brings the thread back here. */
+void ke_system_thread_guard(void (*entry)(void *), void *argument);
+
+/* The IRQL rule of a routine outside the pools: `max` is the highest level it may be called at. Broken, it is what a call into pageable kernel
+ * code gives: 0xA with the routine's address, the IRQL, 8 (execute) and the caller's address. */
+_Noreturn NTMM_COLD void ke_irql_too_high(const char *routine, ULONG_PTR routine_address, ULONG_PTR caller);
+#define KE_REQUIRE_IRQL(max) \
+    do { \
+        if (NTMM_UNLIKELY(ke_self()->irql > (max))) \
+            ke_irql_too_high(__func__, (ULONG_PTR)0, (ULONG_PTR)__builtin_return_address(0)); \
+    } while (0)
+
+/* ExRaiseStatus and friends: no __try frame is known yet, so 0x1E (0x7E in a system thread). */
+_Noreturn void ke_raise_status(const char *routine, NTSTATUS status, ULONG_PTR address);
+
+/* Every layer may explain addresses in stop reports: writes one line without newline and returns true when it knows the address. */
+typedef bool (*ke_describe_t)(uintptr_t address, char *line, size_t bytes);
+void ke_describe_register(ke_describe_t describe); /* idempotent; kept for the life of the process */
+bool ke_describe(uintptr_t address, char *line, size_t bytes);
+
+/* ntmm_error(): set by whoever refuses, thread-local text. Returns `result` so that a refusal is one line. */
+int  ke_error(int result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Waits of any kind call this while they spin or sleep: it unwinds when the machine has halted. */
+void ke_wait_poll(void);
+
+/* The machine's page-fault handler begins here (fault.c); mm registers what it can resolve. */
+typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUGCHECK } ke_fault_answer_t;
+/* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. */
+typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
+extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */
+int  ke_faults_boot(void);
+void ke_faults_shutdown(void);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * exception.h - an exception that no handler takes becomes a stop.
+ */
+#ifndef NTMM_KE_EXCEPTION_H
+#define NTMM_KE_EXCEPTION_H
+
+#include "ke/bugcheck.h"
+
+/* Fill code and parameters of *stop: 0x7E in a system thread, 0x1E elsewhere. Async-signal-safe. */
+void ke_exception_unhandled(ke_stop_t *stop, const ke_thread_t *thread, NTSTATUS status, uintptr_t address, uintptr_t information0,
+                            uintptr_t information1);
+
+#endif

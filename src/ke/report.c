@@ -1,0 +1,197 @@
+/*
+ * report.c - the stop report: what a driver author reads after a bug check. It says, in this order: which rule was broken (code and
+ * name), who noticed and in one sentence why, at which IRQL, what each parameter means for this code and what lies at the addresses among
+ * them, the host's backtrace, and what the driver most likely did wrong. The drivers' callbacks add their part at the end. The buffer is
+ * static, because a stop may come while the host's heap is locked or broken.
+ *
+ * Locks   none: the stop that halts the machine is the only writer.
+ * Elsewhere  meaning of parameters, advice: stop_text.c.
+ */
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ke/catch.h"
+#include "ke/report.h"
+
+#define BACKTRACE_MAX 32u
+#define DESCRIBERS_MAX 16u
+
+static char   text[16384];
+static size_t text_used, text_printed;
+static bool   report_is_quiet;
+
+static _Atomic(ke_describe_t) describers[DESCRIBERS_MAX];
+
+void ke_describe_register(ke_describe_t describe)
+{
+    for (size_t i = 0; i < DESCRIBERS_MAX; i++) {
+        ke_describe_t there = NULL;
+        if (atomic_compare_exchange_strong(&describers[i], &there, describe) || there == describe)
+            return;
+    }
+    NTMM_INVARIANT(false, "every layer registers one hook that describes addresses");
+}
+
+bool ke_describe(uintptr_t address, char *line, size_t bytes)
+{
+    for (size_t i = 0; i < DESCRIBERS_MAX; i++) {
+        ke_describe_t describe = atomic_load(&describers[i]);
+        if (describe != NULL && describe(address, line, bytes))
+            return true;
+    }
+    return false;
+}
+
+void ke_report_configure(bool quiet)
+{
+    report_is_quiet = quiet;
+    text_used = text_printed = 0;
+    text[0]                  = '\0';
+    ke_stop_callbacks_boot();
+}
+
+void ke_report_append(const char *format, ...)
+{
+    size_t  room = sizeof text - text_used;
+    va_list arguments;
+    int     wanted;
+
+    va_start(arguments, format);
+    wanted = vsnprintf(text + text_used, room, format, arguments);
+    va_end(arguments);
+    if (wanted > 0)
+        text_used += (size_t)wanted < room ? (size_t)wanted : room - 1;
+}
+
+void ke_report_print(void)
+{
+    if (!report_is_quiet) {
+        fwrite(text + text_printed, 1, text_used - text_printed, stderr);
+        fflush(stderr);
+    }
+    text_printed = text_used;
+}
+
+char *ke_report_text(size_t *bytes)
+{
+    *bytes = text_used;
+    return text;
+}
+
+const char *ntmm_stop_report(void) { return text; }
+
+static const char *irql_name(uintptr_t irql)
+{
+    static const char *const names[] = { "PASSIVE_LEVEL", "APC_LEVEL", "DISPATCH_LEVEL" };
+    if (irql < NTMM_ARRAY_COUNT(names))
+        return names[irql];
+    if (irql < CLOCK_LEVEL)
+        return "a device level";
+    return irql == HIGH_LEVEL ? "HIGH_LEVEL" : "a level above the devices";
+}
+
+typedef struct describe_request {
+    uintptr_t address;
+    char      line[256];
+    bool      known;
+} describe_request_t;
+
+static void describe_call(void *context)
+{
+    describe_request_t *request = context;
+    request->known              = ke_describe(request->address, request->line, sizeof request->line);
+}
+
+/* What the layers know about the address; else what the host knows of it as a place in the program. */
+static void address_append(uintptr_t address)
+{
+    describe_request_t request = { .address = address };
+    if (!ke_guarded(describe_call, &request))
+        return;
+    if (!request.known)
+        host_describe_address(address, request.line, sizeof request.line);
+    if (request.known || strncmp(request.line, "0x", 2) != 0) /* the host shows what it does not know as a number */
+        ke_report_append("                                    that is %s\n", request.line);
+}
+
+static void tag_append(uintptr_t tag)
+{
+    char letters[5] = { 0 };
+    for (unsigned i = 0; i < 4; i++) {
+        char letter = (char)(tag >> (8 * i));
+        letters[i]  = letter >= 0x20 && letter <= 0x7e ? letter : '.';
+    }
+    ke_report_append(" '%s'", letters);
+}
+
+static void parameter_append(unsigned index, uintptr_t value, const char *meaning)
+{
+    char kind = meaning == NULL ? '\0' : meaning[0];
+    bool plain = kind != '@' && kind != '#' && kind != '^';
+
+    ke_report_append("  parameter %u   0x%016llX  %s", index + 1, (unsigned long long)value, meaning == NULL ? "" : meaning + !plain);
+    if (kind == '#')
+        tag_append(value);
+    if (kind == '^')
+        ke_report_append(" (%s)", irql_name(value));
+    ke_report_append("\n");
+    if (kind == '@')
+        address_append(value);
+}
+
+static void place_append(const char *label, uintptr_t address)
+{
+    char line[256] = "";
+    host_describe_address(address, line, sizeof line);
+    ke_report_append("  %-12s  0x%016llX  %s\n", label, (unsigned long long)address, line);
+}
+
+/* The frames outside of `from`: the machinery of the stop itself tells nobody anything. All of them when `from` is not among them. */
+static size_t frames_skip(void *const *frames, size_t count, uintptr_t from)
+{
+    for (size_t i = 0; i < count && from != 0; i++)
+        if ((uintptr_t)frames[i] == from)
+            return i;
+    return 0;
+}
+
+static void backtrace_append(const ke_stop_t *stop)
+{
+    void         *own[BACKTRACE_MAX];
+    void *const  *frames = stop->frames;
+    size_t        count  = stop->frame_count, first;
+    char          label[24];
+
+    if (frames == NULL) {
+        count  = host_backtrace(own, BACKTRACE_MAX);
+        frames = own;
+    }
+    first = frames_skip(frames, count, stop->from);
+    ke_report_append("\nWhere it happened, innermost call first:\n");
+    if (stop->pc != 0)
+        place_append("instruction", stop->pc);
+    first += first < count && (uintptr_t)frames[first] == stop->pc; /* said already */
+    for (size_t i = first; i < count; i++) {
+        snprintf(label, sizeof label, "#%zu", i - first);
+        place_append(label, (uintptr_t)frames[i] - 1); /* inside the call, not behind it: that may be the next function */
+    }
+}
+
+void ke_report_compose(const ke_stop_t *stop)
+{
+    const ke_stop_text_t *words = ke_stop_text(&stop->check);
+
+    text_used = text_printed = 0;
+    ke_report_append("\n*** STOP 0x%08X %s\n\n", stop->check.code, ntmm_bugcheck_name(stop->check.code));
+    ke_report_append("  detected by   %s: %s\n", stop->routine, stop->why);
+    ke_report_append("  IRQL          %u (%s)\n", stop->check.irql, irql_name(stop->check.irql));
+    for (unsigned i = 0; i < 4; i++)
+        parameter_append(i, stop->check.parameter[i], words != NULL ? words->parameter[i] : NULL);
+    backtrace_append(stop);
+    if (words != NULL && words->advice != NULL)
+        ke_report_append("\nWhat the driver probably did wrong:\n  %s\n\n", words->advice);
+}
