@@ -1,0 +1,107 @@
+/*
+ * address.c - between virtual and physical addresses: what is behind an address, and would it fault?
+ * The machine's regions answer from owners and PTEs. Everything else of the host process (the program's globals, stacks, heap) counts as
+ * nonpaged system memory that lies in no simulated RAM: it has no physical address, and is valid if the host lets it be read.
+ *
+ * Locks   none: the answer is about memory that the caller owns, or it is worth nothing.
+ * Source  WDK reference: ntddk.h, MmGetPhysicalAddress, MmIsAddressValid, MmCopyMemory.
+ */
+#include <ntddk.h>
+
+#include "ke/bugcheck.h"
+#include "mm/machine.h"
+#include "mm/pfn.h"
+#include "mm/pte.h"
+
+static uint64_t physical_of(uintptr_t va)
+{
+    if (mm_in(&mm_physical_map, va) || mm_in(&mm_executable_map, va)) {
+        uint64_t physical = va - (mm_in(&mm_physical_map, va) ? mm_physical_map.base : mm_executable_map.base);
+        return mm_pfn_is_ram(physical >> PAGE_SHIFT) ? physical : 0;
+    }
+    uint64_t pte = mm_in(&mm_all, va) ? mm_pte_of(va) : 0;
+    return mm_pte_is_valid(pte) ? (pte & MM_PTE_ADDRESS) | (va & (PAGE_SIZE - 1)) : 0;
+}
+
+PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
+{
+    return (PHYSICAL_ADDRESS){.QuadPart = (LONGLONG)physical_of((uintptr_t)BaseAddress)};
+}
+
+/* Where the bytes of a frame can be reached: at home, or through the page of paged pool that it backs. */
+static void *virtual_of(uint64_t physical)
+{
+    mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
+        return NULL;
+    const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    if (entry->list == MM_ACTIVE && entry->mapped.use == MM_USE_MAPPED && mm_in(&mm_paged_region, entry->mapped.va))
+        return (void *)(entry->mapped.va + (physical & (PAGE_SIZE - 1)));
+    return (void *)(mm_physical_map.base + physical);
+}
+
+PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress) { return virtual_of((uint64_t)PhysicalAddress.QuadPart); }
+
+/* A page of the machine that nobody owns is not there, though the host may have bytes at its address. */
+static bool is_gone(uintptr_t va) { return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL; }
+
+BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
+{
+    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    char byte;
+    uintptr_t va = (uintptr_t)VirtualAddress;
+    if (is_gone(va))
+        return FALSE;
+    return host_copy_safely(&byte, VirtualAddress, 1) == 1;
+}
+
+/* ---- MmCopyMemory ---- */
+
+static SIZE_T left_in_page(uint64_t address, SIZE_T bytes)
+{
+    SIZE_T left = PAGE_SIZE - (SIZE_T)(address & (PAGE_SIZE - 1));
+    return bytes < left ? bytes : left;
+}
+
+static NTSTATUS copy_virtual(char *to, const char *from, SIZE_T bytes, PSIZE_T copied)
+{
+    for (*copied = 0; *copied < bytes;) {
+        SIZE_T now = left_in_page((uintptr_t)from + *copied, bytes - *copied);
+        SIZE_T done = is_gone((uintptr_t)from + *copied) ? 0 : host_copy_safely(to + *copied, from + *copied, now);
+        *copied += done;
+        if (done != now)
+            return STATUS_ACCESS_VIOLATION;
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS copy_physical(char *to, uint64_t from, SIZE_T bytes, PSIZE_T copied)
+{
+    for (*copied = 0; *copied < bytes;) {
+        SIZE_T now = left_in_page(from + *copied, bytes - *copied);
+        const void *source = virtual_of(from + *copied);
+        if (source == NULL)
+            return STATUS_INVALID_ADDRESS;
+        SIZE_T done = host_copy_safely(to + *copied, source, now);
+        *copied += done;
+        if (done != now)
+            return STATUS_ACCESS_VIOLATION;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes, ULONG Flags, PSIZE_T NumberOfBytesTransferred)
+{
+    KE_REQUIRE_IRQL(APC_LEVEL);
+    *NumberOfBytesTransferred = 0;
+    ke_thread_t *thread = ke_thread_enter(__func__);
+    if (thread == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = STATUS_INVALID_PARAMETER_4;
+    if (Flags == MM_COPY_MEMORY_PHYSICAL)
+        status = copy_physical(TargetAddress, (uint64_t)SourceAddress.PhysicalAddress.QuadPart, NumberOfBytes, NumberOfBytesTransferred);
+    else if (Flags == MM_COPY_MEMORY_VIRTUAL)
+        status = copy_virtual(TargetAddress, SourceAddress.VirtualAddress, NumberOfBytes, NumberOfBytesTransferred);
+    ke_thread_leave(thread);
+    return status;
+}

@@ -1,0 +1,122 @@
+/*
+ * fault.c - a touch of an address of the machine that the host refused, and what a stop report says of such an address.
+ * All memory of this version is nonpaged or resident, so a fault in one of the regions is never ours to mend: it is a rule that was broken.
+ *
+ *     the page is there          instruction fetch, NX page           0xFC  ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY
+ *                                write, read-only page                0xBE  ATTEMPTED_WRITE_TO_READONLY_MEMORY
+ *                                else                                 not the driver's doing: the host is out of memory
+ *     it is not, IRQL >= DISPATCH_LEVEL, a driver's instruction       0xD1  DRIVER_IRQL_NOT_LESS_OR_EQUAL
+ *                                        the library's own            0xA   IRQL_NOT_LESS_OR_EQUAL
+ *     it is not, below                                                0x50  PAGE_FAULT_IN_NONPAGED_AREA
+ *
+ * Locks   none: the resolver runs in a signal handler, the description on a halted machine.
+ * Source  WDK reference: Bug Checks 0xA, 0x50, 0xBE, 0xD1, 0xFC.
+ */
+#include <stdio.h>
+
+#include "ke/bugcheck.h"
+#include "mm/machine.h"
+#include "mm/pfn.h"
+#include "mm/pte.h"
+
+enum fault_type { PTE_IS_FREE = 0, NO_PTE = 2 }; /* the fourth parameter of 0x50 */
+
+static ke_fault_answer_t stop(ke_thread_t *thread, ULONG code, uintptr_t p1, uintptr_t p2, uintptr_t p3, uintptr_t p4)
+{
+    thread->fault_code = code;
+    thread->fault_parameter[0] = p1;
+    thread->fault_parameter[1] = p2;
+    thread->fault_parameter[2] = p3;
+    thread->fault_parameter[3] = p4;
+    return KE_FAULT_BUGCHECK;
+}
+
+/* The page is there, so the kind of access is what was wrong. */
+static ke_fault_answer_t refused_access(ke_thread_t *thread, const host_fault_t *fault, uint64_t pte)
+{
+    if (fault->execute && (pte & MM_PTE_NX) != 0)
+        return stop(thread, ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, fault->address, pte, 0, 0);
+    if (fault->write && (pte & MM_PTE_WRITE) == 0)
+        return stop(thread, ATTEMPTED_WRITE_TO_READONLY_MEMORY, fault->address, pte, 0, 0);
+    return KE_FAULT_UNKNOWN;
+}
+
+ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
+{
+    if (!mm_in(&mm_all, fault->address) || fault->non_canonical)
+        return KE_FAULT_UNKNOWN;
+    uint64_t pte = mm_pte_of(fault->address);
+    if (mm_pte_is_valid(pte))
+        return refused_access(thread, fault, pte);
+    if (thread->irql >= DISPATCH_LEVEL) {
+        bool ours = host_is_library_code(fault->pc);
+        return stop(thread, ours ? IRQL_NOT_LESS_OR_EQUAL : DRIVER_IRQL_NOT_LESS_OR_EQUAL, fault->address, thread->irql,
+                    fault->execute ? 8 : fault->write ? 1 : 0, fault->pc);
+    }
+    bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address);
+    return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address, fault->execute ? 0x10 : fault->write ? 2 : 0, fault->pc,
+                has_table ? PTE_IS_FREE : NO_PTE);
+}
+
+/* ---- stop reports ---- */
+
+static const char *list_name(uint8_t list)
+{
+    static const char *const names[MM_LISTS] = {"zeroed", "free", "free, in a frame cache", "standby", "modified", "modified-no-write", "bad", "active"};
+    return list < MM_LISTS ? names[list] : "on no list: its PFN entry is damaged";
+}
+
+static const char *use_name(uint8_t use)
+{
+    switch (use) {
+    case MM_USE_POOL_BLOCKS: return ", a pool page of small blocks";
+    case MM_USE_POOL_RUN:
+    case MM_USE_POOL_TAIL: return ", pool in whole pages";
+    case MM_USE_POOL_CACHED: return ", pages that pool holds ready: freed by the driver";
+    case MM_USE_CONTIGUOUS: return ", contiguous memory";
+    case MM_USE_NONCACHED: return ", noncached memory";
+    case MM_USE_TAIL: return ", contiguous or noncached memory";
+    case MM_USE_MAPPED: return ", mapped elsewhere";
+    case MM_USE_SYSTEM: return ", the machine's own";
+    default: return "";
+    }
+}
+
+static bool describe_home(const char *map, uint64_t physical, char *line, size_t bytes)
+{
+    mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (!mm_pfn_is_ram_locked(pfn)) {
+        snprintf(line, bytes, "%s, physical address 0x%llx, which is no RAM", map, (unsigned long long)physical);
+        return true;
+    }
+    const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    snprintf(line, bytes, "%s, PFN 0x%llx, %s%s", map, (unsigned long long)pfn, list_name(entry->list),
+             entry->list == MM_ACTIVE ? use_name(entry->owner.use) : "");
+    return true;
+}
+
+static bool describe_page(const char *region, const mm_page_table_t *table, uintptr_t va, char *line, size_t bytes)
+{
+    uint64_t pte = table->ptes[mm_table_index(table, va)];
+    if (!mm_pte_is_valid(pte)) {
+        snprintf(line, bytes, "%s, no page is there now: freed, or never allocated", region);
+        return true;
+    }
+    snprintf(line, bytes, "%s, PFN 0x%llx%s", region, (unsigned long long)mm_pte_pfn(pte), use_name(table->owners[mm_table_index(table, va)].use));
+    return true;
+}
+
+static bool describe(uintptr_t va, char *line, size_t bytes)
+{
+    if (mm_in(&mm_physical_map, va))
+        return describe_home("physical map", va - mm_physical_map.base, line, bytes);
+    if (mm_in(&mm_executable_map, va))
+        return describe_home("executable map of RAM", va - mm_executable_map.base, line, bytes);
+    if (mm_in(&mm_system_pte_region, va))
+        return describe_page("system PTEs", &mm_system_table, va, line, bytes);
+    if (mm_in(&mm_paged_region, va))
+        return describe_page("paged pool", &mm_paged_table, va, line, bytes);
+    return false;
+}
+
+void mm_describe_register(void) { ke_describe_register(describe); }

@@ -1,0 +1,13 @@
+/*
+ * physical_memory.h - memory added and removed while the machine runs. Only mm and io/physical_ranges.c include this.
+ */
+#ifndef NTMM_MM_PHYSICAL_MEMORY_H
+#define NTMM_MM_PHYSICAL_MEMORY_H
+
+#include "mm/ram_map.h"
+
+void mm_physical_memory_boot(void);
+/* The ranges as they are now; room for `most` entries. Returns how many there are. */
+uint32_t mm_physical_ranges(mm_ram_range_t *ranges, uint32_t most);
+
+#endif

@@ -1,0 +1,329 @@
+/*
+ * pool_pages.c - whole pages for the pools.
+ *
+ *     nonpaged, 1 page    a frame from this thread's cache, at its home: address = map + physical address         no lock, no system call
+ *     nonpaged, n pages   a run of frames, at home                                                                 no system call
+ *                         no such run: frames from anywhere, mapped in a row through system PTEs
+ *     paged, n pages      a run of addresses of the paged region, a frame charged for each page; the bytes lie in the page's slot
+ *
+ * Slots and homes. A page of paged pool has two places where the host may keep bytes for it: its slot, and the home of the frame that it
+ * is charged. Only the slot is in use. What is left over in the other, and in the slot of a freed page, is stale: it is noted, and when the
+ * batch is full all of it is given back to the host at once. A freed slot is likely to be used again soon, so its batch is large (a quarter of
+ * RAM, at most 64 MiB with 4 KiB pages); a stale home is of no use to anybody, so its batch is small. The host never keeps more than RAM plus both.
+ *
+ *     slot    zero --- alloc ---> used --- free ---> stale --- batch is full ---> zero
+ *                                  ^------ alloc ------'
+ *
+ * Invariants  a paged page that is taken has a valid PTE, and its frame's entry points back at it
+ *             a page that is not taken has PTE 0 (slot bytes are zero) or MM_PTE_STALE_SLOT
+ *             pages held <= limit, for each kind
+ * Locks       nonpaged: none of its own. Paged: mm_paged_table.lock for all of an allocation; frames are fetched under it.
+ * Elsewhere   blocks within a page, owners' words: ex. Fault injection is asked by the caller.
+ */
+#include <stdatomic.h>
+
+#include "mm/frame_cache.h"
+#include "mm/machine.h"
+#include "mm/pfn.h"
+#include "mm/pte.h"
+#include "mm/system_pte.h"
+
+#define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
+
+static struct {
+    _Atomic uint64_t held[MM_POOLS];
+    uint64_t         limit[MM_POOLS];
+} pages;
+
+typedef struct page_batch { /* indexes of pages of the paged region; under its lock */
+    uint32_t count, most;
+    uint32_t index[MM_STALE_SLOTS_MOST];
+} page_batch_t;
+static page_batch_t stale_slots, stale_homes;
+
+/* ---- limits ---- */
+
+void mm_pool_pages_boot(const ntmm_config *config)
+{
+    uint64_t ram = mm_frames.map.page_count;
+    uint64_t nonpaged = config->nonpaged_pool_limit != 0 ? config->nonpaged_pool_limit >> PAGE_SHIFT : ram / 4 * 3 + ram % 4;
+    pages.limit[MM_NONPAGED_NX] = pages.limit[MM_NONPAGED_EXECUTE] = nonpaged;
+    pages.limit[MM_PAGED] = config->paged_pool_limit != 0 ? config->paged_pool_limit >> PAGE_SHIFT : ram;
+    for (uint32_t pool = 0; pool < MM_POOLS; pool++)
+        atomic_store_explicit(&pages.held[pool], 0, memory_order_relaxed);
+    stale_slots.count = stale_homes.count = 0;
+    stale_homes.most = MM_STALE_HOMES;
+    stale_slots.most = ram / 4 < MM_STALE_SLOTS_LEAST ? MM_STALE_SLOTS_LEAST : ram / 4 > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST : (uint32_t)(ram / 4);
+}
+
+size_t mm_pool_page_count(mm_pool_t pool) { return atomic_load_explicit(&pages.held[pool], memory_order_relaxed); }
+size_t mm_pool_limit_pages(mm_pool_t pool) { return pages.limit[pool]; }
+
+/* The two nonpaged kinds share one limit. Counts first and looks then: two that race for the last page may both be refused, never both served. */
+static bool charge(mm_pool_t pool, size_t page_count)
+{
+    uint64_t before = atomic_fetch_add_explicit(&pages.held[pool], page_count, memory_order_relaxed);
+    if (pool != MM_PAGED)
+        before += mm_pool_page_count(pool == MM_NONPAGED_NX ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX);
+    if (page_count <= pages.limit[pool] && before <= pages.limit[pool] - page_count)
+        return true;
+    atomic_fetch_sub_explicit(&pages.held[pool], page_count, memory_order_relaxed);
+    return false;
+}
+
+static void uncharge(mm_pool_t pool, size_t page_count)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&pages.held[pool], page_count, memory_order_relaxed);
+    NTMM_INVARIANT(before >= page_count, "a pool frees no more pages than it holds");
+}
+
+/* ---- nonpaged ---- */
+
+static void *home_address(mm_pool_t pool, mm_pfn_number_t pfn)
+{
+    const mm_region_t *map = pool == MM_NONPAGED_EXECUTE ? &mm_executable_map : &mm_physical_map;
+    return (void *)(map->base + (pfn << PAGE_SHIFT));
+}
+
+static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
+{
+    mm_frame_want_t want = {.page_count = page_count, .low = 0, .high = UINT64_MAX, .node = node};
+    mm_pfn_number_t first = mm_frames_get(&want, zeroed);
+    if (first == MM_PFN_NONE && node != MM_ANY_NODE) {
+        want.node = MM_ANY_NODE;
+        first = mm_frames_get(&want, zeroed);
+    }
+    return first;
+}
+
+static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
+{
+    mm_pfn_number_t first = page_count == 1 ? mm_frame_get_inline(node, MM_FREE, zeroed) : get_run(node, page_count, zeroed);
+    if (first == MM_PFN_NONE && page_count > 1) {
+        unsigned access = HOST_READ | HOST_WRITE | (pool == MM_NONPAGED_EXECUTE ? HOST_EXECUTE : 0u);
+        return mm_scattered_alloc(node, page_count, access, pool, 1 + MmCached, zeroed);
+    }
+    if (first == MM_PFN_NONE)
+        return NULL;
+    for (size_t i = 0; i < page_count; i++)
+        mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
+    return home_address(pool, first);
+}
+
+static void nonpaged_free(mm_pool_t pool, void *va, size_t page_count)
+{
+    if (mm_in(&mm_system_pte_region, (uintptr_t)va)) {
+        mm_scattered_free(va, page_count);
+        return;
+    }
+    const mm_region_t *map = pool == MM_NONPAGED_EXECUTE ? &mm_executable_map : &mm_physical_map;
+    NTMM_INVARIANT(mm_in(map, (uintptr_t)va), "pages are freed to the pool that they came from");
+    mm_pfn_number_t first = ((uintptr_t)va - map->base) >> PAGE_SHIFT;
+    if (page_count == 1)
+        mm_frame_put_inline(first);
+    else
+        mm_frames_put(first, page_count);
+}
+
+/* ---- stale slots and homes, under the region's lock ---- */
+
+static uint64_t slot_offset(size_t index) { return mm_slot_offset + ((uint64_t)index << PAGE_SHIFT); }
+
+static bool slot_is_stale(size_t index)
+{
+    return index < mm_table_pages(&mm_paged_table) && mm_paged_table.ptes[index] == MM_PTE_STALE_SLOT &&
+           rt_runs_is_free(&mm_paged_table.runs, index);
+}
+
+/* Neighbours that are stale as well go in the same stroke: they are in the batch too, and are skipped when their turn comes. */
+static void discard_stale_slots(void)
+{
+    for (uint32_t i = 0; i < stale_slots.count; i++) {
+        size_t first = stale_slots.index[i], end = first;
+        while (slot_is_stale(end))
+            end++;
+        if (end == first)
+            continue;
+        while (first > 0 && slot_is_stale(first - 1))
+            first--;
+        mm_discard(slot_offset(first), end - first);
+        for (size_t k = first; k < end; k++)
+            mm_paged_table.ptes[k] = 0;
+    }
+    stale_slots.count = 0;
+}
+
+/* The frame of a taken page whose home is stale, or MM_PFN_NONE. */
+static mm_pfn_number_t stale_home(size_t index)
+{
+    uint64_t pte = index < mm_table_pages(&mm_paged_table) ? mm_paged_table.ptes[index] : 0;
+    if (!mm_pte_is_valid(pte) || (mm_pfn_entry(mm_pte_pfn(pte))->flags & MM_PFN_HOME_STALE) == 0)
+        return MM_PFN_NONE;
+    return mm_pte_pfn(pte);
+}
+
+static void discard_stale_homes(void)
+{
+    for (uint32_t i = 0; i < stale_homes.count; i++) {
+        size_t index = stale_homes.index[i], count = 0;
+        mm_pfn_number_t first = stale_home(index);
+        if (first == MM_PFN_NONE)
+            continue;
+        for (; stale_home(index + count) == first + count; count++)
+            mm_pfn_entry(first + count)->flags = MM_PFN_HOME_ZERO;
+        mm_discard(first << PAGE_SHIFT, count);
+    }
+    stale_homes.count = 0;
+}
+
+static void note(page_batch_t *batch, size_t index, void (*when_full)(void))
+{
+    batch->index[batch->count++] = (uint32_t)index;
+    if (batch->count == batch->most)
+        when_full();
+}
+
+/* ---- paged ---- */
+
+static void attach_frame(size_t index, mm_pfn_number_t pfn, bool home_zero)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    entry->cache = 1 + MmCached;
+    entry->flags = home_zero ? MM_PFN_HOME_ZERO : MM_PFN_HOME_STALE;
+    entry->mapped.va = mm_table_va(&mm_paged_table, index);
+    entry->mapped.use = MM_USE_MAPPED;
+    mm_paged_table.ptes[index] = mm_pte_make(pfn, HOST_READ | HOST_WRITE);
+    mm_paged_table.owners[index].pool = MM_PAGED;
+    if (!home_zero)
+        note(&stale_homes, index, discard_stale_homes);
+}
+
+static void detach_frame(size_t index)
+{
+    mm_frame_put_inline(mm_pte_pfn(mm_paged_table.ptes[index]));
+    mm_paged_table.ptes[index] = MM_PTE_STALE_SLOT;
+    mm_paged_table.owners[index] = (mm_owner_t){0};
+}
+
+static void free_addresses(size_t first, size_t page_count)
+{
+    rt_runs_give(&mm_paged_table.runs, first, page_count);
+    if (page_count >= FREE_AT_ONCE) {
+        mm_discard(slot_offset(first), page_count);
+        for (size_t i = first; i < first + page_count; i++)
+            mm_paged_table.ptes[i] = 0;
+        return;
+    }
+    for (size_t i = first; i < first + page_count; i++)
+        if (mm_paged_table.ptes[i] == MM_PTE_STALE_SLOT)
+            note(&stale_slots, i, discard_stale_slots);
+}
+
+static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *zeroed)
+{
+    *zeroed = true;
+    for (size_t i = first; i < first + page_count; i++) {
+        bool home_zero = false;
+        mm_pfn_number_t pfn = mm_frame_get_inline(node, MM_ZEROED, &home_zero);
+        if (pfn == MM_PFN_NONE) {
+            while (i-- > first)
+                detach_frame(i);
+            return false;
+        }
+        *zeroed = *zeroed && mm_paged_table.ptes[i] == 0;
+        attach_frame(i, pfn, home_zero);
+    }
+    return true;
+}
+
+static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
+{
+    mm_page_table_t *table = &mm_paged_table;
+    rt_runs_want_t want = {.count = page_count, .low = 0, .high = mm_table_pages(table)};
+    void *va = NULL;
+    ke_lock(&table->lock);
+    uint64_t first = rt_runs_find(&table->runs, &want);
+    if (first != RT_RUNS_NONE) {
+        rt_runs_take(&table->runs, first, page_count);
+        if (charge_frames(node, first, page_count, zeroed))
+            va = (void *)mm_table_va(table, first);
+        else
+            free_addresses(first, page_count);
+    }
+    ke_unlock(&table->lock);
+    return va;
+}
+
+static void paged_free(void *va, size_t page_count)
+{
+    mm_page_table_t *table = &mm_paged_table;
+    NTMM_INVARIANT(mm_in(table->region, (uintptr_t)va), "pages are freed to the pool that they came from");
+    size_t first = mm_table_index(table, (uintptr_t)va);
+    ke_lock(&table->lock);
+    for (size_t i = first; i < first + page_count; i++)
+        detach_frame(i);
+    free_addresses(first, page_count);
+    ke_unlock(&table->lock);
+}
+
+/* ---- for the pools ---- */
+
+void *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
+{
+    bool all_zeroed = false;
+    if (node >= mm_frames.node_count)
+        node = MM_ANY_NODE;
+    if (page_count == 0 || mm_unbacked || !charge(pool, page_count))
+        return NULL;
+    void *va = pool == MM_PAGED ? paged_alloc(node, page_count, &all_zeroed) : nonpaged_alloc(pool, node, page_count, &all_zeroed);
+    if (va == NULL)
+        uncharge(pool, page_count);
+    if (zeroed != NULL)
+        *zeroed = va != NULL && all_zeroed;
+    return va;
+}
+
+void mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count)
+{
+    mm_unpoison((uintptr_t)va, page_count << PAGE_SHIFT);
+    if (pool == MM_PAGED)
+        paged_free(va, page_count);
+    else
+        nonpaged_free(pool, va, page_count);
+    uncharge(pool, page_count);
+}
+
+/* ---- shutdown ---- */
+
+typedef struct slot_run {
+    size_t first, page_count;
+} slot_run_t;
+
+static void clear_slots(slot_run_t *run)
+{
+    if (run->page_count != 0)
+        mm_clear_bytes(mm_table_va(&mm_paged_table, run->first), slot_offset(run->first), run->page_count);
+    run->page_count = 0;
+}
+
+static void forget_page(void *context, mm_page_table_t *table, size_t index)
+{
+    slot_run_t *run = context;
+    table->owners[index] = (mm_owner_t){0};
+    if (table->ptes[index] == 0)
+        return;
+    table->ptes[index] = 0;
+    if (run->page_count != 0 && run->first + run->page_count != index)
+        clear_slots(run);
+    if (run->page_count++ == 0)
+        run->first = index;
+}
+
+void mm_pool_pages_shutdown(void)
+{
+    slot_run_t run = {0};
+    mm_table_visit(&mm_paged_table, forget_page, &run);
+    clear_slots(&run);
+    if (mm_paged_table.tables != NULL)
+        rt_runs_reset(&mm_paged_table.runs);
+}

@@ -1,0 +1,301 @@
+/*
+ * system_pte.c - mapping frames that do not lie in a row to addresses that do.
+ * A piece of the region is taken from its run index, each PTE is told its frame, and the host maps the bytes: one mapping for each stretch of
+ * frames whose bytes follow each other. A piece that is given back faults when it is touched, from that instant.
+ *
+ * The host allows a process only so many mappings, so they are counted: the first page of each stretch, mapped or bare, begins one. A request
+ * that would go over the limit is refused here, before the host does it to somebody else's mmap.
+ *
+ *     pages   [ bare ][ 7 ][ 8 ][ 9 ][ 3 ][ bare ][ bare ]        the numbers are frames
+ *             ^       ^              ^    ^                       four mappings
+ *
+ * Invariants  a valid PTE's page is mapped, any other page is bare
+ *             mappings == number of pages of the region that begin one
+ * Locks       mm_system_table.lock; host calls are made under it, so that count, PTEs and mappings change together.
+ */
+#include "mm/system_pte.h"
+
+#include <string.h>
+
+#include "ke/bugcheck.h"
+#include "mm/pfn.h"
+#include "mm/pte.h"
+
+#define MAPPINGS_LEFT_TO_OTHERS(limit) ((limit) / 8 + 1024) /* the process' own: libraries, heaps, stacks, a sanitizer's shadow */
+#define MAPPINGS_LEAST 1024u
+
+static size_t mappings, mapping_limit; /* (R) */
+
+void mm_system_pte_boot(void)
+{
+    size_t limit = host_mapping_limit();
+    size_t others = MAPPINGS_LEFT_TO_OTHERS(limit);
+    mappings = 0;
+    mapping_limit = limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
+}
+
+/* The last page before [0, n) and the first behind it count as bare. */
+static uint64_t pte_at(size_t index) { return index < mm_table_pages(&mm_system_table) ? mm_system_table.ptes[index] : 0; }
+
+static bool begins_mapping(size_t index)
+{
+    uint64_t here = pte_at(index), before = index == 0 ? 0 : pte_at(index - 1);
+    if (!mm_pte_is_valid(here) || !mm_pte_is_valid(before))
+        return mm_pte_is_valid(here) != mm_pte_is_valid(before);
+    const uint64_t access = MM_PTE_WRITE | MM_PTE_NX;
+    return (here & access) != (before & access) ||
+           mm_frame_offset(mm_pte_pfn(here)) != mm_frame_offset(mm_pte_pfn(before)) + PAGE_SIZE;
+}
+
+static size_t count_beginnings(size_t first, size_t page_count)
+{
+    size_t count = 0;
+    for (size_t i = first; i <= first + page_count; i++)
+        count += begins_mapping(i);
+    return count;
+}
+
+void *mm_system_pte_reserve(size_t page_count)
+{
+    mm_page_table_t *table = &mm_system_table;
+    if (page_count == 0 || page_count > mm_table_pages(table))
+        return NULL;
+    rt_runs_want_t want = {.count = page_count, .low = 0, .high = mm_table_pages(table)};
+    ke_lock(&table->lock);
+    uint64_t start = rt_runs_find(&table->runs, &want);
+    if (start != RT_RUNS_NONE)
+        rt_runs_take(&table->runs, start, page_count);
+    ke_unlock(&table->lock);
+    if (start == RT_RUNS_NONE) {
+        ke_error(0, "no %zu system PTEs in a row are left", page_count);
+        return NULL;
+    }
+    return (void *)mm_table_va(table, start);
+}
+
+void mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access)
+{
+    mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index] = mm_pte_make(pfn, access) & ~MM_PTE_VALID;
+}
+
+mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index)
+{
+    return mm_pte_pfn(mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index]);
+}
+
+static void set_valid(size_t first, size_t page_count, bool valid)
+{
+    for (size_t i = first; i < first + page_count; i++) {
+        uint64_t pte = mm_system_table.ptes[i];
+        mm_system_table.ptes[i] = valid ? pte | MM_PTE_VALID : pte & ~MM_PTE_VALID;
+    }
+}
+
+static unsigned access_of(uint64_t pte)
+{
+    return HOST_READ | ((pte & MM_PTE_WRITE) != 0 ? HOST_WRITE : 0u) | ((pte & MM_PTE_NX) != 0 ? 0u : HOST_EXECUTE);
+}
+
+static int map_stretch(size_t first, size_t page_count)
+{
+    uint64_t pte = mm_system_table.ptes[first];
+    void *at = (void *)mm_table_va(&mm_system_table, first);
+    uint64_t offset = mm_frame_offset(mm_pte_pfn(pte));
+    int status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte));
+    if (status != 0 && (pte & MM_PTE_NX) == 0) /* a host that refuses executable memory, as for the executable map */
+        status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte | MM_PTE_NX));
+    return status;
+}
+
+static int map_all_stretches(size_t first, size_t page_count)
+{
+    size_t end = first + page_count;
+    for (size_t from = first, to; from < end; from = to) {
+        for (to = from + 1; to < end && !begins_mapping(to);)
+            to++;
+        int status = map_stretch(from, to - from);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+bool mm_system_pte_commit(void *va, size_t page_count)
+{
+    mm_page_table_t *table = &mm_system_table;
+    size_t first = mm_table_index(table, (uintptr_t)va);
+    int status = 0;
+    ke_lock(&table->lock);
+    size_t before = count_beginnings(first, page_count);
+    set_valid(first, page_count, true);
+    size_t now = mappings - before + count_beginnings(first, page_count);
+    bool too_many = now > mapping_limit;
+    if (!too_many)
+        status = map_all_stretches(first, page_count);
+    if (too_many || status != 0) {
+        host_unmap(va, page_count << PAGE_SHIFT);
+        set_valid(first, page_count, false);
+    } else {
+        mappings = now;
+    }
+    ke_unlock(&table->lock);
+    if (too_many)
+        ke_error(0, "mapping %zu scattered pages would take more than the %zu host mappings that the machine may have", page_count, mapping_limit);
+    else if (status != 0)
+        ke_error(status, "the host refuses to map %zu pages", page_count);
+    return !too_many && status == 0;
+}
+
+static void give_back_locked(size_t first, size_t page_count)
+{
+    memset(&mm_system_table.ptes[first], 0, page_count * sizeof mm_system_table.ptes[0]);
+    memset(&mm_system_table.owners[first], 0, page_count * sizeof mm_system_table.owners[0]);
+    rt_runs_give(&mm_system_table.runs, first, page_count);
+}
+
+void mm_system_pte_abandon(void *va, size_t page_count)
+{
+    ke_lock(&mm_system_table.lock);
+    give_back_locked(mm_table_index(&mm_system_table, (uintptr_t)va), page_count);
+    ke_unlock(&mm_system_table.lock);
+}
+
+/* The pages fault from now on; the PTEs still name the frames, so that a caller can give them back before the addresses. */
+static void unmap_locked(void *va, size_t first, size_t page_count)
+{
+    mm_unpoison((uintptr_t)va, page_count << PAGE_SHIFT);
+    size_t before = count_beginnings(first, page_count);
+    set_valid(first, page_count, false);
+    mappings = mappings - before + count_beginnings(first, page_count);
+    host_unmap(va, page_count << PAGE_SHIFT);
+}
+
+void mm_system_pte_unmap(void *va, size_t page_count)
+{
+    size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
+    ke_lock(&mm_system_table.lock);
+    unmap_locked(va, first, page_count);
+    give_back_locked(first, page_count);
+    ke_unlock(&mm_system_table.lock);
+}
+
+void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access)
+{
+    void *va = mm_system_pte_reserve(page_count);
+    if (va == NULL)
+        return NULL;
+    for (size_t i = 0; i < page_count; i++)
+        mm_system_pte_set(va, i, pfns[i], access);
+    if (mm_system_pte_commit(va, page_count))
+        return va;
+    mm_system_pte_abandon(va, page_count);
+    return NULL;
+}
+
+/* ---- scattered frames of their own ---- */
+
+static void put_frames(void *va, size_t page_count)
+{
+    for (size_t i = 0; i < page_count; i++)
+        mm_frame_put(mm_system_pte_frame(va, i));
+}
+
+void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed)
+{
+    char *va = mm_system_pte_reserve(page_count);
+    if (va == NULL)
+        return NULL;
+    *zeroed = true;
+    for (size_t i = 0; i < page_count; i++) {
+        bool frame_zeroed = false;
+        mm_pfn_number_t pfn = mm_frame_get(node, &frame_zeroed);
+        if (pfn == MM_PFN_NONE) {
+            put_frames(va, i);
+            goto abandon;
+        }
+        mm_pfn_t *entry = mm_pfn_entry(pfn);
+        entry->cache = cache;
+        entry->mapped.va = (uintptr_t)va + (i << PAGE_SHIFT);
+        entry->mapped.use = MM_USE_MAPPED;
+        mm_system_pte_set(va, i, pfn, access);
+        *zeroed = *zeroed && frame_zeroed;
+    }
+    if (!mm_system_pte_commit(va, page_count)) {
+        put_frames(va, page_count);
+        goto abandon;
+    }
+    for (size_t i = 0; i < page_count; i++)
+        mm_system_table.owners[mm_table_index(&mm_system_table, (uintptr_t)va) + i].pool = (uint8_t)pool;
+    return va;
+
+abandon:
+    mm_system_pte_abandon(va, page_count);
+    return NULL;
+}
+
+void mm_scattered_free(void *va, size_t page_count)
+{
+    size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
+    ke_lock(&mm_system_table.lock);
+    unmap_locked(va, first, page_count);
+    ke_unlock(&mm_system_table.lock);
+    put_frames(va, page_count); /* after the mapping: the next owner's bytes are never seen through it */
+    mm_system_pte_abandon(va, page_count);
+}
+
+/* ---- checking ---- */
+
+/* A page that begins a mapping is valid, or follows one that is: so valid pages see them all. */
+static void count_page(void *context, mm_page_table_t *table, size_t index)
+{
+    size_t *count = context;
+    if (mm_pte_is_valid(table->ptes[index]))
+        *count += (size_t)begins_mapping(index) + (size_t)!mm_pte_is_valid(pte_at(index + 1));
+}
+
+bool mm_system_pte_check(void)
+{
+    size_t count = 0;
+    mm_table_visit(&mm_system_table, count_page, &count);
+    return count == mappings || ke_error(false, "the system PTEs make %zu host mappings, and %zu are counted", count, mappings);
+}
+
+/* ---- shutdown ---- */
+
+typedef struct page_run {
+    size_t first, page_count;
+} page_run_t;
+
+static void unmap_run(page_run_t *run)
+{
+    uintptr_t va = mm_table_va(&mm_system_table, run->first);
+    if (run->page_count != 0) {
+        mm_unpoison(va, run->page_count << PAGE_SHIFT);
+        host_unmap((void *)va, run->page_count << PAGE_SHIFT);
+    }
+    run->page_count = 0;
+}
+
+static void forget_page(void *context, mm_page_table_t *table, size_t index)
+{
+    page_run_t *run = context;
+    bool valid = mm_pte_is_valid(table->ptes[index]);
+    table->ptes[index] = 0;
+    table->owners[index] = (mm_owner_t){0};
+    if (!valid)
+        return;
+    if (run->page_count != 0 && run->first + run->page_count != index)
+        unmap_run(run);
+    if (run->page_count++ == 0)
+        run->first = index;
+}
+
+void mm_system_pte_shutdown(void)
+{
+    page_run_t run = {0};
+    mm_table_visit(&mm_system_table, forget_page, &run);
+    unmap_run(&run);
+    if (mm_system_table.tables != NULL)
+        rt_runs_reset(&mm_system_table.runs);
+    mappings = 0;
+}

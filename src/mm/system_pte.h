@@ -1,0 +1,24 @@
+/*
+ * system_pte.h - system PTEs from the inside: reserve addresses, say which frames, map. Only mm includes this.
+ *
+ *     reserve ---> set (each page) ---> commit ---> mm_system_pte_unmap
+ *                       `-------------> abandon
+ */
+#ifndef NTMM_MM_SYSTEM_PTE_H
+#define NTMM_MM_SYSTEM_PTE_H
+
+#include "mm/machine.h"
+
+void           *mm_system_pte_reserve(size_t page_count); /* NULL: no addresses left */
+void            mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access);
+mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index); /* what was set */
+bool            mm_system_pte_commit(void *va, size_t page_count); /* false: nothing is mapped, reason in ke_error; abandon it */
+void            mm_system_pte_abandon(void *va, size_t page_count);
+bool            mm_system_pte_check(void); /* the count of host mappings; false with ke_error set */
+
+/* Frames of their own, one by one, mapped in a row: pool that found no run, noncached memory. NULL: frames, addresses or host mappings are short.
+ * *zeroed: all of them are. `pool` and `cache` are what their entries say. */
+void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed);
+void  mm_scattered_free(void *va, size_t page_count);
+
+#endif
