@@ -1,0 +1,96 @@
+/*
+ * pool_big.c - requests too large for a block: whole pages, no header.
+ * What a header would say stands in the owner entry of the first page: tag and bytes asked for. The part of the last page that nobody asked
+ * for is given back as a free block, so that page is shared:
+ *
+ *     | page 0: owner RUN, bytes, tag | page 1: TAIL | page 2: TAIL, first_unit = k |
+ *     |<---------------- the allocation ------------------------->|  blocks ....... |
+ *                                                       unit k of the last page
+ *
+ * When the allocation is freed, the front of a shared page becomes a free block like any other, and the page lives as long as a block on it does.
+ * Memory that found no consecutive frames, and was mapped page by page, keeps its tail: such a mapping is given back in one piece.
+ * Allocations without a tail are kept ready by the thread that frees them (pool_magazine.c): owner CACHED.
+ *
+ * Locks       the descriptor's, for tails only.
+ * Source      WDK reference: "Allocating system-space memory" (from Vista on the remainder of the last page is returned to the pool).
+ */
+#include "ex/pool_big.h"
+
+#include "ex/pool_block.h"
+#include "ex/pool_magazine.h"
+
+bool ex_big_tails;
+
+static void *page_at(void *run, size_t index) { return (char *)run + (index << PAGE_SHIFT); }
+
+static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, bool *zeroed)
+{
+    void *run = mm_pool_pages_alloc(pool, thread->processor->node, page_count, zeroed);
+    for (size_t i = 1; run != NULL && i < page_count; i++) {
+        mm_owner_t *owner = mm_owner_of(page_at(run, i));
+        owner->use        = MM_USE_POOL_TAIL;
+        owner->bytes      = i;
+    }
+    return run;
+}
+
+static void give_tail(mm_pool_t pool, void *run, size_t page_count, unsigned first)
+{
+    ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    void            *last       = page_at(run, page_count - 1);
+    ke_lock(&descriptor->lock);
+    mm_owner_of(last)->first_unit = (uint8_t)first;
+    ex_block_give_tail_locked(descriptor, last, first);
+    ke_unlock(&descriptor->lock);
+}
+
+void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed)
+{
+    size_t   page_count = BYTES_TO_PAGES(bytes);
+    unsigned tail       = ex_big_tail_unit(bytes); /* 0 below when the frames turned out to be scattered */
+    void    *run        = tail == 0 ? ex_run_take(thread, pool, page_count) : NULL;
+    *zeroed             = false;
+    if (run == NULL)
+        run = fresh_run(thread, pool, page_count, zeroed);
+    if (run == NULL)
+        return NULL;
+    if (mm_in(&mm_system_pte_region, (uintptr_t)run))
+        tail = 0;
+    ex_big_own(mm_owner_of(run), bytes, tag, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
+    if (tail != 0)
+        give_tail(pool, run, page_count, tail);
+    return run;
+}
+
+size_t ex_big_bytes(const mm_owner_t *owner)
+{
+    if ((owner->flags & MM_OWNER_HAS_TAIL_BLOCKS) == 0)
+        return ROUND_TO_PAGES(owner->bytes);
+    return (owner->bytes + EX_UNIT - 1) & ~((size_t)EX_UNIT - 1);
+}
+
+/* The last page goes on as an ordinary pool page: its front is freed like a block. */
+static void give_front_of_last(mm_pool_t pool, void *last, ex_stop_t *stop)
+{
+    ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    ke_lock(&descriptor->lock);
+    mm_owner_t *owner = mm_owner_of(last);
+    unsigned    units = owner->first_unit;
+    *owner            = (mm_owner_t){ .use = MM_USE_POOL_BLOCKS, .pool = owner->pool };
+    ex_block_give_head_locked(descriptor, last, units, stop);
+    ke_unlock(&descriptor->lock);
+}
+
+void ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *owner, ex_stop_t *stop)
+{
+    size_t page_count = BYTES_TO_PAGES(owner->bytes);
+    if ((owner->flags & MM_OWNER_HAS_TAIL_BLOCKS) != 0) {
+        give_front_of_last(pool, page_at(page, page_count - 1), stop);
+        if (page_count > 1)
+            mm_pool_pages_free(pool, page, page_count - 1);
+        return;
+    }
+    owner->use = MM_USE_POOL_CACHED; /* before it is kept or given away: from here on it is free */
+    if (!ex_run_put(thread, pool, page, page_count, stop))
+        mm_pool_pages_free(pool, page, page_count);
+}

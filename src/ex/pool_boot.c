@@ -1,0 +1,137 @@
+/*
+ * pool_boot.c - the pools as part of the machine: boot, shutdown, threads that come and go, questions.
+ *
+ * Source  WDK reference: !poolused (what is counted). Fidelity: NonPagedPool asks for both nonpaged pools together, as !poolused shows them; NonPagedPoolNx for that
+ *         one alone.
+ */
+#include "ex/ex.h"
+
+#include <errno.h>
+
+#include "ex/pool_big.h"
+#include "ex/pool_magazine.h"
+#include "ex/pool_tag.h"
+#include "ke/inject.h"
+
+#define NTDDI_OF_VISTA 0x06000000u
+
+static bool magazines_wanted;
+
+static void empty_thread(ke_thread_t *thread, const char *routine)
+{
+    ex_stop_t stop = { 0 };
+    ex_magazines_empty(ex_thread_of(thread), &stop);
+    ex_stop_if_set(routine, &stop);
+}
+
+static void thread_stops(ke_thread_t *thread)
+{
+    empty_thread(thread, "the end of a thread");
+    ex_tag_retire(ex_thread_of(thread));
+}
+
+/* The nth allocation is exact only when each one asks, so while a failure is armed nobody has a stock. */
+static void failure_armed(bool armed) { ex_pool_magazines(!armed); }
+
+static void thread_disarmed(ke_thread_t *thread) { ex_tag_disarm(ex_thread_of(thread)); }
+
+int ex_pool_boot(const ntmm_config *config)
+{
+    if (config->pool_model != NTMM_POOL_CLASSIC)
+        return ke_error(-ENOTSUP, "the segment pool model is not built yet");
+    ex_descriptors_boot();
+    ex_tags_boot();
+    ex_big_tails           = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
+    magazines_wanted       = !config->no_magazines;
+    ex_magazines_on        = magazines_wanted;
+    ke_thread_hooks.stop   = thread_stops;
+    ke_thread_hooks.disarm = thread_disarmed;
+    ke_inject_armed_hook   = failure_armed;
+    return 0;
+}
+
+static bool is_ready(const ke_thread_t *thread) { return thread->generation == ke_machine_generation; }
+
+void ex_pool_shutdown(void)
+{
+    ex_magazines_on = false;
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        if (is_ready(thread))
+            memset(thread->upper, 0, sizeof(ex_thread_t)); /* mm takes the pages back as a whole; what matters is that no fast path finds anything */
+    ex_descriptors_boot();
+    ex_tags_boot();
+}
+
+void ex_pool_magazines(bool on)
+{
+    ex_magazines_on = on && magazines_wanted;
+    if (ex_magazines_on)
+        return;
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        if (is_ready(thread))
+            empty_thread(thread, "ex_pool_magazines");
+}
+
+/* ---- questions ---- */
+
+static bool is_asked(POOL_TYPE base_type, mm_pool_t pool)
+{
+    if (((unsigned)base_type & PagedPool) != 0)
+        return pool == MM_PAGED;
+    return pool == MM_NONPAGED_NX || (pool == MM_NONPAGED_EXECUTE && ((unsigned)base_type & POOL_NX_ALLOCATION) == 0);
+}
+
+static uint64_t difference(uint64_t more, uint64_t less) { return more > less ? more - less : 0; } /* while other threads run, a sum may lag */
+
+static void usage_of(const ex_tag_counts_t *sum, ntmm_pool_usage *out)
+{
+    out->allocs          = sum->allocs;
+    out->frees           = sum->frees;
+    out->bytes_in_use    = difference(sum->alloc_bytes, sum->free_bytes);
+    out->bytes_requested = difference(sum->alloc_requested, sum->free_requested);
+}
+
+void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out)
+{
+    ex_tag_counts_t sum = { 0 };
+    *out                = (ntmm_pool_usage){ 0 };
+    for (unsigned pool = 0; pool < MM_POOLS; pool++) {
+        if (!is_asked(base_type, (mm_pool_t)pool))
+            continue;
+        ex_tag_sum(0, true, (mm_pool_t)pool, &sum);
+        out->pages += mm_pool_page_count((mm_pool_t)pool);
+    }
+    usage_of(&sum, out);
+}
+
+/* Pages that a tag holds: whole pages only; small blocks share theirs with other tags. */
+typedef struct page_count {
+    uint32_t  tag;
+    POOL_TYPE base_type;
+    uint64_t  pages;
+} page_count_t;
+
+static void count_pages(void *context, void *page, mm_owner_t *owner)
+{
+    page_count_t *count = context;
+    (void)page;
+    if (owner->use == MM_USE_POOL_RUN && owner->tag == count->tag && is_asked(count->base_type, (mm_pool_t)owner->pool))
+        count->pages += BYTES_TO_PAGES(owner->bytes);
+}
+
+bool ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out)
+{
+    ex_tag_counts_t sum   = { 0 };
+    page_count_t    count = { tag, base_type, 0 };
+    bool            found = false;
+    *out                  = (ntmm_pool_usage){ 0 };
+    for (unsigned pool = 0; pool < MM_POOLS; pool++)
+        if (is_asked(base_type, (mm_pool_t)pool))
+            found |= ex_tag_sum(tag, false, (mm_pool_t)pool, &sum);
+    if (!found)
+        return false;
+    usage_of(&sum, out);
+    mm_visit_owners(count_pages, &count);
+    out->pages = count.pages;
+    return true;
+}

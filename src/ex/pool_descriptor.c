@@ -1,0 +1,87 @@
+/*
+ * pool_descriptor.c - the list heads of a pool: insert, remove, find.
+ * Freed blocks go to the head of their list and are used again first; what is left of a split, and of a fresh page, goes to the tail.
+ * A link is believed only after its neighbours agree, so that a driver which writes into freed memory is stopped here and not by a wild pointer.
+ *
+ * Locks       the descriptor's, held by the caller.
+ * Source      WDK reference: Bug Check 0x19, parameter 1 = 3 (the pool free list is corrupt).
+ */
+#include "ex/pool_descriptor.h"
+
+ex_descriptor_t ex_descriptors[MM_POOLS];
+
+void ex_descriptors_boot(void)
+{
+    memset(ex_descriptors, 0, sizeof ex_descriptors);
+    for (unsigned pool = 0; pool < MM_POOLS; pool++) {
+        ex_descriptor_t *descriptor = &ex_descriptors[pool];
+        ke_lock_init(&descriptor->lock, KE_RANK_EX_POOL);
+        descriptor->pool  = (mm_pool_t)pool;
+        descriptor->paged = pool == MM_PAGED ? EX_TYPE_PAGED : 0;
+        for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
+            descriptor->list[units].Flink = descriptor->list[units].Blink = &descriptor->list[units];
+    }
+}
+
+unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned units)
+{
+    unsigned word = units >> 6;
+    uint64_t bits = descriptor->nonempty[word] >> (units & 63) << (units & 63);
+    while (bits == 0) {
+        if (++word == NTMM_ARRAY_COUNT(descriptor->nonempty))
+            return 0;
+        bits = descriptor->nonempty[word];
+    }
+    return word << 6 | (unsigned)__builtin_ctzll(bits);
+}
+
+void ex_descriptor_push_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail)
+{
+    LIST_ENTRY *head = &descriptor->list[units], *link = ex_body(header);
+    LIST_ENTRY *left = at_tail ? head->Blink : head, *right = left->Flink;
+    link->Flink = right;
+    link->Blink = left;
+    left->Flink = right->Blink = link;
+    descriptor->nonempty[units >> 6] |= 1ull << (units & 63);
+}
+
+bool ex_descriptor_owns_link(const ex_descriptor_t *descriptor, const LIST_ENTRY *link)
+{
+    const LIST_ENTRY *heads = descriptor->list;
+    if ((uintptr_t)link - (uintptr_t)heads < sizeof descriptor->list)
+        return ((uintptr_t)link - (uintptr_t)heads) % sizeof *heads == 0;
+    return ((uintptr_t)link - EX_HEADER_BYTES) % EX_UNIT == 0 && mm_pool_of(link) == descriptor->pool;
+}
+
+static bool links_agree(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)
+{
+    const LIST_ENTRY *right = link->Flink, *left = link->Blink;
+    bool              sane  = ex_descriptor_owns_link(descriptor, right) && ex_descriptor_owns_link(descriptor, left);
+    if (NTMM_LIKELY(sane && right->Blink == link && left->Flink == link))
+        return true;
+    ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3, (ULONG_PTR)link,
+                (ULONG_PTR)(sane ? right->Blink : right), (ULONG_PTR)(sane ? left->Flink : left));
+    return false;
+}
+
+bool ex_descriptor_unlink_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, ex_stop_t *stop)
+{
+    LIST_ENTRY *link = ex_body(header), *head = &descriptor->list[units];
+    if (!links_agree(descriptor, link, stop))
+        return false;
+    link->Blink->Flink = link->Flink;
+    link->Flink->Blink = link->Blink;
+    if (head->Flink == head)
+        descriptor->nonempty[units >> 6] &= ~(1ull << (units & 63));
+    return true;
+}
+
+POOL_HEADER *ex_descriptor_first_locked(const ex_descriptor_t *descriptor, unsigned units, ex_stop_t *stop)
+{
+    const LIST_ENTRY *head = &descriptor->list[units];
+    POOL_HEADER      *header = ex_header_of(head->Flink);
+    if (NTMM_LIKELY(header->BlockSize == units && ex_type(header) == EX_TYPE_FREE))
+        return header;
+    ex_stop_set(stop, "The header of a free pool block was overwritten.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0, (ULONG_PTR)ex_right(header, units));
+    return NULL;
+}

@@ -1,0 +1,241 @@
+/*
+ * pool_magazine.c - a thread's stock of free memory: how it is filled, bounded and given back.
+ * It plays the part of the lookaside lists that the classic pool keeps for each processor: a list for each block size, and here for each
+ * length of page runs, last in first out.
+ *
+ *     driver --free--> magazine --when the thread keeps too much: a batch, sorted by address--> descriptor: neighbours join
+ *     driver <-alloc-- magazine <------ when it is empty: a batch under one lock hold --------- descriptor
+ *                         ^--- or a block of nearly the size, from a magazine nearby
+ *
+ * Rules (counted in operations and units, never in time, so that the same calls give the same addresses):
+ *   limit    all magazines of a thread together keep at most LIMIT_MIN, or 1/LIMIT_SHARE of the pages that carry blocks, whichever is more.
+ *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the limit is free.
+ *            A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but the KEEP newest. Blocks go
+ *            back GIVE_BATCH at a time, each batch in ascending order of addresses, so that neighbours join on the way.
+ *   near     an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger.
+ *   batch    otherwise BATCH_BYTES worth of blocks come from the descriptor, at least one; they are handed out in ascending order.
+ *   runs     whole pages are kept when freed, never fetched ahead.
+ *
+ * Locks       the descriptor's, once an exchange.
+ * Source      none (choice): Windows documents that lookaside lists exist and are tuned by demand, not by which rule.
+ */
+#include "ex/pool_magazine.h"
+
+#include "ex/pool_block.h"
+
+#define LIMIT_MIN (128u << 10) /* bytes */
+#define LIMIT_SHARE 16u
+#define GIVE_SHARE 8u
+#define GIVE_BATCH 64u
+#define KEEP 4u
+#define BATCH_BYTES 2048u
+#define BATCH_MAX 32u
+
+#define BLOCK_MAGAZINES (MM_POOLS * EX_PAGE_UNITS)
+#define MAGAZINES (BLOCK_MAGAZINES + MM_POOLS * (EX_RUN_PAGES_MAX + 1))
+
+bool ex_magazines_on;
+
+static void *link_of(void *body) { return *(void **)body; }
+static void  set_link(void *body, void *next) { *(void **)body = next; }
+
+static void push(ex_thread_t *own, ex_magazine_t *magazine, void *body, size_t units)
+{
+    set_link(body, magazine->head);
+    magazine->head = body;
+    own->room -= units;
+}
+
+static void *pop(ex_thread_t *own, ex_magazine_t *magazine, size_t units)
+{
+    void *body     = magazine->head;
+    magazine->head = link_of(body);
+    own->room += units;
+    return body;
+}
+
+/* ---- giving back ---- */
+
+/* Shell sort: short, in place, quick for what is nearly in order. */
+static void sort_by_address(void **bodies, unsigned count)
+{
+    static const unsigned GAPS[] = { 23, 10, 4, 1 };
+    for (unsigned g = 0; g < NTMM_ARRAY_COUNT(GAPS); g++) {
+        for (unsigned i = GAPS[g]; i < count; i++) {
+            void    *body = bodies[i];
+            unsigned at   = i;
+            for (; at >= GAPS[g] && bodies[at - GAPS[g]] > body; at -= GAPS[g])
+                bodies[at] = bodies[at - GAPS[g]];
+            bodies[at] = body;
+        }
+    }
+}
+
+/* So many blocks from *chain go back, under one lock hold, in ascending order. */
+static void give_batch(mm_pool_t pool, void **chain, unsigned *count, ex_stop_t *stop)
+{
+    ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    void            *bodies[GIVE_BATCH];
+    unsigned         got = 0;
+    for (; *chain != NULL && got < GIVE_BATCH; *chain = link_of(*chain))
+        bodies[got++] = *chain;
+    *count = got;
+    sort_by_address(bodies, got);
+    ke_lock(&descriptor->lock);
+    descriptor->counts.flushes++;
+    for (unsigned i = 0; i < got && stop->code == 0; i++)
+        ex_block_give_locked(descriptor, ex_header_of(bodies[i]), stop);
+    ke_unlock(&descriptor->lock);
+}
+
+/* Blocks from *chain go back until it is empty or there is enough room. */
+static void give_blocks(ex_thread_t *own, mm_pool_t pool, unsigned units, void **chain, size_t wanted, ex_stop_t *stop)
+{
+    unsigned count;
+    while (*chain != NULL && own->room < wanted && stop->code == 0) {
+        give_batch(pool, chain, &count, stop);
+        own->room += (size_t)count * units;
+    }
+}
+
+static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **chain, size_t wanted)
+{
+    while (*chain != NULL && own->room < wanted) {
+        void *run = *chain;
+        *chain    = link_of(run);
+        own->room += (size_t)pages * EX_PAGE_UNITS;
+        mm_pool_pages_free(pool, run, pages);
+    }
+}
+
+/* The link behind which a magazine may be emptied: its head when nobody has used it since the last visit, else that of its KEEPth block. */
+static void **spare_part(ex_magazine_t *magazine)
+{
+    void **part = &magazine->head;
+    if (magazine->head != magazine->seen)
+        for (unsigned i = 0; i < KEEP && *part != NULL; i++)
+            part = *part;
+    magazine->seen = magazine->head;
+    return part;
+}
+
+static void visit(ex_thread_t *own, uint32_t number, size_t wanted, ex_stop_t *stop)
+{
+    if (number < BLOCK_MAGAZINES) {
+        mm_pool_t pool  = (mm_pool_t)(number / EX_PAGE_UNITS);
+        unsigned  units = number % EX_PAGE_UNITS;
+        give_blocks(own, pool, units, spare_part(&own->blocks[pool][units]), wanted, stop);
+    } else {
+        mm_pool_t pool  = (mm_pool_t)((number - BLOCK_MAGAZINES) / (EX_RUN_PAGES_MAX + 1));
+        unsigned  pages = (number - BLOCK_MAGAZINES) % (EX_RUN_PAGES_MAX + 1);
+        give_runs(own, pool, pages, spare_part(&own->runs[pool][pages]), wanted);
+    }
+}
+
+static void set_limit(ex_thread_t *own)
+{
+    size_t pages = 0, kept = own->limit - own->room, limit = LIMIT_MIN / EX_UNIT;
+    for (unsigned pool = 0; pool < MM_POOLS; pool++)
+        pages += ex_descriptor_pages(&ex_descriptors[pool]);
+    if (pages * EX_PAGE_UNITS / LIMIT_SHARE > limit)
+        limit = pages * EX_PAGE_UNITS / LIMIT_SHARE;
+    if (!ex_magazines_on)
+        limit = 0;
+    own->limit = limit > kept ? limit : kept; /* the pool has shrunk: what is kept already is given back as the hand comes by */
+    own->room  = own->limit - kept;
+}
+
+/* Make room for so many units. False: they are more than a thread may keep at all. */
+static bool make_room(ex_thread_t *own, size_t units, ex_stop_t *stop)
+{
+    set_limit(own);
+    size_t wanted = own->limit / GIVE_SHARE > units ? own->limit / GIVE_SHARE : units;
+    for (unsigned steps = 0; own->room < wanted && own->room < own->limit && steps < 2 * MAGAZINES && stop->code == 0; steps++) {
+        own->hand = (own->hand + 1) % MAGAZINES;
+        visit(own, own->hand, wanted, stop);
+    }
+    return own->room >= units && stop->code == 0;
+}
+
+void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop)
+{
+    for (uint32_t number = 0; number < MAGAZINES; number++) {
+        visit(own, number, SIZE_MAX, stop);
+        visit(own, number, SIZE_MAX, stop); /* what a visit leaves, the next one finds unused */
+    }
+    own->room = own->limit = 0;
+}
+
+/* ---- blocks ---- */
+
+static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
+{
+    ex_magazine_t *magazine = &own->blocks[pool][units], *last = ex_magazine_nearest(own->blocks[pool], units);
+    for (; magazine <= last; magazine++, units++)
+        if (magazine->head != NULL)
+            return ex_header_of(pop(own, magazine, units));
+    return NULL;
+}
+
+static unsigned batch_of(ex_thread_t *own, unsigned units, ex_stop_t *stop)
+{
+    unsigned count = BATCH_BYTES / (units << EX_UNIT_SHIFT);
+    count          = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
+    if (count > 1 && own->room < (size_t)(count - 1) * units && !make_room(own, (size_t)(count - 1) * units, stop))
+        count = 1;
+    return count;
+}
+
+POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
+{
+    ex_thread_t     *own        = ex_thread_of(thread);
+    ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    POOL_HEADER     *near = take_near(own, pool, units), *taken[BATCH_MAX];
+    if (near != NULL)
+        return near;
+    unsigned want = batch_of(own, units, stop);
+    ke_lock(&descriptor->lock);
+    descriptor->counts.refills++;
+    unsigned got = stop->code == 0 ? ex_blocks_take_locked(descriptor, thread->processor->node, units, want, taken, stop) : 0;
+    ke_unlock(&descriptor->lock);
+    if (got == 0)
+        return NULL;
+    for (unsigned i = got - 1; i > 0; i--)
+        push(own, &own->blocks[pool][units], ex_body(taken[i]), units);
+    return taken[0];
+}
+
+void ex_magazine_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop)
+{
+    ex_thread_t *own   = ex_thread_of(thread);
+    unsigned     units = header->BlockSize;
+    void        *body  = ex_body(header);
+    ex_set_type(header, EX_TYPE_HELD | ex_descriptors[pool].paged);
+    if (own->room >= units || make_room(own, units, stop)) {
+        push(own, &own->blocks[pool][units], body, units);
+    } else if (stop->code == 0) {
+        unsigned one;
+        set_link(body, NULL);
+        give_batch(pool, &body, &one, stop);
+    }
+}
+
+/* ---- whole pages ---- */
+
+void *ex_run_take(ke_thread_t *thread, mm_pool_t pool, size_t page_count)
+{
+    ex_thread_t *own = ex_thread_of(thread);
+    if (page_count > EX_RUN_PAGES_MAX || own->runs[pool][page_count].head == NULL)
+        return NULL;
+    return pop(own, &own->runs[pool][page_count], page_count * EX_PAGE_UNITS);
+}
+
+bool ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_count, ex_stop_t *stop)
+{
+    ex_thread_t *own   = ex_thread_of(thread);
+    size_t       units = page_count * EX_PAGE_UNITS;
+    if (page_count > EX_RUN_PAGES_MAX || (own->room < units && !make_room(own, units, stop)))
+        return false;
+    push(own, &own->runs[pool][page_count], run, units);
+    return true;
+}

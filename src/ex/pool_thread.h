@@ -1,0 +1,46 @@
+/*
+ * pool_thread.h - what the pools keep for each thread: a stock of free blocks by size, and the counters of the tags it used.
+ * It lies in ke_thread.upper. In the shared empty record all of it is zero, which the fast paths read as "no stock, unknown tag": they go
+ * the slow way without a test of their own.
+ *
+ * Lock key: (T) this thread only, or a walker while the thread is outside the library   (A) atomic: written by this thread, read by any
+ */
+#ifndef NTMM_EX_POOL_THREAD_H
+#define NTMM_EX_POOL_THREAD_H
+
+#include "ex/pool_header.h"
+#include "ke/thread.h"
+#include "mm/mm.h"
+
+#define EX_THREAD_TAGS 256u    /* rows of the thread's own tag table; a power of two */
+#define EX_RUN_PAGES_MAX 16u   /* runs of up to that many whole pages are kept ready */
+
+/* One row: one tag in one pool. Counters of allocation and of free are apart, so that no word is modified by both. */
+typedef struct ex_tag_row {
+    _Atomic uint64_t key;      /* (A) pool_tag.h; 0: unused */
+    _Atomic uint64_t allocs, alloc_bytes, alloc_requested; /* (A) */
+    _Atomic uint64_t frees, free_bytes, free_requested;    /* (A) */
+    uint64_t         pad;
+} ex_tag_row_t;
+_Static_assert(sizeof(ex_tag_row_t) == 64, "one cache line");
+
+/* Free blocks of one size, or free runs of one length, last in first out, linked through the first word of their bodies. */
+typedef struct ex_magazine {
+    void *head;                /* (T) the newest */
+    void *seen;                /* (T) what head was when the clock hand came by: still the same, then nobody used it */
+} ex_magazine_t;
+
+typedef struct ex_thread {
+    ex_tag_row_t  tags[EX_THREAD_TAGS];
+    ex_magazine_t blocks[MM_POOLS][EX_PAGE_UNITS];      /* index: units */
+    ex_magazine_t runs[MM_POOLS][EX_RUN_PAGES_MAX + 1]; /* index: pages */
+    size_t        room;        /* (T) units that the thread may still keep, all magazines together */
+    size_t        limit;       /* (T) room when all are empty */
+    uint32_t      hand;        /* (T) the magazine that the clock hand visits next */
+    uint32_t      tag_rows;    /* (T) rows in use */
+} ex_thread_t;
+_Static_assert(sizeof(ex_thread_t) <= KE_THREAD_UPPER_BYTES, "fits the room that a thread record has for the pools");
+
+static inline ex_thread_t *ex_thread_of(ke_thread_t *thread) { return (ex_thread_t *)(void *)thread->upper; }
+
+#endif

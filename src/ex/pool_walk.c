@@ -1,0 +1,244 @@
+/*
+ * pool_walk.c - every page of the pools, block by block: who still holds memory, and whether all is in order.
+ * The owner entries say which pages the pools have, the headers say what is on them; no list of allocations is kept anywhere.
+ *
+ * What ex_pool_check verifies:
+ *   pages      sizes of a chain reach exactly the end of the page; each header knows its left neighbour's size; no two free blocks touch
+ *   lists      every list has blocks of its size only, all found free on the pages, as many as the pages have; bitmap and lists agree
+ *   magazines  every stocked block is marked as held, of the right size, and all held blocks are stocked; the same for runs of pages; each thread's
+ *              sum of what it keeps is right
+ *   tags       allocations less frees are the live blocks, in number and in bytes, pool by pool
+ *
+ * Locks       none: other threads are outside the library. Bounded: a chain ends at the first header that leads nowhere.
+ */
+#include "ex/ex.h"
+
+#include "ex/pool_big.h"
+#include "ex/pool_find.h"
+#include "ex/pool_tag.h"
+
+/* ---- pages ---- */
+
+/* Unit where the small blocks of a page begin; EX_PAGE_UNITS: it carries none. */
+static unsigned first_block_unit(const mm_owner_t *owner)
+{
+    if (owner->use == MM_USE_POOL_BLOCKS)
+        return 0;
+    bool shared = (owner->use == MM_USE_POOL_RUN || owner->use == MM_USE_POOL_TAIL) && owner->first_unit != 0;
+    return shared ? owner->first_unit : EX_PAGE_UNITS;
+}
+
+static bool is_live(const POOL_HEADER *header) { return (ex_type(header) & (EX_TYPE_IN_USE | EX_TYPE_HELD)) == EX_TYPE_IN_USE; }
+
+/* ---- leaks ---- */
+
+typedef struct leak_walk {
+    void (*visit)(void *context, const ntmm_leak *leak);
+    void *context;
+} leak_walk_t;
+
+static void page_leaks(void *context, void *page, mm_owner_t *owner)
+{
+    leak_walk_t *walk = context;
+    POOL_TYPE    type = ex_pool_type((mm_pool_t)owner->pool);
+    if (owner->use == MM_USE_POOL_RUN)
+        walk->visit(walk->context, &(ntmm_leak){ page, ex_big_bytes(owner), owner->tag, type });
+    for (unsigned unit = first_block_unit(owner); unit < EX_PAGE_UNITS; unit += ex_at(page, unit)->BlockSize) {
+        POOL_HEADER *header = ex_at(page, unit);
+        if (header->BlockSize == 0)
+            break; /* damaged: what lies behind it cannot be told */
+        if (!is_live(header))
+            continue;
+        char *body = ex_block_body(header), *end = (char *)ex_at(page, unit + header->BlockSize);
+        walk->visit(walk->context, &(ntmm_leak){ body, (size_t)(end - body), header->PoolTag, type });
+    }
+}
+
+void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context)
+{
+    leak_walk_t walk = { visit, context };
+    mm_visit_owners(page_leaks, &walk);
+}
+
+/* ---- the check ---- */
+
+typedef struct check_counts { /* of one pool */
+    uint64_t listed[EX_PAGE_UNITS], held[EX_PAGE_UNITS]; /* free blocks large enough for a list; blocks in magazines */
+    uint64_t cached_runs, block_pages, live, live_bytes, live_requested;
+} check_counts_t;
+
+typedef struct check_walk {
+    bool           good;
+    check_counts_t pools[MM_POOLS];
+} check_walk_t;
+
+static bool wrong(const char *what, const void *where) { return ke_error(0, "pool: %s (at %p)", what, where) != 0; }
+
+static void count_block(check_counts_t *counts, const POOL_HEADER *header)
+{
+    if (ex_type(header) == EX_TYPE_FREE) {
+        counts->listed[header->BlockSize] += header->BlockSize >= EX_MIN_UNITS;
+    } else if (!is_live(header)) {
+        counts->held[header->BlockSize]++;
+    } else {
+        counts->live++;
+        counts->live_bytes += (uint64_t)header->BlockSize << EX_UNIT_SHIFT;
+        counts->live_requested += ex_requested(header);
+    }
+}
+
+static bool type_is_possible(const ex_descriptor_t *descriptor, uint8_t type)
+{
+    unsigned in_use = EX_TYPE_IN_USE | descriptor->paged;
+    return type == EX_TYPE_FREE || type == in_use || type == (in_use | EX_TYPE_SECOND_HEADER) || type == (EX_TYPE_HELD | descriptor->paged);
+}
+
+static bool check_chain(void *page, unsigned first, const ex_descriptor_t *descriptor, check_counts_t *counts)
+{
+    unsigned left = 0, unit = first;
+    bool     left_is_free = false;
+    while (unit < EX_PAGE_UNITS) {
+        POOL_HEADER *header = ex_at(page, unit);
+        if (header->BlockSize == 0 || unit + header->BlockSize > EX_PAGE_UNITS)
+            return wrong("a block size leads nowhere", header);
+        if (header->PreviousSize != left)
+            return wrong("a header has its left neighbour's size wrong", header);
+        if (!type_is_possible(descriptor, ex_type(header)))
+            return wrong("a header has a type that this pool never writes", header);
+        if (left_is_free && ex_type(header) == EX_TYPE_FREE)
+            return wrong("two free blocks touch", header);
+        count_block(counts, header);
+        left_is_free = ex_type(header) == EX_TYPE_FREE;
+        left         = header->BlockSize;
+        unit += left;
+    }
+    return true;
+}
+
+static void check_page(void *context, void *page, mm_owner_t *owner)
+{
+    check_walk_t *walk = context;
+    unsigned      first = first_block_unit(owner);
+    if (!walk->good || owner->use < MM_USE_POOL_BLOCKS || owner->use > MM_USE_POOL_CACHED)
+        return;
+    check_counts_t *counts = &walk->pools[owner->pool];
+    counts->block_pages += owner->use == MM_USE_POOL_BLOCKS;
+    counts->cached_runs += owner->use == MM_USE_POOL_CACHED;
+    if (owner->use == MM_USE_POOL_RUN) {
+        counts->live++;
+        counts->live_bytes += ex_big_bytes(owner);
+        counts->live_requested += owner->bytes;
+    }
+    if (first < EX_PAGE_UNITS)
+        walk->good = check_chain(page, first, &ex_descriptors[owner->pool], counts);
+}
+
+static bool check_list(const ex_descriptor_t *descriptor, unsigned units, uint64_t expected)
+{
+    const LIST_ENTRY *head = &descriptor->list[units];
+    uint64_t          found = 0;
+    for (const LIST_ENTRY *link = head->Flink; link != head; link = link->Flink) {
+        if (!ex_descriptor_owns_link(descriptor, link) || link->Flink->Blink != link)
+            return wrong("the links of a free list are damaged", link);
+        const POOL_HEADER *header = ex_header_of(link);
+        if (header->BlockSize != units || ex_type(header) != EX_TYPE_FREE || ++found > expected)
+            return wrong("a free list has a block that is not free, or of another size", link);
+    }
+    if (found != expected)
+        return wrong("a free block is on no list", head);
+    bool bit = (descriptor->nonempty[units >> 6] >> (units & 63) & 1) != 0;
+    return bit == (found != 0) || wrong("the bitmap of non-empty lists is wrong", head);
+}
+
+static bool check_magazine(const ex_magazine_t *magazine, mm_pool_t pool, unsigned units, const check_counts_t *counts, uint64_t *held)
+{
+    for (const void *body = magazine->head; body != NULL; body = *(void *const *)body) {
+        const POOL_HEADER *header = ex_header_of(body);
+        if (++*held > counts->held[units] || header->BlockSize != units || ex_type(header) != (EX_TYPE_HELD | ex_descriptors[pool].paged))
+            return wrong("a magazine has a block that is not held, or of another size", body);
+    }
+    return true;
+}
+
+static bool check_runs(const ex_magazine_t *magazine, const check_counts_t *counts, uint64_t *runs)
+{
+    for (const void *run = magazine->head; run != NULL; run = *(void *const *)run) {
+        const mm_owner_t *owner = mm_owner_of(run);
+        if (++*runs > counts->cached_runs || owner == NULL || owner->use != MM_USE_POOL_CACHED)
+            return wrong("a magazine has pages that are not kept ready", run);
+    }
+    return true;
+}
+
+static bool is_ready(const ke_thread_t *thread) { return thread->generation == ke_machine_generation; }
+
+static bool check_magazines(mm_pool_t pool, const check_counts_t *counts)
+{
+    uint64_t runs = 0;
+    for (unsigned units = 1; units < EX_PAGE_UNITS; units++) {
+        uint64_t held = 0;
+        for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+            if (is_ready(thread) && !check_magazine(&ex_thread_of(thread)->blocks[pool][units], pool, units, counts, &held))
+                return false;
+        if (held != counts->held[units])
+            return wrong("blocks are marked as held that no magazine has", &ex_descriptors[pool]);
+    }
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        for (unsigned pages = 1; is_ready(thread) && pages <= EX_RUN_PAGES_MAX; pages++)
+            if (!check_runs(&ex_thread_of(thread)->runs[pool][pages], counts, &runs))
+                return false;
+    return runs == counts->cached_runs || wrong("runs of pages are marked as kept that no magazine has", &ex_descriptors[pool]);
+}
+
+/* What a thread keeps is its limit less its room. */
+static bool check_room(ke_thread_t *thread)
+{
+    const ex_thread_t *own = ex_thread_of(thread);
+    size_t             kept = 0;
+    for (unsigned pool = 0; pool < MM_POOLS; pool++) {
+        for (unsigned units = 1; units < EX_PAGE_UNITS; units++)
+            for (const void *body = own->blocks[pool][units].head; body != NULL; body = *(void *const *)body)
+                kept += units;
+        for (unsigned pages = 1; pages <= EX_RUN_PAGES_MAX; pages++)
+            for (const void *run = own->runs[pool][pages].head; run != NULL; run = *(void *const *)run)
+                kept += pages * EX_PAGE_UNITS;
+    }
+    return own->limit - own->room == kept || wrong("a thread keeps more, or less, than it has counted", thread);
+}
+
+static bool check_rooms(void)
+{
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        if (is_ready(thread) && !check_room(thread))
+            return false;
+    return true;
+}
+
+static bool check_tags(mm_pool_t pool, const check_counts_t *counts)
+{
+    ex_tag_counts_t sum = { 0 };
+    ex_tag_sum(0, true, pool, &sum);
+    bool exact = sum.allocs - sum.frees == counts->live && sum.alloc_bytes - sum.free_bytes == counts->live_bytes &&
+                 sum.alloc_requested - sum.free_requested == counts->live_requested;
+    return exact || wrong("the tags do not add up to the live blocks", &ex_descriptors[pool]);
+}
+
+static bool check_pool(mm_pool_t pool, const check_counts_t *counts)
+{
+    const ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    if (counts->block_pages != ex_descriptor_pages(descriptor))
+        return wrong("the number of pool pages is wrong", descriptor);
+    for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
+        if (!check_list(descriptor, units, counts->listed[units]))
+            return false;
+    return check_magazines(pool, counts) && check_tags(pool, counts);
+}
+
+bool ex_pool_check(void)
+{
+    check_walk_t walk = { .good = true };
+    mm_visit_owners(check_page, &walk);
+    for (unsigned pool = 0; walk.good && pool < MM_POOLS; pool++)
+        walk.good = check_pool((mm_pool_t)pool, &walk.pools[pool]);
+    return walk.good && check_rooms();
+}
