@@ -1,0 +1,180 @@
+/*
+ * boot.c - building the machine and tearing it down: the order in which the layers come up.
+ *
+ *     ntmm_boot                                          ntmm_shutdown
+ *      |- config_check        what cannot be built         |- every other thread is outside?
+ *      |- mm_boot             RAM, frames, regions         |- ke_processors_shutdown  DPC threads joined
+ *      |- ke_processors_boot  processors, DPC queues       |- leaks_collect           walks what is still held
+ *      |- ex_pool_boot        descriptors, magazines       |- ke_faults_shutdown      signals given back
+ *      `- ke_faults_boot      SIGSEGV and SIGBUS are ours  `- ex, mm                  touched memory is zero again
+ *
+ * Memory object, reservation and tables stay for the next boot, so a unit test can afford a fresh machine per test.
+ *
+ * Locks   ke_machine_lock around both; no driver call may run meanwhile.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ex/ex.h"
+#include "host/host.h"
+#include "ke/bugcheck.h"
+#include "ke/inject.h"
+#include "ke/report.h"
+#include "ke/thread.h"
+#include "mm/mm.h"
+#include "ntmm/leaks.h"
+
+#define DEFAULT_PROCESSORS 4u
+#define OLDEST_WINDOWS 0x05000000u /* NTDDI_WIN2K */
+#define OUTSIDE_PATIENCE_NS 2000000000u
+
+static int config_check_features(const ntmm_config *config)
+{
+    if (config->verifier != 0)
+        return ke_error(-ENOTSUP, "config.verifier is 0x%x: Driver Verifier is not built into this version yet", config->verifier);
+    if (config->pool_model == NTMM_POOL_SEGMENT)
+        return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
+    if (config->page_file_size != 0)
+        return ke_error(-ENOTSUP, "config.page_file_size is set, but this version has no page file yet: paged pool is resident");
+    return 0;
+}
+
+static int config_check(const ntmm_config *config)
+{
+    if (config->processors > KE_PROCESSORS_MAX)
+        return ke_error(-EINVAL, "config.processors is %u; a processor group has at most %u", config->processors, KE_PROCESSORS_MAX);
+    if (config->numa_nodes > KE_PROCESSORS_MAX)
+        return ke_error(-EINVAL, "config.numa_nodes is %u; at most %u", config->numa_nodes, KE_PROCESSORS_MAX);
+    if ((unsigned)config->pool_model > NTMM_POOL_SEGMENT)
+        return ke_error(-EINVAL, "config.pool_model is %u, which names no pool model", (unsigned)config->pool_model);
+    if ((unsigned)config->run_policy > NTMM_RUNS_BUDDY)
+        return ke_error(-EINVAL, "config.run_policy is %u, which names no policy", (unsigned)config->run_policy);
+    if (config->windows_version != 0 && config->windows_version < OLDEST_WINDOWS)
+        return ke_error(-EINVAL, "config.windows_version is 0x%08x; the oldest NTDDI value is 0x%08x", config->windows_version, OLDEST_WINDOWS);
+    return config_check_features(config);
+}
+
+/* A forked child would share the parent's RAM: it has no machine until it boots its own. */
+static void forked_child(void)
+{
+    if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
+        atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
+    mm_forget();
+}
+
+static void once_per_process(void)
+{
+    static bool done;
+    if (done)
+        return;
+    done = true;
+    host_fences_start();
+    host_at_fork_child(forked_child);
+    mm_describe_register();
+    ex_describe_register();
+}
+
+static int boot_layers(const ntmm_config *config)
+{
+    uint32_t processors = config->processors != 0 ? config->processors : DEFAULT_PROCESSORS;
+    int      result     = mm_boot(config);
+    if (result != 0)
+        return result;
+    result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
+    if (result != 0)
+        goto undo_mm;
+    result = ex_pool_boot(config);
+    if (result != 0)
+        goto undo_processors;
+    ke_fault_resolver = mm_fault_resolve;
+    result            = ke_faults_boot();
+    if (result != 0)
+        goto undo_pool;
+    return 0;
+
+undo_pool:
+    ex_pool_shutdown();
+undo_processors:
+    ke_processors_shutdown();
+undo_mm:
+    mm_shutdown();
+    return result;
+}
+
+int ntmm_boot(const ntmm_config *config)
+{
+    static const ntmm_config defaults;
+    int                      result;
+
+    if (config == NULL)
+        config = &defaults;
+    if (atomic_load(&ke_machine_state) == KE_MACHINE_FORKED) { /* the parent's machine; this process starts afresh */
+        ke_fork_forget();
+        atomic_store(&ke_machine_state, KE_MACHINE_OFF);
+    }
+    ke_lock(&ke_machine_lock);
+    if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
+        result = ke_error(-EBUSY, "a machine is up already: there is one per process; shut it down first");
+    else
+        result = config_check(config);
+    if (result == 0) {
+        once_per_process();
+        ke_report_configure(config->quiet);
+        result = boot_layers(config);
+    }
+    if (result == 0) {
+        ke_machine_generation++;
+        atomic_store(&ke_machine_state, KE_MACHINE_UP);
+    }
+    ke_unlock(&ke_machine_lock);
+    return result;
+}
+
+/* A halted machine's other threads are on their way out of waits and locks: give them a moment, then go on without them. */
+static bool others_are_outside(bool halted)
+{
+    uint64_t deadline = host_clock_ns() + OUTSIDE_PATIENCE_NS;
+    while (!ke_threads_are_outside()) {
+        if (!halted)
+            return false;
+        if (host_clock_ns() > deadline)
+            return true;
+        host_sleep_ns(100000);
+    }
+    return true;
+}
+
+static void shutdown_layers(void)
+{
+    ke_inject_arm(0);
+    ke_faults_shutdown();
+    ke_fault_resolver = NULL;
+    ex_pool_shutdown();
+    mm_shutdown();
+}
+
+size_t ntmm_shutdown(ntmm_report *report)
+{
+    static ntmm_report unread;
+    size_t             leaks;
+    uint32_t           state = atomic_load(&ke_machine_state);
+
+    if (report == NULL)
+        report = &unread;
+    memset(report, 0, sizeof *report);
+    if (state != KE_MACHINE_UP && state != KE_MACHINE_HALTED)
+        return (size_t)ke_error(0, "no machine is up, so there is nothing to shut down");
+    if (state == KE_MACHINE_UP && ke_self()->irql >= DISPATCH_LEVEL && ke_self()->generation == ke_machine_generation)
+        return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
+    if (!others_are_outside(state == KE_MACHINE_HALTED))
+        return (size_t)ke_error(-1, "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done");
+    ke_processors_shutdown();
+    if (state == KE_MACHINE_UP)
+        ex_pool_magazines(false);
+    leaks = leaks_collect(report);
+    shutdown_layers();
+    atomic_store(&ke_machine_state, KE_MACHINE_OFF);
+    return leaks;
+}

@@ -1,0 +1,77 @@
+/*
+ * control.c - watching the machine and breaking it on purpose: queries, the invariant check, failure injection.
+ */
+#include <string.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ex/ex.h"
+#include "ke/bugcheck.h"
+#include "ke/inject.h"
+#include "ke/thread.h"
+#include "mm/mm.h"
+
+/* A halted machine may be looked at; one that is off may not. */
+static bool machine_is_there(const char *routine)
+{
+    uint32_t state = atomic_load(&ke_machine_state);
+    if (state == KE_MACHINE_UP || state == KE_MACHINE_HALTED)
+        return true;
+    ke_error(0, "%s: no machine is up; call ntmm_boot first", routine);
+    return false;
+}
+
+void ntmm_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (machine_is_there(__func__))
+        ex_query_pool(base_type, out);
+}
+
+bool ntmm_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out)
+{
+    ntmm_pool_usage unread;
+    if (out == NULL)
+        out = &unread;
+    memset(out, 0, sizeof *out);
+    return machine_is_there(__func__) && ex_query_tag(tag, base_type, out);
+}
+
+void ntmm_query_memory(ntmm_memory_usage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (machine_is_there(__func__))
+        mm_query_frames(out);
+}
+
+bool ntmm_check(void)
+{
+    if (!machine_is_there(__func__))
+        return false;
+    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP && !ke_threads_are_outside()) {
+        ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL");
+        return false;
+    }
+    return mm_check() && ex_pool_check();
+}
+
+void ntmm_fail_allocation(uint64_t nth)
+{
+    if (machine_is_there(__func__))
+        ke_inject_arm(nth);
+}
+
+size_t ntmm_for_each_failure(void (*body)(void *), void *context)
+{
+    size_t runs = 0;
+    bool   fired;
+    if (!machine_is_there(__func__))
+        return 0;
+    do {
+        ke_inject_arm(++runs);
+        body(context);
+        fired = ke_inject_fired();
+        ke_inject_arm(0);
+    } while (fired && atomic_load(&ke_machine_state) == KE_MACHINE_UP);
+    return runs;
+}

@@ -1,0 +1,47 @@
+/*
+ * leaks.c - finding everything that a driver still holds, by walking the pages that hold it.
+ * No allocation keeps a record for this: pool pages are rows of blocks whose headers say what is in use, and runs of pages carry their owner's
+ * tag and size in the PFN entry. So a leak report costs nothing until it is asked for, and what was freed cannot be in it.
+ */
+#include <string.h>
+
+#include "ex/ex.h"
+#include "mm/mm.h"
+#include "ntmm/leaks.h"
+
+/* Keeps the list sorted by address and drops the highest when it is full. */
+static void leak_add(void *context, const ntmm_leak *leak)
+{
+    ntmm_report *report = context;
+    size_t       listed = report->leak_count < NTMM_ARRAY_COUNT(report->leaks) ? report->leak_count : NTMM_ARRAY_COUNT(report->leaks);
+    size_t       at     = listed;
+
+    while (at > 0 && (uintptr_t)report->leaks[at - 1].address > (uintptr_t)leak->address)
+        at--;
+    if (at < NTMM_ARRAY_COUNT(report->leaks)) {
+        size_t moved = listed - at - (listed == NTMM_ARRAY_COUNT(report->leaks) ? 1 : 0);
+        memmove(&report->leaks[at + 1], &report->leaks[at], moved * sizeof *leak);
+        report->leaks[at] = *leak;
+    }
+    report->leak_count++;
+}
+
+static void owner_visit(void *context, void *page, mm_owner_t *owner)
+{
+    if (owner->use != MM_USE_CONTIGUOUS && owner->use != MM_USE_NONCACHED)
+        return;
+    ntmm_leak leak = {
+        .address = page,
+        .bytes   = ROUND_TO_PAGES(owner->bytes),
+        .tag     = owner->tag,
+        .type    = (owner->flags & MM_OWNER_EXECUTE) != 0 ? NonPagedPoolExecute : NonPagedPoolNx,
+    };
+    leak_add(context, &leak);
+}
+
+size_t leaks_collect(ntmm_report *report)
+{
+    ex_pool_visit_leaks(leak_add, report);
+    mm_visit_owners(owner_visit, report);
+    return report->leak_count;
+}

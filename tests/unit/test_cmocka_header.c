@@ -1,0 +1,297 @@
+/*
+ * test_cmocka_header.c - ntmm/cmocka.h: fixtures that boot and find leaks, assertions that pass and, as important, that fail when they
+ * must. What must fail runs in a child: this program again, with the name of a group as its argument.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ntmm/cmocka.h>
+
+#define UNCHECKED __attribute__((noinline, no_sanitize("address", "undefined", "thread")))
+
+UNCHECKED static void write_at(uintptr_t address)
+{
+    unsigned char *volatile pointer  = (unsigned char *)address;
+    *(volatile unsigned char *)pointer = 1;
+}
+UNCHECKED static void call_at(uintptr_t address)
+{
+    void (*volatile function)(void) = (void (*)(void))address;
+    function();
+}
+
+static PVOID allocate(void) { return ExAllocatePool2(POOL_FLAG_NON_PAGED, 24, NTMM_TAG("Tst1")); }
+
+/* ---- what must pass ---- */
+
+static void fixture_boots(void **state)
+{
+    PVOID p = allocate();
+    (void)state;
+    assert_non_null(p);
+    ExFreePoolWithTag(p, NTMM_TAG("Tst1"));
+    assert_irql(PASSIVE_LEVEL);
+}
+
+static void bug_check_is_caught_in_place(void **state)
+{
+    PVOID p = allocate();
+    (void)state;
+    assert_bugcheck(BAD_POOL_CALLER, 0x0A, ExFreePoolWithTag(p, NTMM_TAG("Oops")));
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], NTMM_TAG("Tst1"));
+    assert_int_equal(ntmm_cmocka_caught.parameter[3], NTMM_TAG("Oops"));
+    assert_int_equal(ntmm_cmocka_caught.irql, PASSIVE_LEVEL);
+} /* the block is still held, which is no leak after a stop */
+
+static void fault_is_caught_in_place(void **state)
+{
+    (void)state;
+    assert_bugcheck(KMODE_EXCEPTION_NOT_HANDLED, (uintptr_t)(intptr_t)STATUS_ACCESS_VIOLATION, write_at(8));
+    ntmm_cmocka_reboot();
+    assert_bugcheck_code(PAGE_FAULT_IN_NONPAGED_AREA, call_at(0x6123456789a0));
+    ntmm_cmocka_reboot();
+    assert_no_bugcheck(ExFreePool(allocate()));
+}
+
+static void all_parameters(void **state)
+{
+    (void)state;
+    assert_bugcheck_all(0xE2, 1, 2, 3, 4, KeBugCheckEx(0xE2, 1, 2, 3, 4));
+}
+
+static void expression_may_hold_commas_and_statements(void **state)
+{
+    KIRQL old;
+    (void)state;
+    assert_no_bugcheck(KeRaiseIrql(DISPATCH_LEVEL, &old); assert_irql(DISPATCH_LEVEL); KeLowerIrql(old));
+    assert_irql(PASSIVE_LEVEL);
+}
+
+static void no_leaks_shuts_down_to_look(void **state)
+{
+    PVOID p = allocate();
+    (void)state;
+    ExFreePool(p);
+    assert_no_leaks();
+    assert_non_null(p = allocate()); /* on the new machine */
+    ExFreePool(p);
+}
+
+static const ntmm_config TWO_PROCESSORS = { .processors = 2, .quiet = true };
+
+static void config_of_the_row(void **state)
+{
+    assert_ptr_equal(*state, &TWO_PROCESSORS);
+    assert_ptr_equal(ntmm_cmocka_config, &TWO_PROCESSORS);
+    assert_int_equal(KeQueryActiveProcessorCount(NULL), 2);
+    ntmm_cmocka_reboot();
+    assert_int_equal(KeQueryActiveProcessorCount(NULL), 2);
+}
+
+static void config_does_not_stick(void **state)
+{
+    (void)state;
+    assert_null(ntmm_cmocka_config);
+    assert_int_equal(KeQueryActiveProcessorCount(NULL), 4);
+}
+
+/* ---- what must fail: each group below has one failing test, and one after it that passes ---- */
+
+static void null_call(void **state)
+{
+    (void)state;
+    call_at(0); /* outside of every catch: an ordinary failure of this test */
+}
+static void fails_inside_a_catch(void **state)
+{
+    (void)state;
+    assert_no_bugcheck(fail()); /* longjmps over the catch */
+}
+static void expects_a_stop(void **state)
+{
+    (void)state;
+    assert_bugcheck(BAD_POOL_CALLER, 7, (void)0);
+}
+static void expects_another_code(void **state)
+{
+    (void)state;
+    assert_bugcheck(BAD_POOL_CALLER, 7, KeBugCheckEx(0xE2, 7, 0, 0, 0));
+}
+static void expects_another_parameter(void **state)
+{
+    (void)state;
+    assert_bugcheck(0xE2, 7, KeBugCheckEx(0xE2, 8, 0, 0, 0));
+}
+static void expects_no_stop(void **state)
+{
+    (void)state;
+    assert_no_bugcheck(KeBugCheckEx(0xE2, 8, 0, 0, 0));
+}
+static void leaks(void **state)
+{
+    (void)state;
+    (void)allocate();
+}
+static void holds_something(void **state)
+{
+    (void)state;
+    (void)allocate();
+    assert_no_leaks();
+}
+static void ends_at_dispatch(void **state)
+{
+    KIRQL old;
+    (void)state;
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+}
+static void expects_another_irql(void **state)
+{
+    (void)state;
+    assert_irql(DISPATCH_LEVEL);
+}
+
+static const struct failing_group {
+    const char *name;
+    CMUnitTestFunction test;
+    const char *says; /* in its output */
+} FAILING[] = {
+    { "null_call", null_call, "FAILED" },
+    { "fails_inside_a_catch", fails_inside_a_catch, "FAILED" },
+    { "expects_a_stop", expects_a_stop, "the machine did not stop" },
+    { "expects_another_code", expects_another_code, "*** STOP 0x000000E2" },
+    { "expects_another_parameter", expects_another_parameter, "expected bug check 0xE2 MANUALLY_INITIATED_CRASH (0x7)" },
+    { "expects_no_stop", expects_no_stop, "expected no bug check" },
+    { "leaks", leaks, "tag 'Tst1'" },
+    { "holds_something", holds_something, "1 allocation(s) leaked" },
+    { "ends_at_dispatch", ends_at_dispatch, "ended at IRQL 2" },
+    { "expects_another_irql", expects_another_irql, "FAILED" },
+};
+
+static int run_failing_group(const char *name, bool group_fixture)
+{
+    for (size_t i = 0; i < sizeof FAILING / sizeof FAILING[0]; i++) {
+        const struct CMUnitTest fresh[]  = { { name, FAILING[i].test, ntmm_cmocka_setup, ntmm_cmocka_teardown, NULL },
+                                             ntmm_cmocka_test(fixture_boots), ntmm_cmocka_test(fault_is_caught_in_place),
+                                             ntmm_cmocka_test(bug_check_is_caught_in_place) };
+        const struct CMUnitTest shared[] = { cmocka_unit_test(fixture_boots), { name, FAILING[i].test, NULL, NULL, NULL },
+                                             cmocka_unit_test(fixture_boots), cmocka_unit_test(bug_check_is_caught_in_place) };
+        if (strcmp(FAILING[i].name, name) != 0)
+            continue;
+        if (group_fixture)
+            return cmocka_run_group_tests(shared, ntmm_cmocka_group_setup, ntmm_cmocka_group_teardown);
+        return cmocka_run_group_tests(fresh, NULL, NULL);
+    }
+    return 99;
+}
+
+static const char *program;
+static char        output[65536];
+
+static int run_child(const char *name, const char *kind)
+{
+    int    pipes[2], status = 0;
+    size_t used = 0;
+    pid_t  child;
+
+    assert_int_equal(pipe(pipes), 0);
+    child = fork();
+    if (child == 0) {
+        dup2(pipes[1], STDOUT_FILENO);
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        close(pipes[1]);
+        setenv("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0:detect_leaks=0", 1);
+        execl(program, program, kind, name, (char *)NULL);
+        _exit(98);
+    }
+    close(pipes[1]);
+    for (ssize_t got; used < sizeof output - 1 && (got = read(pipes[0], output + used, sizeof output - 1 - used)) > 0;)
+        used += (size_t)got;
+    output[used] = '\0';
+    close(pipes[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static unsigned count_of(const char *text)
+{
+    unsigned count = 0;
+    for (const char *at = output; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void failing_test_fails(void **state)
+{
+    const struct failing_group *group = *state;
+    int                         code  = run_child(group->name, "fresh");
+
+    if (code != 1 || strstr(output, group->says) == NULL)
+        print_error("%s", output);
+    assert_int_equal(code, 1);
+    assert_non_null(strstr(output, group->says));
+    assert_int_equal(count_of("[       OK ] fixture_boots"), 1); /* the tests behind it still run */
+    assert_int_equal(count_of("[       OK ] fault_is_caught_in_place"), 1); /* and the signal is not blocked */
+    assert_int_equal(count_of("[       OK ] bug_check_is_caught_in_place"), 1);
+}
+
+static void null_call_on_a_group_machine(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child("null_call", "group"), 1);
+    assert_int_equal(count_of("[       OK ] fixture_boots"), 2);
+    assert_int_equal(count_of("[       OK ] bug_check_is_caught_in_place"), 1);
+}
+
+/* Tests that share the machine of their group. */
+static PVOID shared_block;
+static void  group_member_allocates(void **state)
+{
+    (void)state;
+    shared_block = allocate();
+    assert_non_null(shared_block);
+}
+static void group_member_frees(void **state)
+{
+    (void)state;
+    assert_no_bugcheck(ExFreePool(shared_block));
+}
+static void group_member_faults(void **state)
+{
+    (void)state;
+    assert_bugcheck_code(KMODE_EXCEPTION_NOT_HANDLED, write_at(8));
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest failing[sizeof FAILING / sizeof FAILING[0] + 1];
+    const struct CMUnitTest  passing[] = {
+        ntmm_cmocka_test(fixture_boots),
+        ntmm_cmocka_test(bug_check_is_caught_in_place),
+        ntmm_cmocka_test(fault_is_caught_in_place),
+        ntmm_cmocka_test(all_parameters),
+        ntmm_cmocka_test(expression_may_hold_commas_and_statements),
+        ntmm_cmocka_test(no_leaks_shuts_down_to_look),
+        ntmm_cmocka_test_config(config_of_the_row, &TWO_PROCESSORS),
+        ntmm_cmocka_test(config_does_not_stick),
+    };
+    const struct CMUnitTest sharing[] = {
+        cmocka_unit_test(group_member_allocates),
+        cmocka_unit_test(group_member_frees),
+        cmocka_unit_test(group_member_faults),
+    };
+    size_t count = 0;
+
+    if (argc == 3)
+        return run_failing_group(argv[2], strcmp(argv[1], "group") == 0);
+    program = argv[0];
+    for (; count < sizeof FAILING / sizeof FAILING[0]; count++)
+        failing[count] = (struct CMUnitTest){ FAILING[count].name, failing_test_fails, NULL, NULL, (void *)(uintptr_t)&FAILING[count] };
+    failing[count] = (struct CMUnitTest)cmocka_unit_test(null_call_on_a_group_machine);
+    return cmocka_run_group_tests(passing, NULL, NULL) +
+           cmocka_run_group_tests(sharing, ntmm_cmocka_group_setup, ntmm_cmocka_group_teardown) +
+           _cmocka_run_group_tests("failing", failing, count + 1, NULL, NULL);
+}
