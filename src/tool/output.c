@@ -1,0 +1,79 @@
+/*
+ * output.c - write beside, then rename: a reader sees the old file or the whole new one, never half.
+ * Only a regular file is replaced that way; /dev/stdout, a pipe or a terminal is simply written to.
+ */
+#include "tool/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool/tool.h"
+
+static bool written_directly(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static char *temporary_name(const char *path)
+{
+    size_t room = strlen(path) + 32;
+    char  *name = malloc(room);
+    if (name != NULL)
+        snprintf(name, room, "%s.part%ld", path, (long)getpid());
+    return name;
+}
+
+bool output_open(output *out, const char *path)
+{
+    bool direct = written_directly(path);
+    *out        = (output){.path = strdup(path), .temporary = direct ? NULL : temporary_name(path)};
+    if (out->path != NULL && (direct || out->temporary != NULL))
+        out->stream = fopen(direct ? path : out->temporary, "w");
+    if (out->stream != NULL)
+        return true;
+    tool_say("%s cannot be written: %s", path, strerror(errno));
+    free(out->temporary);
+    free(out->path);
+    return false;
+}
+
+bool output_close(output *out, bool keep)
+{
+    bool ok = ferror(out->stream) == 0;
+    ok      = fclose(out->stream) == 0 && ok;
+    if (ok && keep && out->temporary != NULL)
+        ok = rename(out->temporary, out->path) == 0;
+    if (!ok)
+        tool_say("%s cannot be written: %s", out->path, strerror(errno));
+    if (out->temporary != NULL && (!ok || !keep))
+        unlink(out->temporary);
+    free(out->temporary);
+    free(out->path);
+    return ok;
+}
+
+bool output_possible(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        tool_say("%s cannot be written: it is a folder", path);
+        return false;
+    }
+    if (written_directly(path))
+        return true;
+    const char *slash  = strrchr(path, '/');
+    size_t      size   = slash != NULL ? (size_t)(slash - path) + 2 : 2;
+    char       *folder = malloc(size);
+    if (folder == NULL)
+        return false;
+    snprintf(folder, size, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
+    bool possible = access(folder, W_OK | X_OK) == 0;
+    if (!possible)
+        tool_say("%s cannot be written: folder %s: %s", path, folder, strerror(errno));
+    free(folder);
+    return possible;
+}
