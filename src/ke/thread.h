@@ -93,7 +93,7 @@ struct ke_thread {
     host_fault_t     fault;         /* (T) the fault being turned into a bug check */
     uintptr_t        fault_code, fault_parameter[4];
 
-    ke_thread_t     *wait_next;     /* (C) the queue for a processor, or the waiters' lock of queued_spinlock.c: a thread waits for one of them */
+    ke_thread_t     *wait_next;     /* (C) next in the line for a processor; or, under its bucket's lock, for a queued spin lock */
     uint32_t         wait_number;   /* (C) the processor it wants, or KE_PROCESSOR_ANY */
     PKSPIN_LOCK      wait_lock;     /* the queued spin lock it waits for */
     _Atomic uint32_t granted;       /* (A) it got what it waits for; the thread may sleep on it */
@@ -124,8 +124,8 @@ ke_thread_t *ke_thread_enter(const char *routine);
 void         ke_thread_leave(ke_thread_t *thread); /* pairs with ke_thread_enter: in_library goes down */
 ke_thread_t *ke_thread_ready(const char *routine); /* ke_thread_enter and leave at once, for a routine that waits for nothing */
 ke_thread_t *ke_thread_first(void);                /* the list of records, for walkers; follow ->next; skip generation != current */
-bool         ke_threads_are_outside(void);         /* every other thread is below DISPATCH_LEVEL and in no slow path; DPC threads get a moment to finish */
-void         ke_threads_shutdown(void);            /* IRQL, locks held, regions: every record stands at the beginning (ke_processors_shutdown calls it) */
+bool         ke_threads_are_outside(void);         /* every other thread is below DISPATCH_LEVEL and in no slow path; waits a moment for DPCs */
+void         ke_threads_shutdown(void);            /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
 
 /* Upper layers hang work on the life of a thread (called by ke with no lock held; each may be NULL). */
@@ -140,7 +140,7 @@ extern ke_thread_hooks_t ke_thread_hooks;
 #define KE_PROCESSOR_ANY UINT32_MAX
 
 int  ke_processors_boot(uint32_t count, uint32_t numa_nodes); /* negative errno */
-void ke_processors_shutdown(void);                            /* joins the DPC threads, forgets queues, owners and every thread's IRQL; upper layers still up */
+void ke_processors_shutdown(void);                            /* joins the DPC threads, forgets queues, owners, IRQLs; upper layers are still up */
 /* The machine halts, or this is a forked child: no fast path of any thread leads to a processor from now on. Takes no lock. ke_machine_state
  * must have left KE_MACHINE_UP before. */
 void ke_processors_disarm(void);
@@ -149,7 +149,7 @@ void ke_processors_disarm(void);
 ke_thread_t *ke_processor_claim(ke_thread_t *thread, uint32_t number, const char *routine);
 void ke_processor_release(ke_thread_t *thread);               /* below DISPATCH_LEVEL: it need not stay mine */
 void ke_processor_drain(ke_thread_t *thread);                 /* slow path of lower: runs DPCs at DISPATCH_LEVEL until none is left */
-void ke_processor_left(ke_thread_t *thread);                  /* slow path of leave: somebody wants the processor or queued a DPC; never waits, runs no driver code */
+void ke_processor_left(ke_thread_t *thread);                  /* slow path of leave: somebody wants it, or has queued a DPC; runs no driver code */
 
 /* The fast path of raise: true when the thread owns its processor still. false: ke_processor_claim. */
 static inline bool ke_dispatch_reenter(ke_thread_t *thread)

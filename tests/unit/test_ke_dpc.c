@@ -359,6 +359,8 @@ static void no_dpc_is_lost(void **state)
     KeFlushQueuedDpcs();
     assert_in_range(atomic_load(&queued), 1, CROWD * ROUNDS);
     assert_int_equal(atomic_load(&ran), atomic_load(&queued));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ke_processors[i].dpcs_run, ke_processors[i].dpcs_queued); /* markers of the flush included */
 }
 
 /* One thread lowers, once, just when another queues a DPC to its processor: somebody must run it, and nobody comes by later. */
