@@ -1,17 +1,18 @@
 /*
  * pool_api.c - the routines that drivers call: their words become ours, and a refusal becomes what the documentation says.
  *
- *     ExAllocatePool2 ..  this file           flags, type, tag, IRQL          ExFreePoolWithTag ..
- *      |- ex_fast_take    pool_fast.h         most calls end here              |- ex_fast_give    pool_fast.h
- *      |- ke_inject       (failure wanted?)                                    |- ex_pool_find    pool_find.c     whose is it, what is wrong
- *      |- ex_magazine_take pool_magazine.c    this thread's stock, refilled    |- ex_magazine_put pool_magazine.c
- *      |   `- ex_blocks_take pool_block.c     lock: ex.pool                    |   `- ex_block_give pool_block.c
- *      |- ex_big_take     pool_big.c          whole pages                      `- ex_big_give     pool_big.c
- *      `- ex_tag_count    pool_tag.c
+ *     ExAllocatePool2 ..      this file        flags, type, tag       ExFreePoolWithTag ..
+ *      |- ex_fast_take        pool_fast.h      most calls end here     |- ex_fast_give        pool_fast.h
+ *      |- the same, nearly    pool_fast.h      a larger block, pages   |- ex_fast_give_run    pool_fast.h      whole pages
+ *      |- ke_inject_failure                    is a failure wanted?    |- ex_pool_find        pool_find.c      whose is it, what is wrong
+ *      |- ex_magazine_take    pool_magazine.c  the stock, refilled     |- ex_magazine_put     pool_magazine.c
+ *      |   `- ex_blocks_take  pool_block.c     lock: ex.pool           |   `- ex_blocks_give  pool_block.c     lock: ex.pool
+ *      |- ex_big_take         pool_big.c       whole pages             |- ex_big_give         pool_big.c
+ *      `- ex_tag_count_alloc  pool_tag.c                               `- ex_tag_count_free   pool_tag.c
  *
  * Source      WDK reference: the pages of these routines; Bug Check 0xC2.
- * Fidelity    quota: only the System process exists for pool, and it is never charged. Session pool: ordinary pool. POOL_FLAG_SPECIAL_POOL and POOL_COLD_ALLOCATION:
- *             hints that change nothing.
+ * Fidelity    quota: only the System process exists for pool, and it is never charged. Session pool: ordinary pool. POOL_FLAG_SPECIAL_POOL
+ *             and POOL_COLD_ALLOCATION: hints that change nothing.
  */
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
@@ -45,7 +46,8 @@ static POOL_HEADER *block_for(ke_thread_t *thread, const ex_request_t *request, 
     return header;
 }
 
-/* A cache-aligned block begins at a cache line. When the body does not do so by itself, a second header goes right in front of the line, with the distance to the first. */
+/* A cache-aligned block begins at a cache line. When the body does not do so by itself, a second header goes right in front of the line,
+ * with the distance to the first. */
 static void add_second_header(POOL_HEADER *header, unsigned type)
 {
     char *body = ex_body(header), *aligned = (char *)(((uintptr_t)body + EX_CACHE_LINE - 1) & ~(uintptr_t)(EX_CACHE_LINE - 1));
@@ -94,9 +96,11 @@ static bool tag_is_acceptable(const ex_request_t *request, ex_stop_t *stop)
     if (request->tag == 0)
         ex_stop_set(stop, "Pool was allocated with tag 0.", BAD_POOL_CALLER, 0x9B, request->type, request->bytes, request->caller);
     else if (request->tag == EX_TAG_BIG)
-        ex_stop_set(stop, "Pool was allocated with the tag `BIG `, which is the pool's own.", BAD_POOL_CALLER, 0x9C, request->type, request->bytes, request->caller);
+        ex_stop_set(stop, "Pool was allocated with the tag `BIG `, which is the pool's own.", BAD_POOL_CALLER, 0x9C, request->type,
+                    request->bytes, request->caller);
     else
-        ex_stop_set(stop, "Pool was allocated with a tag that has no letter or digit.", BAD_POOL_CALLER, 0x9D, request->tag, request->type, request->caller);
+        ex_stop_set(stop, "Pool was allocated with a tag that has no letter or digit.", BAD_POOL_CALLER, 0x9D, request->tag, request->type,
+                    request->caller);
     return false;
 }
 
@@ -134,7 +138,8 @@ static NTMM_COLD void *allocate_slowly(const ex_request_t *request)
 static bool pool_of_flags(POOL_FLAGS flags, mm_pool_t *pool)
 {
     const POOL_FLAGS kinds = POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
-    const POOL_FLAGS known = kinds | POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE;
+    const POOL_FLAGS known =
+        kinds | POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE;
     if ((flags & UINT32_MAX & ~known) != 0)
         return false;
     switch (flags & kinds) {
@@ -147,8 +152,13 @@ static bool pool_of_flags(POOL_FLAGS flags, mm_pool_t *pool)
 
 static NTMM_COLD PVOID allocate2_slowly(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    ex_request_t request = { .routine = "ExAllocatePool2", .bytes = bytes, .tag = tag, .caller = caller, .zero = (flags & POOL_FLAG_UNINITIALIZED) == 0,
-                             .raise = (flags & POOL_FLAG_RAISE_ON_FAILURE) != 0, .cache_aligned = (flags & POOL_FLAG_CACHE_ALIGNED) != 0 };
+    ex_request_t request = {.routine = "ExAllocatePool2",
+                            .bytes = bytes,
+                            .tag = tag,
+                            .caller = caller,
+                            .zero = (flags & POOL_FLAG_UNINITIALIZED) == 0,
+                            .raise = (flags & POOL_FLAG_RAISE_ON_FAILURE) != 0,
+                            .cache_aligned = (flags & POOL_FLAG_CACHE_ALIGNED) != 0};
     if (!pool_of_flags(flags, &request.pool) || bytes == 0 || tag == 0) {
         if (request.raise)
             ke_raise_status(request.routine, STATUS_INVALID_PARAMETER, caller);
@@ -194,7 +204,8 @@ static NTMM_COLD PVOID allocate_with_tag_slowly(const char *routine, ULONG type,
     return allocate_slowly(&request);
 }
 
-static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routine, POOL_TYPE type, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
+static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routine, POOL_TYPE type, SIZE_T bytes, ULONG tag,
+                                                              ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
     mm_pool_t    pool   = type == NonPagedPoolNx ? MM_NONPAGED_NX : type == PagedPool ? MM_PAGED : MM_NONPAGED_EXECUTE;

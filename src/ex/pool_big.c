@@ -7,8 +7,8 @@
  *     |<---------------- the allocation ------------------------->|  blocks ....... |
  *                                                       unit k of the last page
  *
- * When the allocation is freed, the front of a shared page becomes a free block like any other, and the page lives as long as a block on it does.
- * Memory that found no consecutive frames, and was mapped page by page, keeps its tail: such a mapping is given back in one piece.
+ * When the allocation is freed, the front of a shared page becomes a free block like any other, and the page lives as long as a block on
+ * it does. Memory that found no consecutive frames, and was mapped page by page, keeps its tail: such a mapping is given back in one piece.
  * Allocations without a tail are kept ready by the thread that frees them (pool_magazine.c): owner CACHED.
  *
  * Locks       the descriptor's, for tails only.

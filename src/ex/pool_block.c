@@ -8,11 +8,11 @@
  *       size=5      size=12               size=239
  *
  * Units       units (pool_header.h); pages below us.
- * Take        the smallest listed block that is large enough. At the start of its page it gives its front, anywhere else its tail, so that the
- *             remainder of a page's first block moves right and that of any other stays where it is. No block: a fresh page, front first.
- *             A remainder goes to the tail of its list; one too small for list links stays unlisted until a neighbour is freed.
- * Give        join a free right neighbour, then a free left one. A page that is free as a whole goes back to mm; any other block goes to the
- *             head of its list.
+ * Take        the smallest listed block that is large enough. At the start of its page it gives its front, anywhere else its tail, so that
+ *             the remainder of a page's first block moves right and that of any other stays where it is. No block: a fresh page, front
+ *             first. A remainder goes to the tail of its list; one too small for list links stays unlisted until a neighbour is freed.
+ * Give        join a free right neighbour, then a free left one. A page that is free as a whole goes back to mm; any other block goes to
+ *             the head of its list.
  * Invariants  1 the sizes on a page sum to 256 units   2 left == size of the block on the left
  *             3 no two free blocks touch               (pool_walk.c verifies all three)
  * Locks       the descriptor's, held by the caller; calls mm with it held.
@@ -50,7 +50,8 @@ static void leave_free(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigne
 }
 
 /* Cut up to `want` blocks out of an unlisted free block of `size` units whose left neighbour has `previous`. Returns how many. */
-static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned previous, unsigned size, unsigned units, unsigned want, POOL_HEADER **out)
+static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned previous, unsigned size, unsigned units, unsigned want,
+                      POOL_HEADER **out)
 {
     unsigned     count = size / units < want ? size / units : want, rest = size - count * units;
     bool         front = BYTE_OFFSET(block) == 0;
@@ -100,7 +101,8 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, uint32_t node,
     return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out);
 }
 
-unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, POOL_HEADER **out, ex_stop_t *stop)
+unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, POOL_HEADER **out,
+                               ex_stop_t *stop)
 {
     unsigned got = 0, more;
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
@@ -124,13 +126,17 @@ static bool sizes_are_sane(POOL_HEADER *header, ex_stop_t *stop)
     if (NTMM_UNLIKELY(size == 0))
         ex_stop_set(stop, "The block size in a pool header is zero.", BAD_POOL_HEADER, 8, 0, 0, (ULONG_PTR)header);
     else if (NTMM_UNLIKELY(unit + size > EX_PAGE_UNITS))
-        ex_stop_set(stop, "The block size in a pool header leaves the page.", BAD_POOL_HEADER, 9, (ULONG_PTR)ex_right(header, size), 0, (ULONG_PTR)header);
+        ex_stop_set(stop, "The block size in a pool header leaves the page.", BAD_POOL_HEADER, 9, (ULONG_PTR)ex_right(header, size), 0,
+                    (ULONG_PTR)header);
     else if (NTMM_UNLIKELY(previous > unit))
-        ex_stop_set(stop, "The previous size in a pool header leaves the page.", BAD_POOL_HEADER, 6, (ULONG_PTR)ex_left(header, previous), 0, (ULONG_PTR)header);
+        ex_stop_set(stop, "The previous size in a pool header leaves the page.", BAD_POOL_HEADER, 6, (ULONG_PTR)ex_left(header, previous),
+                    0, (ULONG_PTR)header);
     else if (NTMM_UNLIKELY(!ex_block_agrees(header)))
-        ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0, (ULONG_PTR)ex_right(header, size));
+        ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0,
+                    (ULONG_PTR)ex_right(header, size));
     else if (NTMM_UNLIKELY(previous != 0 && ex_left(header, previous)->BlockSize != previous))
-        ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)ex_left(header, previous), 0, (ULONG_PTR)header);
+        ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)ex_left(header, previous),
+                    0, (ULONG_PTR)header);
     else
         return true;
     return false;
@@ -159,17 +165,15 @@ static void page_return(ex_descriptor_t *descriptor, void *page)
     mm_pool_pages_free(descriptor->pool, page, 1);
 }
 
-void ex_block_give_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, ex_stop_t *stop)
+/* Units [header, header + size), in no list, become free: join the neighbours and find a place for the whole. */
+static void give_span(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned size, ex_stop_t *stop)
 {
-    if (!sizes_are_sane(header, stop))
-        return;
-    unsigned size = header->BlockSize, previous = header->PreviousSize;
+    unsigned previous = header->PreviousSize;
     if (ex_unit_of(header) + size < EX_PAGE_UNITS) {
         POOL_HEADER *right = ex_right(header, size);
         if (neighbour_joins(descriptor, right, stop))
             size += right->BlockSize;
     }
-    ex_set_type(header, EX_TYPE_FREE); /* also when it disappears into its left neighbour: a second free still finds the mark */
     if (previous != 0 && neighbour_joins(descriptor, ex_left(header, previous), stop)) {
         header = ex_left(header, previous);
         size += previous;
@@ -180,12 +184,31 @@ void ex_block_give_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, ex_s
         leave_free(descriptor, header, size, false);
 }
 
+/* Blocks that lie side by side go back in one piece: the outcome is as one after the other, without the lists in between. */
+void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, unsigned count, ex_stop_t *stop)
+{
+    for (unsigned i = 0; i < count && stop->code == 0;) {
+        POOL_HEADER *first = ex_header_of(bodies[i]), *header = first;
+        unsigned     size  = 0;
+        do {
+            if (!sizes_are_sane(header, stop))
+                return;
+            ex_set_type(header, EX_TYPE_FREE); /* also when it disappears into its neighbour: a second free still finds the mark */
+            size += header->BlockSize;
+            header = ex_right(header, header->BlockSize);
+            i++;
+        } while (i < count && ex_header_of(bodies[i]) == header && BYTE_OFFSET(header) != 0);
+        descriptor->counts.merged += header != ex_right(first, first->BlockSize);
+        give_span(descriptor, first, size, stop);
+    }
+}
+
 void ex_block_give_head_locked(ex_descriptor_t *descriptor, void *page, unsigned units, ex_stop_t *stop)
 {
     header_init(descriptor, page, 0, units, EX_TYPE_HELD | descriptor->paged);
     tell_right(page, units);
     ex_descriptor_count_page_locked(descriptor, 1);
-    ex_block_give_locked(descriptor, page, stop);
+    give_span(descriptor, page, units, stop);
 }
 
 void ex_block_give_tail_locked(ex_descriptor_t *descriptor, void *page, unsigned first)

@@ -1,8 +1,8 @@
 /*
  * pool_boot.c - the pools as part of the machine: boot, shutdown, threads that come and go, questions.
  *
- * Source  WDK reference: !poolused (what is counted). Fidelity: NonPagedPool asks for both nonpaged pools together, as !poolused shows them; NonPagedPoolNx for that
- *         one alone.
+ * Source  WDK reference: !poolused (what is counted). Fidelity: NonPagedPool asks for both nonpaged pools together, as !poolused shows
+ *         them; NonPagedPoolNx for that one alone.
  */
 #include "ex/ex.h"
 
@@ -31,7 +31,11 @@ static void thread_stops(ke_thread_t *thread)
 }
 
 /* The nth allocation is exact only when each one asks, so while a failure is armed nobody has a stock. */
-static void failure_armed(bool armed) { ex_pool_magazines(!armed); }
+static void failure_armed(bool armed)
+{
+    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP)
+        ex_pool_magazines(!armed);
+}
 
 static void thread_disarmed(ke_thread_t *thread) { ex_tag_disarm(ex_thread_of(thread)); }
 
@@ -57,7 +61,8 @@ void ex_pool_shutdown(void)
     ex_magazines_on = false;
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))
-            memset(thread->upper, 0, sizeof(ex_thread_t)); /* mm takes the pages back as a whole; what matters is that no fast path finds anything */
+            memset(thread->upper, 0,
+                   sizeof(ex_thread_t)); /* mm takes the pages back as a whole; what matters is that no fast path finds anything */
     ex_descriptors_boot();
     ex_tags_boot();
 }
@@ -81,7 +86,10 @@ static bool is_asked(POOL_TYPE base_type, mm_pool_t pool)
     return pool == MM_NONPAGED_NX || (pool == MM_NONPAGED_EXECUTE && ((unsigned)base_type & POOL_NX_ALLOCATION) == 0);
 }
 
-static uint64_t difference(uint64_t more, uint64_t less) { return more > less ? more - less : 0; } /* while other threads run, a sum may lag */
+static uint64_t difference(uint64_t more, uint64_t less)
+{
+    return more > less ? more - less : 0;
+} /* while other threads run, a sum may lag */
 
 static void usage_of(const ex_tag_counts_t *sum, ntmm_pool_usage *out)
 {

@@ -40,8 +40,8 @@ static bool describe_run(uintptr_t address, mm_pool_t pool, char *line, size_t b
         return false;
     tag_text(owner->tag, tag);
     snprintf(line, bytes, "%s, %s of %llu bytes at 0x%llx, tag '%s', offset %llu", POOL_NAMES[pool],
-             owner->use == MM_USE_POOL_RUN ? "an allocation" : "a freed allocation", (unsigned long long)owner->bytes, (unsigned long long)page, tag,
-             (unsigned long long)(address - page));
+             owner->use == MM_USE_POOL_RUN ? "an allocation" : "a freed allocation", (unsigned long long)owner->bytes,
+             (unsigned long long)page, tag, (unsigned long long)(address - page));
     return true;
 }
 
@@ -57,9 +57,10 @@ static bool describe_block(uintptr_t address, mm_pool_t pool, unsigned first, ch
             continue;
         bool in_use = (ex_type(header) & (EX_TYPE_IN_USE | EX_TYPE_HELD)) == EX_TYPE_IN_USE;
         tag_text(header->PoolTag, tag);
-        snprintf(line, bytes, "%s, %s block of %u bytes at 0x%llx, tag '%s', offset %lld", POOL_NAMES[pool], in_use ? "in use: a" : "freed: a",
-                 in_use ? ex_requested(header) : ((unsigned)header->BlockSize << EX_UNIT_SHIFT) - EX_HEADER_BYTES, (unsigned long long)(uintptr_t)ex_block_body(header), tag,
-                 (long long)(address - (uintptr_t)ex_block_body(header)));
+        snprintf(line, bytes, "%s, %s block of %u bytes at 0x%llx, tag '%s', offset %lld", POOL_NAMES[pool],
+                 in_use ? "in use: a" : "freed: a",
+                 in_use ? ex_requested(header) : ((unsigned)header->BlockSize << EX_UNIT_SHIFT) - EX_HEADER_BYTES,
+                 (unsigned long long)(uintptr_t)ex_block_body(header), tag, (long long)(address - (uintptr_t)ex_block_body(header)));
         return true;
     }
     snprintf(line, bytes, "%s, a page whose block headers are damaged before this address", POOL_NAMES[pool]);

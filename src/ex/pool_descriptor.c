@@ -1,7 +1,8 @@
 /*
  * pool_descriptor.c - the list heads of a pool: insert, remove, find.
  * Freed blocks go to the head of their list and are used again first; what is left of a split, and of a fresh page, goes to the tail.
- * A link is believed only after its neighbours agree, so that a driver which writes into freed memory is stopped here and not by a wild pointer.
+ * A link is believed only after its neighbours agree, so that a driver which writes into freed memory is stopped here and not by a wild
+ * pointer.
  *
  * Locks       the descriptor's, held by the caller.
  * Source      WDK reference: Bug Check 0x19, parameter 1 = 3 (the pool free list is corrupt).
@@ -59,8 +60,8 @@ static bool links_agree(const ex_descriptor_t *descriptor, const LIST_ENTRY *lin
     bool              sane  = ex_descriptor_owns_link(descriptor, right) && ex_descriptor_owns_link(descriptor, left);
     if (NTMM_LIKELY(sane && right->Blink == link && left->Flink == link))
         return true;
-    ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3, (ULONG_PTR)link,
-                (ULONG_PTR)(sane ? right->Blink : right), (ULONG_PTR)(sane ? left->Flink : left));
+    ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3,
+                (ULONG_PTR)link, (ULONG_PTR)(sane ? right->Blink : right), (ULONG_PTR)(sane ? left->Flink : left));
     return false;
 }
 
@@ -71,6 +72,7 @@ bool ex_descriptor_unlink_locked(ex_descriptor_t *descriptor, POOL_HEADER *heade
         return false;
     link->Blink->Flink = link->Flink;
     link->Flink->Blink = link->Blink;
+    __builtin_prefetch(head->Flink); /* the one that will be taken next */
     if (head->Flink == head)
         descriptor->nonempty[units >> 6] &= ~(1ull << (units & 63));
     return true;
@@ -82,6 +84,7 @@ POOL_HEADER *ex_descriptor_first_locked(const ex_descriptor_t *descriptor, unsig
     POOL_HEADER      *header = ex_header_of(head->Flink);
     if (NTMM_LIKELY(header->BlockSize == units && ex_type(header) == EX_TYPE_FREE))
         return header;
-    ex_stop_set(stop, "The header of a free pool block was overwritten.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0, (ULONG_PTR)ex_right(header, units));
+    ex_stop_set(stop, "The header of a free pool block was overwritten.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0,
+                (ULONG_PTR)ex_right(header, units));
     return NULL;
 }

@@ -30,14 +30,17 @@ typedef struct ex_descriptor {
     uint8_t          paged;      /* EX_TYPE_PAGED or 0 */
     uint64_t         nonempty[4];/* (L) one bit a list */
     ex_pool_counts_t counts;     /* (L) */
-    uint64_t         pages;      /* (L) pages of small blocks, the tails of large allocations not among them; others may read it at any time */
+    uint64_t pages; /* (L) pages of small blocks, the tails of large allocations not among them; others may read it at any time */
     LIST_ENTRY       list[EX_PAGE_UNITS]; /* (L) index: units */
 } ex_descriptor_t;
 
 extern ex_descriptor_t ex_descriptors[MM_POOLS];
 
 void ex_descriptors_boot(void);
-static inline size_t ex_descriptor_pages(const ex_descriptor_t *descriptor) { return (size_t)__atomic_load_n(&descriptor->pages, __ATOMIC_RELAXED); }
+static inline size_t ex_descriptor_pages(const ex_descriptor_t *descriptor)
+{
+    return (size_t)__atomic_load_n(&descriptor->pages, __ATOMIC_RELAXED);
+}
 static inline void ex_descriptor_count_page_locked(ex_descriptor_t *descriptor, int more)
 {
     __atomic_store_n(&descriptor->pages, descriptor->pages + (uint64_t)(int64_t)more, __ATOMIC_RELAXED);

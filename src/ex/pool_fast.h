@@ -6,11 +6,12 @@
  *
  * Two more paths of that kind are a call away: a block of nearly the size, and whole pages.
  *
- * Whatever is out of the ordinary (no stock, no room, an unknown tag, a header that is not what it should be, a thread without a record, a machine that has stopped) returns
- * "not here" before anything was changed, and the slow path finds out. A thread's first look at the empty record ends at the tag's row.
+ * Whatever is out of the ordinary (no stock, no room, an unknown tag, a header that is not what it should be, a thread without a record, a
+ * machine that has stopped) returns "not here" before anything was changed, and the slow path finds out. A thread's first look at the
+ * empty record ends at the tag's row.
  *
- * Why it is quick: the header is one store and one load of the same eight bytes, so that a free right after an allocation does not wait for the store;
- * no counter is touched by both paths.
+ * Why it is quick: the header is one store and one load of the same eight bytes, so that a free right after an allocation does not wait
+ * for the store; no counter is touched by both paths.
  */
 #ifndef NTMM_EX_POOL_FAST_H
 #define NTMM_EX_POOL_FAST_H
@@ -22,7 +23,8 @@
 
 #define EX_ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* `near`: try harder. The tag's row may be anywhere, and an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger. */
+/* `near`: try harder. The tag's row may be anywhere, and an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE
+ * larger. */
 EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
     ex_thread_t  *own  = ex_thread_of(thread);
@@ -37,21 +39,23 @@ EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t 
             return NULL;
         units++;
     }
-    void *body     = magazine->head;
-    magazine->head = *(void **)body;
+    void *body = magazine->head, *next = *(void **)body;
+    __builtin_prefetch(next, 1); /* its link is read when it is taken, and its bytes are written then */
+    magazine->head = next;
     own->room += units;
     ex_set_word(ex_header_of(body), EX_WORD(units, type, tag, bytes));
     ex_tag_row_alloc(row, units << EX_UNIT_SHIFT, bytes);
     return body;
 }
 
-/* The right neighbour knows this block's size; at the end of the page there is none to ask. Without a branch on where the block ends: for random
- * sizes it would be guessed wrong, and found wrong only when the header has come from memory. */
+/* The right neighbour knows this block's size; at the end of the page there is none to ask. Without a branch on where the block ends: for
+ * random sizes it would be guessed wrong, and found wrong only when the header has come from memory. */
 EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned unit, unsigned units)
 {
     unsigned       end   = unit + units;
-    uintptr_t      mask  = (uintptr_t)(end / EX_PAGE_UNITS) - 1; /* all ones; 0 at the end of the page: then the header asks itself, in vain */
-    const uint8_t *asked = (const uint8_t *)header + (((uintptr_t)units << EX_UNIT_SHIFT) & mask);
+    uintptr_t      mask  = (uintptr_t)(end / EX_PAGE_UNITS) - 1; /* all ones; 0 at the end of the page: the block asks itself, in vain */
+    uintptr_t      own   = offsetof(POOL_HEADER, BlockSize);
+    const uint8_t *asked = (const uint8_t *)header + own + ((((uintptr_t)units << EX_UNIT_SHIFT) - own) & mask);
     return units - 1 < EX_PAGE_UNITS - unit && (((uintptr_t)*asked ^ units) & mask) == 0; /* a size of 0 is out of range too */
 }
 
@@ -91,7 +95,8 @@ EX_ALWAYS_INLINE bool ex_fast_give_any(ke_thread_t *thread, void *body, bool any
     return false;
 }
 
-/* Tag 0: whatever tag the block has. A branch and not a choice of values: with a tag given, its row does not wait for the header to arrive. */
+/* Tag 0: whatever tag the block has. A branch and not a choice of values: with a tag given, its row does not wait for the header to
+ * arrive. */
 EX_ALWAYS_INLINE bool ex_fast_give(ke_thread_t *thread, void *body, uint32_t tag, bool near)
 {
     return NTMM_LIKELY(tag != 0) ? ex_fast_give_any(thread, body, false, tag, near) : ex_fast_give_any(thread, body, true, 0, near);
@@ -99,7 +104,8 @@ EX_ALWAYS_INLINE bool ex_fast_give(ke_thread_t *thread, void *body, uint32_t tag
 
 /* ---- whole pages that the thread keeps ready ---- */
 
-/* The owner entry of a page that is known to lie in the pool's region. A frame at home is found by arithmetic alone, and an entry that says RUN says enough. */
+/* The owner entry of a page that is known to lie in the pool's region. A frame at home is found by arithmetic alone, and an entry that
+ * says RUN says enough. */
 EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
 {
     return pool == MM_NONPAGED_NX ? &mm_pfn_entry(((uintptr_t)page - mm_physical_map.base) >> PAGE_SHIFT)->owner : mm_owner_of(page);
@@ -127,7 +133,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
 {
     ex_thread_t *own   = ex_thread_of(thread);
     mm_owner_t  *owner = ex_fast_owner(pool, run);
-    if (thread->irql > ex_irql_limit(pool) || owner == NULL || owner->use != MM_USE_POOL_RUN || owner->flags != 0 ||
+    if (thread->irql > ex_irql_limit(pool) || owner == NULL || owner->use != MM_USE_POOL_RUN || owner->pool != pool || owner->flags != 0 ||
         (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0)
         return false;
     size_t        pages = BYTES_TO_PAGES(owner->bytes);

@@ -1,7 +1,7 @@
 /*
  * pool_find.c - which allocation begins at this address, and what is wrong when none does.
- * A good free is settled by the header in front of the address. Everything else is a driver's mistake, and the answer is to be found on the page:
- * it is walked from its first block, under the lock, until the address is reached.
+ * A good free is settled by the header in front of the address. Everything else is a driver's mistake, and the answer is to be found on
+ * the page: it is walked from its first block, under the lock, until the address is reached.
  *
  *     outside every pool                       BAD_POOL_CALLER 0x46    page-aligned, nothing allocated there   BAD_POOL_HEADER 0x22
  *     the block there is free already          BAD_POOL_CALLER 0x07    inside a block, or of some other page   BAD_POOL_CALLER 0x99
@@ -25,14 +25,17 @@ static void bad_caller(ex_stop_t *stop, const char *why, ULONG_PTR kind, const v
 
 static void freed_twice(ex_stop_t *stop, const void *address)
 {
-    ex_stop_set(stop, "The pool block was already free.", BAD_POOL_CALLER, 7, 0, ex_header_contents(ex_header_of(address)), (ULONG_PTR)address);
+    ex_stop_set(stop, "The pool block was already free.", BAD_POOL_CALLER, 7, 0, ex_header_contents(ex_header_of(address)),
+                (ULONG_PTR)address);
 }
 
 static bool tag_is_right(const void *address, uint32_t has, uint32_t given, ex_stop_t *stop)
 {
     if (given == has || (given == 0 && (has & PROTECTED_POOL) == 0))
         return true;
-    ex_stop_set(stop, given == 0 ? "A protected pool block must be freed with its tag." : "The pool block was freed with another tag than it was allocated with.",
+    ex_stop_set(stop,
+                given == 0 ? "A protected pool block must be freed with its tag."
+                           : "The pool block was freed with another tag than it was allocated with.",
                 BAD_POOL_CALLER, 0x0A, (ULONG_PTR)address, has, given);
     return false;
 }
@@ -55,8 +58,8 @@ static void walk_to(ex_descriptor_t *descriptor, void *page, unsigned first, con
     else if ((reached || passed) && is_free)
         freed_twice(stop, address);
     else
-        ex_stop_set(stop, "A pool header was overwritten: the sizes of neighbouring blocks do not agree.", BAD_POOL_HEADER, 0x20, (ULONG_PTR)block,
-                    (ULONG_PTR)ex_right(block, block->BlockSize), 0);
+        ex_stop_set(stop, "A pool header was overwritten: the sizes of neighbouring blocks do not agree.", BAD_POOL_HEADER, 0x20,
+                    (ULONG_PTR)block, (ULONG_PTR)ex_right(block, block->BlockSize), 0);
     ke_unlock(&descriptor->lock);
 }
 
@@ -71,11 +74,13 @@ static bool is_at_home(mm_pool_t pool, const void *address)
 static void nothing_allocated(mm_pool_t pool, const void *address, ex_stop_t *stop)
 {
     if (BYTE_OFFSET(address) == 0) {
-        ex_stop_set(stop, "No allocation of whole pages is known at this address: it was freed already, or never allocated.", BAD_POOL_HEADER, 0x22, (ULONG_PTR)address, 0, 0);
+        ex_stop_set(stop, "No allocation of whole pages is known at this address: it was freed already, or never allocated.",
+                    BAD_POOL_HEADER, 0x22, (ULONG_PTR)address, 0, 0);
         return;
     }
     const POOL_HEADER *header = ex_header_of(address);
-    if (is_at_home(pool, address) && ((uintptr_t)header & (EX_UNIT - 1)) == 0 && header->BlockSize >= EX_MIN_UNITS && (header->PoolType & EX_TYPE_IN_USE) == 0 && header->PoolTag != 0)
+    if (is_at_home(pool, address) && ((uintptr_t)header & (EX_UNIT - 1)) == 0 && header->BlockSize >= EX_MIN_UNITS &&
+        (header->PoolType & EX_TYPE_IN_USE) == 0 && header->PoolTag != 0)
         freed_twice(stop, address);
     else
         bad_caller(stop, "No pool block is allocated at this address.", 0x99, address);
@@ -117,15 +122,29 @@ static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
         header = (POOL_HEADER *)((uintptr_t)header - distance);
         type |= EX_TYPE_SECOND_HEADER;
     }
-    bool good = ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_type(header) == type && ex_block_agrees(header) && ex_block_body(header) == address;
+    bool good =
+        ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_type(header) == type && ex_block_agrees(header) && ex_block_body(header) == address;
     return good ? header : NULL;
 }
 
-static bool find_block(const void *address, const mm_owner_t *owner, uint32_t tag, ex_found_t *found, ex_stop_t *stop)
+/* Where the small blocks of a page begin, EX_PAGE_UNITS when it carries none. Under the lock: behind a large allocation that is being
+ * freed this changes. */
+static unsigned first_block_unit(mm_pool_t pool, const void *address)
 {
-    unsigned first = owner->use == MM_USE_POOL_BLOCKS ? 0 : owner->first_unit;
-    bool     shared = owner->use == MM_USE_POOL_BLOCKS || (first != 0 && owner->use != MM_USE_POOL_CACHED);
-    if (!shared || ex_unit_of(address) < first || (uintptr_t)address % 16 != 0) {
+    ke_lock(&ex_descriptors[pool].lock);
+    const mm_owner_t *owner = mm_owner_of(address);
+    unsigned          first = EX_PAGE_UNITS;
+    if (owner != NULL && owner->use == MM_USE_POOL_BLOCKS)
+        first = 0;
+    else if (owner != NULL && (owner->use == MM_USE_POOL_RUN || owner->use == MM_USE_POOL_TAIL) && owner->first_unit != 0)
+        first = owner->first_unit;
+    ke_unlock(&ex_descriptors[pool].lock);
+    return first;
+}
+
+static bool find_block(const void *address, uint32_t tag, unsigned first, ex_found_t *found, ex_stop_t *stop)
+{
+    if ((uintptr_t)address % 16 != 0 || ex_unit_of(ex_header_of(address)) < first) {
         bad_caller(stop, "No pool block begins at this address.", 0x99, address);
         return false;
     }
@@ -147,17 +166,22 @@ bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *fou
         return false;
     }
     if (irql > ex_irql_limit(found->pool)) {
-        ex_stop_set(stop, "Pool was freed at too high an IRQL.", BAD_POOL_CALLER, 9, irql, (ULONG_PTR)ex_pool_type(found->pool), (ULONG_PTR)address);
+        ex_stop_set(stop, "Pool was freed at too high an IRQL.", BAD_POOL_CALLER, 9, irql, (ULONG_PTR)ex_pool_type(found->pool),
+                    (ULONG_PTR)address);
         return false;
     }
+    unsigned first = BYTE_OFFSET(address) != 0 ? first_block_unit(found->pool, address) : EX_PAGE_UNITS;
+    if (first < EX_PAGE_UNITS)
+        return find_block(address, tag, first, found, stop);
     mm_owner_t *owner = mm_owner_of(address);
-    if (owner == NULL || owner->use == MM_USE_NONE) {
+    if (owner == NULL || owner->use == MM_USE_NONE)
         nothing_allocated(found->pool, address, stop);
-        return false;
-    }
-    if (owner->use < MM_USE_POOL_BLOCKS || owner->use > MM_USE_POOL_CACHED) {
+    else if (owner->use < MM_USE_POOL_BLOCKS || owner->use > MM_USE_POOL_CACHED ||
+             owner->pool != found->pool) /* the last: a second view of it */
         bad_caller(stop, "The memory at this address does not come from a pool.", 0x46, address);
-        return false;
-    }
-    return BYTE_OFFSET(address) == 0 ? find_run(address, owner, tag, found, stop) : find_block(address, owner, tag, found, stop);
+    else if (BYTE_OFFSET(address) != 0)
+        bad_caller(stop, "No pool block begins at this address.", 0x99, address);
+    else
+        return find_run(address, owner, tag, found, stop);
+    return false;
 }

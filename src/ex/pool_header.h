@@ -7,13 +7,13 @@
  *
  * A unit is 16 bytes with 4 KiB pages and 64 with 16 KiB pages. A body begins 16 bytes into the first unit of its block.
  *
- * PoolType    in use: 2 nonpaged, 3 paged, + 4 when a second header follows (cache aligned);  0: free, on a list or a remainder too small for one;
- *             0x80 or 0x81: free for the driver, held ready by a magazine. The last is this model's own mark.
+ * PoolType    in use: 2 nonpaged, 3 paged, + 4 when a second header follows (cache aligned);  0: free, on a list or a remainder too small
+ *             for one; 0x80 or 0x81: free for the driver, held ready by a magazine. The last is this model's own mark.
  * Billed      while no quota is charged, Windows lays a stack-trace index and a tag hash over ProcessBilled. Here its first two bytes
  *             keep the byte count that was asked for, so that bytes_requested is exact. The rest is zero.
  * Concurrency PreviousSize belongs to the descriptor's lock: the left neighbour may change its size while this block is in use.
- *             Bytes 2 to 9 belong to whoever holds the block, and are written as one word that leaves PreviousSize alone. A neighbour reads PoolType under the
- *             lock only to learn whether it is 0, and 0 is written and left only under the lock.
+ *             Bytes 2 to 9 belong to whoever holds the block, and are written as one word that leaves PreviousSize alone. A neighbour
+ *             reads PoolType under the lock only to learn whether it is 0, and 0 is written and left only under the lock.
  * Source      published type listings of _POOL_HEADER for x64.
  */
 #ifndef NTMM_EX_POOL_HEADER_H
@@ -66,7 +66,10 @@ static inline void *ex_body(POOL_HEADER *header) { return (char *)header + EX_HE
 static inline POOL_HEADER *ex_header_of(const void *body) { return (POOL_HEADER *)((uintptr_t)body - EX_HEADER_BYTES); }
 static inline POOL_HEADER *ex_at(void *page, unsigned unit) { return (POOL_HEADER *)((char *)page + (unit << EX_UNIT_SHIFT)); }
 static inline POOL_HEADER *ex_right(POOL_HEADER *header, unsigned units) { return ex_at(header, units); }
-static inline POOL_HEADER *ex_left(POOL_HEADER *header, unsigned units) { return (POOL_HEADER *)((char *)header - (units << EX_UNIT_SHIFT)); }
+static inline POOL_HEADER *ex_left(POOL_HEADER *header, unsigned units)
+{
+    return (POOL_HEADER *)((char *)header - (units << EX_UNIT_SHIFT));
+}
 static inline unsigned ex_unit_of(const void *address) { return BYTE_OFFSET(address) >> EX_UNIT_SHIFT; }
 
 /* PoolType may be read by a neighbour while its owner writes it. */
@@ -74,7 +77,8 @@ static inline uint8_t ex_type(const POOL_HEADER *header) { return __atomic_load_
 static inline void ex_set_type(POOL_HEADER *header, unsigned type) { __atomic_store_n(&header->PoolType, (uint8_t)type, __ATOMIC_RELAXED); }
 
 /* Bytes 2 to 9 as one word: units | type << 8 | tag << 16 | bytes asked for << 48. */
-#define EX_WORD(units, type, tag, requested) ((uint64_t)(units) | (uint64_t)(type) << 8 | (uint64_t)(tag) << 16 | (uint64_t)(requested) << 48)
+#define EX_WORD(units, type, tag, requested)                                                                                               \
+    ((uint64_t)(units) | (uint64_t)(type) << 8 | (uint64_t)(tag) << 16 | (uint64_t)(requested) << 48)
 #define EX_WORD_OWNER_MASK 0x0000ffffffffff00u /* type and tag: what a free must find */
 
 static inline uint64_t ex_word(const POOL_HEADER *header)
@@ -85,7 +89,7 @@ static inline uint64_t ex_word(const POOL_HEADER *header)
 }
 static inline void ex_set_word(POOL_HEADER *header, uint64_t word)
 {
-#if EX_THREAD_SANITIZER /* the same bytes in pieces, because the sanitizer knows a neighbour's glance at PoolType as atomic only byte by byte */
+#if EX_THREAD_SANITIZER /* the same bytes in pieces: a neighbour's glance at PoolType is atomic to the sanitizer only as a byte */
     uint16_t requested = (uint16_t)(word >> 48);
     ex_set_type(header, (unsigned)(word >> 8) & 0xff);
     header->PoolTag = (uint32_t)(word >> 16);

@@ -9,9 +9,10 @@
  *
  * Rules (counted in operations and units, never in time, so that the same calls give the same addresses):
  *   limit    all magazines of a thread together keep at most LIMIT_MIN, or 1/LIMIT_SHARE of the pages that carry blocks, whichever is more.
- *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the limit is free.
- *            A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but the KEEP newest. Blocks go
- *            back GIVE_BATCH at a time, each batch in ascending order of addresses, so that neighbours join on the way.
+ *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the
+ *            limit is free. A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but
+ *            the KEEP newest. Blocks go back GIVE_BATCH at a time, each batch in ascending order of addresses, so that neighbours join on
+ *            the way.
  *   near     an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger.
  *   batch    otherwise BATCH_BYTES worth of blocks come from the descriptor, at least one; they are handed out in ascending order.
  *   runs     whole pages are kept when freed, never fetched ahead.
@@ -56,11 +57,31 @@ static void *pop(ex_thread_t *own, ex_magazine_t *magazine, size_t units)
 
 /* ---- giving back ---- */
 
-/* Shell sort: short, in place, quick for what is nearly in order. */
+static bool is_ascending(void *const *bodies, unsigned count)
+{
+    for (unsigned i = 1; i < count; i++)
+        if (bodies[i - 1] > bodies[i])
+            return false;
+    return true;
+}
+
+static void reverse(void **bodies, unsigned count)
+{
+    for (unsigned i = 0; i < count / 2; i++) {
+        void *body            = bodies[i];
+        bodies[i]             = bodies[count - 1 - i];
+        bodies[count - 1 - i] = body;
+    }
+}
+
+/* What was freed in the order it was allocated comes out backwards, and in the opposite order is sorted already; the rest is for a Shell
+ * sort. */
 static void sort_by_address(void **bodies, unsigned count)
 {
     static const unsigned GAPS[] = { 23, 10, 4, 1 };
-    for (unsigned g = 0; g < NTMM_ARRAY_COUNT(GAPS); g++) {
+    if (count > 1 && bodies[0] > bodies[count - 1])
+        reverse(bodies, count);
+    for (unsigned g = is_ascending(bodies, count) ? NTMM_ARRAY_COUNT(GAPS) : 0; g < NTMM_ARRAY_COUNT(GAPS); g++) {
         for (unsigned i = GAPS[g]; i < count; i++) {
             void    *body = bodies[i];
             unsigned at   = i;
@@ -80,11 +101,15 @@ static void give_batch(mm_pool_t pool, void **chain, unsigned *count, ex_stop_t 
     for (; *chain != NULL && got < GIVE_BATCH; *chain = link_of(*chain))
         bodies[got++] = *chain;
     *count = got;
-    sort_by_address(bodies, got);
     ke_lock(&descriptor->lock);
+    for (unsigned i = 0; i < got; i++) { /* whether they can join is written in the headers beside them: have all of them fetched at once */
+        POOL_HEADER *header = ex_header_of(bodies[i]);
+        __builtin_prefetch(ex_left(header, header->PreviousSize));
+        __builtin_prefetch(ex_right(header, header->BlockSize));
+    }
+    sort_by_address(bodies, got);
     descriptor->counts.flushes++;
-    for (unsigned i = 0; i < got && stop->code == 0; i++)
-        ex_block_give_locked(descriptor, ex_header_of(bodies[i]), stop);
+    ex_blocks_give_locked(descriptor, bodies, got, stop);
     ke_unlock(&descriptor->lock);
 }
 

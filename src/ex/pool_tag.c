@@ -4,12 +4,12 @@
  * that uses more tags than it has rows, counts in the machine's table instead:
  *
  *     first row free or same key -> this thread's row, found at once from then on
- *     collision                  -> the following rows of the thread, in order
+ *     collision                  -> the following rows of the thread, in order; the busier tag of two moves to the first row
  *     three quarters in use      -> the machine's table (atomic adds); when that is full too, its row `Ovfl`
  *
  * A sum is exact when the threads rest, and never wrong by more than the calls that are under way.
  *
- * Locks       KE_RANK_EX_TAGS for new rows of the machine's table and for retiring; counters need none.
+ * Locks       KE_RANK_EX_TAGS for new rows of the machine's table, for moving rows and for retiring; counters need none.
  * Source      WDK reference: ExAllocatePoolWithTag (what a tag may be), !poolused.
  */
 #include "ex/pool_tag.h"
@@ -29,7 +29,8 @@ bool ex_tag_is_ordinary(uint32_t tag)
 {
     if (tag == EX_TAG_BIG)
         return false;
-    return is_alphanumeric(tag & 0xff) || is_alphanumeric(tag >> 8 & 0xff) || is_alphanumeric(tag >> 16 & 0xff) || is_alphanumeric(tag >> 24 & 0x7f);
+    return is_alphanumeric(tag & 0xff) || is_alphanumeric(tag >> 8 & 0xff) || is_alphanumeric(tag >> 16 & 0xff) ||
+           is_alphanumeric(tag >> 24 & 0x7f);
 }
 
 static uint64_t key_of(uint32_t tag, mm_pool_t pool)
@@ -39,6 +40,20 @@ static uint64_t key_of(uint32_t tag, mm_pool_t pool)
 }
 
 static uint64_t key_in(const ex_tag_row_t *row) { return atomic_load_explicit(&row->key, memory_order_relaxed) & ~EX_TAG_DISARMED; }
+
+void ex_tag_disarm(ex_thread_t *own)
+{
+    for (unsigned i = 0; i < EX_THREAD_TAGS; i++)
+        if (atomic_load_explicit(&own->tags[i].key, memory_order_relaxed) != 0)
+            atomic_fetch_or_explicit(&own->tags[i].key, EX_TAG_DISARMED, memory_order_relaxed);
+}
+
+/* A key that was written while another thread stopped the machine may have escaped its mark. */
+static void stay_disarmed(ex_thread_t *own)
+{
+    if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP))
+        ex_tag_disarm(own);
+}
 
 /* The thread's row for a key, made when there is none; NULL when the thread has no room. */
 static ex_tag_row_t *own_row(ex_thread_t *own, uint64_t key)
@@ -52,7 +67,8 @@ static ex_tag_row_t *own_row(ex_thread_t *own, uint64_t key)
         if (own->tag_rows >= EX_THREAD_TAGS - EX_THREAD_TAGS / 4)
             return NULL;
         own->tag_rows++;
-        atomic_store_explicit(&own->tags[i].key, key, memory_order_relaxed);
+        atomic_store(&own->tags[i].key, key);
+        stay_disarmed(own);
         return &own->tags[i];
     }
     return NULL;
@@ -113,6 +129,29 @@ void ex_tag_count_free(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t by
     shared_add(&row->free_requested, requested);
 }
 
+static void swap(_Atomic uint64_t *a, _Atomic uint64_t *b)
+{
+    uint64_t old = atomic_load_explicit(a, memory_order_relaxed);
+    atomic_store_explicit(a, atomic_load_explicit(b, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(b, old, memory_order_relaxed);
+}
+
+/* Whoever was found by going on from its first row is found still: no row in between becomes unused. */
+ex_tag_row_t *ex_tag_promote(ex_thread_t *own, ex_tag_row_t *row, ex_tag_row_t *first)
+{
+    ke_lock(&tags_lock); /* a reader that adds up meanwhile would count one twice and the other not at all */
+    swap(&row->key, &first->key);
+    swap(&row->allocs, &first->allocs);
+    swap(&row->alloc_bytes, &first->alloc_bytes);
+    swap(&row->alloc_requested, &first->alloc_requested);
+    swap(&row->frees, &first->frees);
+    swap(&row->free_bytes, &first->free_bytes);
+    swap(&row->free_requested, &first->free_requested);
+    ke_unlock(&tags_lock);
+    stay_disarmed(own);
+    return first;
+}
+
 static uint64_t take(_Atomic uint64_t *counter) { return atomic_exchange_explicit(counter, 0, memory_order_relaxed); }
 
 void ex_tag_retire(ex_thread_t *own)
@@ -134,13 +173,6 @@ void ex_tag_retire(ex_thread_t *own)
     }
     own->tag_rows = 0;
     ke_unlock(&tags_lock);
-}
-
-void ex_tag_disarm(ex_thread_t *own)
-{
-    for (unsigned i = 0; i < EX_THREAD_TAGS; i++)
-        if (atomic_load_explicit(&own->tags[i].key, memory_order_relaxed) != 0)
-            atomic_fetch_or_explicit(&own->tags[i].key, EX_TAG_DISARMED, memory_order_relaxed);
 }
 
 void ex_tags_boot(void)

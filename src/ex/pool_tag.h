@@ -8,8 +8,9 @@
 
 #include "ex/pool_thread.h"
 
-/* What a row is for: tag * 4 + pool + 1, never 0. Marks: a tag that not every allocation routine accepts (no letter or digit in it, or `BIG `, or 0), and a row of a
- * machine that has stopped. The fast paths look for unmarked keys only, so a tag that needs judgement never takes them. */
+/* What a row is for: tag * 4 + pool + 1, never 0. Marks: a tag that not every allocation routine accepts (no letter or digit in it, or
+ * `BIG `, or 0), and a row of a machine that has stopped. The fast paths look for unmarked keys only, so a tag that needs judgement never
+ * takes them. */
 #define EX_TAG_ODD (1ull << 40)
 #define EX_TAG_DISARMED (1ull << 41) /* the counters stay readable */
 #define EX_TAG_BIG 0x20474942u       /* `BIG `: the pool's own, for large blocks that found no place in the big-page table */
@@ -30,8 +31,8 @@ _Static_assert(EX_THREAD_TAGS == 1u << (32 - EX_TAG_SHIFT), "the hash names a ro
 static inline unsigned ex_tag_first_row(uint64_t key) { return EX_TAG_HASH(ex_tag_of_key(key), ex_pool_of_key(key)) >> EX_TAG_SHIFT; }
 
 
-/* Only the row's thread writes: a plain add, of which others may read the outcome at any time. One instruction where the processor has one that
- * adds to memory; a compiler makes three of the atomic form, and the fast paths are short enough to notice. */
+/* Only the row's thread writes: a plain add, of which others may read the outcome at any time. One instruction where the processor has one
+ * that adds to memory; a compiler makes three of the atomic form, and the fast paths are short enough to notice. */
 static inline void ex_tag_add(_Atomic uint64_t *counter, uint64_t amount)
 {
 #if defined(__x86_64__) && !EX_THREAD_SANITIZER
@@ -46,14 +47,24 @@ static inline ex_tag_row_t *ex_tag_hit(ex_thread_t *own, uint32_t tag, mm_pool_t
     ex_tag_row_t *row = &own->tags[EX_TAG_HASH(tag, pool) >> EX_TAG_SHIFT];
     return NTMM_LIKELY(atomic_load_explicit(&row->key, memory_order_relaxed) == EX_TAG_KEY(tag, pool)) ? row : NULL;
 }
+/* The busier of two tags with the same first row gets it: swaps the two, and returns the row that has the key now. */
+ex_tag_row_t *ex_tag_promote(ex_thread_t *own, ex_tag_row_t *row, ex_tag_row_t *first);
+
+static inline uint64_t ex_tag_row_calls(const ex_tag_row_t *row)
+{
+    return atomic_load_explicit(&row->allocs, memory_order_relaxed) + atomic_load_explicit(&row->frees, memory_order_relaxed);
+}
 /* The same, wherever in the thread's table it is. */
 static inline ex_tag_row_t *ex_tag_find(ex_thread_t *own, uint32_t tag, mm_pool_t pool)
 {
-    uint64_t key = EX_TAG_KEY(tag, pool), found;
-    for (unsigned row = ex_tag_first_row(key); (found = atomic_load_explicit(&own->tags[row].key, memory_order_relaxed)) != 0; row = (row + 1) % EX_THREAD_TAGS)
-        if (found == key)
-            return &own->tags[row];
-    return NULL;
+    uint64_t      key = EX_TAG_KEY(tag, pool), found;
+    ex_tag_row_t *first = &own->tags[ex_tag_first_row(key)], *row = first, *end = &own->tags[EX_THREAD_TAGS];
+    while ((found = atomic_load_explicit(&row->key, memory_order_relaxed)) != key) {
+        if (found == 0)
+            return NULL;
+        row = row + 1 == end ? own->tags : row + 1;
+    }
+    return NTMM_UNLIKELY(row != first && ex_tag_row_calls(row) > 2 * ex_tag_row_calls(first)) ? ex_tag_promote(own, row, first) : row;
 }
 static inline void ex_tag_row_alloc(ex_tag_row_t *row, size_t bytes, size_t requested)
 {
@@ -76,6 +87,7 @@ void ex_tag_disarm(ex_thread_t *own);  /* from any thread */
 void ex_tags_boot(void);
 /* Sums over all threads; tag 0 with `any`: over all tags. False when no row was found. */
 bool ex_tag_sum(uint32_t tag, bool any, mm_pool_t pool, ex_tag_counts_t *sum);
-void ex_tag_visit(void (*visit)(void *context, uint32_t tag, mm_pool_t pool, const ex_tag_counts_t *counts), void *context); /* every row; a tag may come several times */
+void ex_tag_visit(void (*visit)(void *context, uint32_t tag, mm_pool_t pool, const ex_tag_counts_t *counts),
+                  void *context); /* every row; a tag may come several times */
 
 #endif

@@ -5,8 +5,8 @@
  * What ex_pool_check verifies:
  *   pages      sizes of a chain reach exactly the end of the page; each header knows its left neighbour's size; no two free blocks touch
  *   lists      every list has blocks of its size only, all found free on the pages, as many as the pages have; bitmap and lists agree
- *   magazines  every stocked block is marked as held, of the right size, and all held blocks are stocked; the same for runs of pages; each thread's
- *              sum of what it keeps is right
+ *   magazines  every stocked block is marked as held, of the right size, and all held blocks are stocked; the same for runs of pages; each
+ *              thread's sum of what it keeps is right
  *   tags       allocations less frees are the live blocks, in number and in bytes, pool by pool
  *
  * Locks       none: other threads are outside the library. Bounded: a chain ends at the first header that leads nowhere.

@@ -8,7 +8,7 @@
  *
  * The copy is cut into pieces that cross no page boundary on either side: a piece is copied entirely or not at all.
  */
-#include "host/copy_safely.h"
+#include "host/fallback.h"
 #include "host/host.h"
 
 #include <errno.h>

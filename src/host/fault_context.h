@@ -175,7 +175,8 @@ static inline uint64_t context_esr(const ucontext_t *uc)
 static inline bool context_instruction_writes(uintptr_t pc)
 {
     uint32_t instruction;
-    return host_copy_safely(&instruction, (const void *)pc, sizeof instruction) == sizeof instruction && host_decode_a64_writes(instruction);
+    size_t read = host_copy_safely(&instruction, (const void *)pc, sizeof instruction);
+    return read == sizeof instruction && host_decode_a64_writes(instruction);
 }
 
 static inline void context_read(host_fault_t *fault, const siginfo_t *info, ucontext_t *uc)

@@ -101,7 +101,8 @@ void     host_thread_join(host_thread_t *thread);
 uint64_t host_thread_id(void); /* as gdb and perf show it */
 _Noreturn void host_thread_exit(void); /* end the calling thread here; not the first one */
 bool     host_thread_is_first(void);   /* the thread that the process began with */
-int      host_at_thread_exit(void (*hook)(void *), void *argument); /* for the calling thread; called at most once per thread, NULL argument cancels; one function for all threads, a second: -EBUSY */
+int      host_at_thread_exit(void (*hook)(void *), void *argument); /* for the calling thread, at most once; NULL argument cancels;
+                                                                       one function for all threads, a second one: -EBUSY */
 void     host_at_fork_child(void (*hook)(void));                    /* at most one hook */
 
 void host_pause(void); /* a spin-wait hint */
@@ -116,12 +117,17 @@ void host_wake(_Atomic uint32_t *word, bool all);
 int  host_fences_start(void); /* once; decides which kind */
 void host_fence_heavy(void);
 extern bool host_fence_is_free; /* true: host_fence_light is a compiler barrier only */
+extern _Atomic uint32_t host_fence_word;
 static inline void host_fence_light(void)
 {
     if (NTMM_LIKELY(host_fence_is_free))
         atomic_signal_fence(memory_order_seq_cst);
     else
+#ifdef __SANITIZE_THREAD__ /* GCC's understands no fences, but this */
+        atomic_fetch_add(&host_fence_word, 0);
+#else
         atomic_thread_fence(memory_order_seq_cst);
+#endif
 }
 
 /* ---- time ---- */

@@ -14,6 +14,7 @@
  * Invariants  a mapping is only ever placed over a range that host_reserve returned, so MAP_FIXED never lands on somebody else's memory.
  * Elsewhere   what happens when a reservation is touched: fault_posix.c.
  */
+#include "host/fallback.h"
 #include "host/host.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ void host_object_close(host_object_t *object)
 }
 
 /* Where the host cannot punch holes in an object the bytes are at least zero; their memory stays with us. */
-static int discard_by_writing(const host_object_t *object, uint64_t offset, uint64_t bytes)
+int host_discard_by_writing(const host_object_t *object, uint64_t offset, uint64_t bytes)
 {
     const uint64_t window = 4u << 20;
     while (bytes != 0) {
@@ -144,7 +145,7 @@ int host_object_discard(host_object_t *object, uint64_t offset, uint64_t bytes)
     if (errno != EOPNOTSUPP && errno != ENOSYS)
         return -errno;
 #endif
-    return discard_by_writing(object, offset, bytes);
+    return host_discard_by_writing(object, offset, bytes);
 }
 
 /* ---- address space ---- */

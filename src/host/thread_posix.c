@@ -189,6 +189,7 @@ void host_wake(_Atomic uint32_t *word, bool all)
 /* ---- the asymmetric fence ---- */
 
 bool host_fence_is_free;
+_Atomic uint32_t host_fence_word;
 
 #ifdef __linux__
 static pthread_once_t fences_once = PTHREAD_ONCE_INIT;

@@ -5,16 +5,16 @@
  *                                                   `-- nobody is there: its DPC thread claims it, drains -'
  *                      --> threaded queue ------------- its DPC thread ----------------------------------> routine at PASSIVE_LEVEL
  *
- * A processor's own thread sees its DPCs on the next lower, so that one queued below DISPATCH_LEVEL has run when KeInsertQueueDpc returns. For
- * another processor the question is whether its owner will lower: KE_PENDING_DPC is set, then after a heavy fence the owner is either seen at
- * DISPATCH_LEVEL (and sees the bit when it lowers), or the DPC thread is called. DPC threads are made when first needed.
+ * A processor's own thread sees its DPCs on the next lower, so that one queued below DISPATCH_LEVEL has run when KeInsertQueueDpc returns.
+ * For another processor the question is whether its owner will lower: KE_PENDING_DPC is set, then after a heavy fence the owner is either
+ * seen at DISPATCH_LEVEL (and sees the bit when it lowers), or the DPC thread is called. DPC threads are made when first needed.
  *
  * A KDPC leaves its queue before its routine begins, so that the routine may queue it again, or free it.
  *
  * Locks       dpc_lock of a processor, for queues and DpcData; never held while a routine runs.
  * Source      WDK reference: "Organization of DPC queues", "Introduction to threaded DPCs", wdm.h; Bug Check 0xC7, 0xC8.
- * Fidelity    importance orders the queue (High at the head); the delays of low importance are not modelled: a processor is always interrupted at
- *             once. The watchdog is disabled.
+ * Fidelity    importance orders the queue (High at the head); the delays of low importance are not modelled: a processor is always
+ *             interrupted at once. The watchdog is disabled.
  */
 #include "ke/dpc.h"
 
@@ -125,7 +125,7 @@ static void run(ke_processor_t *processor, ke_thread_t *thread, const dpc_call_t
         ke_bugcheck("KeInsertQueueDpc", "A DPC routine returned at another IRQL than it was called at.", IRQL_UNEXPECTED_VALUE,
                     (ULONG_PTR)thread->irql << 16 | (ULONG_PTR)irql << 8, (ULONG_PTR)call->routine, (ULONG_PTR)call->dpc, 0);
     if (ke_apc_disable_count(thread) != apcs)
-        ke_bugcheck("KeInsertQueueDpc", "A DPC routine entered a critical or guarded region and did not leave it, or left one it had not entered.",
+        ke_bugcheck("KeInsertQueueDpc", "A DPC routine did not leave a critical or guarded region, or left one that it had not entered.",
                     TIMER_OR_DPC_INVALID, 4, (ULONG_PTR)call->routine, apcs, ke_apc_disable_count(thread));
     atomic_fetch_add_explicit(&processor->dpcs_run, 1, memory_order_relaxed);
 }
@@ -360,8 +360,8 @@ static bool queue_on(ke_processor_t *processor, ke_thread_t *thread, PKDPC dpc, 
 
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
 {
-    KIRQL       irql   = ke_self()->irql;
-    ke_raised_t raised = ke_raise(irql > DISPATCH_LEVEL ? irql : DISPATCH_LEVEL, __func__, KE_CALLER()); /* the current processor stays this one */
+    KIRQL       irql = ke_self()->irql > DISPATCH_LEVEL ? ke_self()->irql : DISPATCH_LEVEL;
+    ke_raised_t raised = ke_raise(irql, __func__, KE_CALLER()); /* the current processor shall stay this one */
     bool        inserted;
 
     if (raised.thread == NULL)

@@ -4,13 +4,13 @@
  *     ntmm_fire_interrupt --IRQL below DIRQL--> service routine at SynchronizeIrql, holding the interrupt's lock, on the calling thread
  *                         `-masked------------> pending on the processor --a lower unmasks it--> the same
  *
- * There is no device and no wire: who fires is the device, and the processor interrupted is the caller's own. A masked interrupt is remembered
- * once, as a level or an edge would be.
+ * There is no device and no wire: who fires is the device, and the processor interrupted is the caller's own. A masked interrupt is
+ * remembered once, as a level or an edge would be.
  *
  * Locks       table_lock (a leaf) for the table of interrupts.
  * Source      WDK reference: "Introduction to interrupt service routines", wdm.h, IoConnectInterrupt, KeSynchronizeExecution.
- * Fidelity    affinity, mode and floating-point saving are accepted and ignored. Passive-level interrupts, which only IoConnectInterruptEx can make,
- *             are absent.
+ * Fidelity    affinity, mode and floating-point saving are accepted and ignored. Passive-level interrupts, which only IoConnectInterruptEx
+ *             can make, are absent.
  */
 #include "ke/interrupt.h"
 
@@ -179,9 +179,9 @@ static NTSTATUS connect_locked(const struct _KINTERRUPT *wanted, PKINTERRUPT *ou
     return STATUS_INSUFFICIENT_RESOURCES;
 }
 
-NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE ServiceRoutine, PVOID ServiceContext, PKSPIN_LOCK SpinLock, ULONG Vector,
-                            KIRQL Irql, KIRQL SynchronizeIrql, KINTERRUPT_MODE InterruptMode, BOOLEAN ShareVector, KAFFINITY ProcessorEnableMask,
-                            BOOLEAN FloatingSave)
+NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE ServiceRoutine, PVOID ServiceContext, PKSPIN_LOCK SpinLock,
+                            ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql, KINTERRUPT_MODE InterruptMode, BOOLEAN ShareVector,
+                            KAFFINITY ProcessorEnableMask, BOOLEAN FloatingSave)
 {
     struct _KINTERRUPT wanted = { .routine = ServiceRoutine, .context = ServiceContext, .lock = SpinLock, .vector = Vector, .irql = Irql,
                                   .synchronize_irql = SynchronizeIrql, .share = ShareVector };

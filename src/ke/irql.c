@@ -4,8 +4,8 @@
  *     KeRaiseIrql ---- below DISPATCH_LEVEL: one store        KeLowerIrql ---- nothing pending: two stores
  *                  `-- else own a processor (thread.h), one store           `- ke_lower_rare: interrupts, DPCs, handover
  *
- * The order on a lower: interrupts that the old IRQL masked, highest first; then the DPCs of the processor, still at DISPATCH_LEVEL; then the
- * IRQL drops, and whoever has waited long for a processor gets this one.
+ * The order on a lower: interrupts that the old IRQL masked, highest first; then the DPCs of the processor, still at DISPATCH_LEVEL; then
+ * the IRQL drops, and whoever has waited long for a processor gets this one.
  *
  * Locks       none here; processor.c and dpc.c take theirs.
  * Source      WDK reference: wdm.h, KeRaiseIrql, KeLowerIrql; "Managing hardware priorities".
@@ -47,8 +47,8 @@ NTMM_COLD ke_raised_t ke_raise_rare(KIRQL irql, const char *routine, ULONG_PTR c
 
 static _Noreturn void lower_is_wrong(const ke_thread_t *thread, KIRQL wanted, const char *routine, ULONG_PTR caller)
 {
-    ke_bugcheck(routine, "The IRQL to lower to is above the current one: give the value that the matching raise returned.", IRQL_NOT_LESS_OR_EQUAL,
-                wanted, thread->irql, 0, caller);
+    ke_bugcheck(routine, "The IRQL to lower to is above the current one: give the value that the matching raise returned.",
+                IRQL_NOT_LESS_OR_EQUAL, wanted, thread->irql, 0, caller);
 }
 
 NTMM_COLD void ke_lower_rare(ke_thread_t *thread, KIRQL irql, const char *routine, ULONG_PTR caller)
@@ -95,8 +95,9 @@ VOID  KzLowerIrql(KIRQL NewIrql) { ke_lower(ke_self(), NewIrql, __func__, KE_CAL
 KIRQL KeGetCurrentIrql(VOID)
 {
     ke_thread_t *thread = ke_self();
+    uint32_t     state  = atomic_load_explicit(&ke_machine_state, memory_order_relaxed);
 
-    if (NTMM_UNLIKELY(thread->generation != ke_machine_generation || atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_UP))
-        thread = atomic_load(&ke_machine_state) == KE_MACHINE_HALTED ? thread : ke_thread_ready(__func__);
+    if (NTMM_UNLIKELY(state != KE_MACHINE_HALTED && (state != KE_MACHINE_UP || thread->generation != ke_machine_generation)))
+        thread = ke_thread_ready(__func__);
     return thread != NULL ? thread->irql : PASSIVE_LEVEL;
 }

@@ -7,9 +7,9 @@
  *        v                                                     |    v
  *     B dispatching -------------------------------------------'    B dispatching
  *
- * A thread that finds no processor spins, yields and sleeps in short turns, so that the owner may go on without a switch of threads at each lower.
- * After that it stands in the queue of waiters and marks the processors as wanted: the next lower hands one over, first come, first served. Hence
- * no thread starves, and a crowd on one processor costs a switch per turn of some 100 microseconds and not per raise.
+ * A thread that finds no processor spins, yields and sleeps in short turns, so that the owner may go on without a switch of threads at each
+ * lower. After that it stands in the queue of waiters and marks the processors as wanted: the next lower hands one over, first come, first
+ * served. Hence no thread starves, and a crowd on one processor costs a switch per turn of some 100 microseconds and not per raise.
  *
  * Which one: the thread's last, else the lowest that nobody owns, else the lowest idle one. A thread alone is always on processor 0.
  *
@@ -82,7 +82,8 @@ static bool is_free_locked(ke_processor_t *processor)
 
 static bool take_locked(ke_processor_t *processor, ke_thread_t *thread)
 {
-    return (atomic_load_explicit(&processor->owner, memory_order_relaxed) == thread || is_free_locked(processor)) && give_locked(processor, thread);
+    bool mine = atomic_load_explicit(&processor->owner, memory_order_relaxed) == thread;
+    return (mine || is_free_locked(processor)) && give_locked(processor, thread);
 }
 
 static bool take_any_locked(ke_thread_t *thread)
@@ -292,8 +293,7 @@ void ke_processors_shutdown(void)
 {
     ke_dpc_shutdown();
     ke_interrupts_forget();
-    for (uint32_t i = 0; i < ke_processor_count; i++)
-        atomic_store(&ke_processors[i].owner, NULL);
+    ke_processors_disarm();
     ke_threads_shutdown();
 }
 

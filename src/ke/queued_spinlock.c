@@ -1,15 +1,16 @@
 /*
  * queued_spinlock.c - spin locks taken in turn: in-stack queued locks, and the numbered ones of the system.
- * The lock word names its owner (spinlock.h), as an ordinary lock does, so that a thread that comes twice is told at once. Those who wait stand in
- * a line outside of the lock: records chained in a bucket that the lock's address selects, oldest first.
+ * The lock word names its owner (spinlock.h), as an ordinary lock does, so that a thread that comes twice is told at once. Those who wait
+ * stand in a line outside of the lock: records chained in a bucket that the lock's address selects, oldest first.
  *
  *     bucket --> record B (lock 1) --> record C (lock 2) --> record D (lock 1)       A holds lock 1 | QUEUED | WAITERS
  *
- * A release without WAITERS is one compare and exchange. With it, the lock goes straight to the first in line, so nobody overtakes: B, then D.
- * Records and not the drivers' handles are chained: a handle lies on a stack that is gone once its thread has unwound from a halted machine.
+ * A release without WAITERS is one compare and exchange. With it, the lock goes straight to the first in line, so nobody overtakes: B, then
+ * D. Records and not the drivers' handles are chained: a handle lies on a stack that is gone once its thread has unwound from a halted
+ * machine.
  *
- * An ordinary acquire of the same lock is forbidden by the reference. Here it works, out of turn: the word has no QUEUED bit then, nobody hands
- * it on, and the first in line takes it when it falls free.
+ * An ordinary acquire of the same lock is forbidden by the reference. Here it works, out of turn: the word has no QUEUED bit then, nobody
+ * hands it on, and the first in line takes it when it falls free.
  *
  * Locks       one per bucket (leaf), held for a few instructions.
  * Source      WDK reference: "Queued spin locks", wdm.h, KeAcquireInStackQueuedSpinLock; ntifs.h, KeAcquireQueuedSpinLock.
@@ -86,7 +87,7 @@ static KSPIN_LOCK word_for_locked(const bucket_t *bucket, const KSPIN_LOCK *lock
     return ke_spin_word(thread, KE_SPIN_HELD | KE_SPIN_QUEUED | waiters);
 }
 
-/* The head of the line takes a free lock; and tells a queued owner that there is a line. true: thread has the lock and has left the line. */
+/* The head of the line takes a free lock; a queued owner is told that there is a line. true: thread has the lock and has left the line. */
 static bool try_in_line_locked(bucket_t *bucket, PKSPIN_LOCK lock, ke_thread_t *thread)
 {
     KSPIN_LOCK word = __atomic_load_n(lock, __ATOMIC_RELAXED);

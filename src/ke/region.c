@@ -1,15 +1,15 @@
 /*
  * region.c - critical and guarded regions: how deep a thread holds its APCs back.
- * No APC is ever delivered here, so all that a region does is to count; but the count is what drivers ask for, what the rules about resources and
- * DPC routines compare, and what goes wrong when a path leaves once too often.
+ * No APC is ever delivered here, so all that a region does is to count; but the count is what drivers ask for, what the rules about
+ * resources and DPC routines compare, and what goes wrong when a path leaves once too often.
  *
  *     KeEnterCriticalRegion  kernel_apc_disable  + 1      KeAreApcsDisabled     either depth is not 0
  *     KeEnterGuardedRegion   special_apc_disable + 1      KeAreAllApcsDisabled  special depth is not 0, or IRQL >= APC_LEVEL
  *
  * Locks       none: the counts are the thread's own.
  * Source      WDK reference: "Critical regions and guarded regions", wdm.h; Bug Check 0x1.
- * Fidelity    Windows looks at the balance when a thread returns to user mode. A test has no such moment, so the leave that is one too many stops
- *             the machine itself (choice).
+ * Fidelity    Windows looks at the balance when a thread returns to user mode. A test has no such moment, so the leave that is one too many
+ *             stops the machine itself (choice).
  */
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
@@ -37,7 +37,8 @@ static void leave(int16_t *(*depth)(ke_thread_t *), const char *routine, ULONG_P
     ke_thread_t *thread = ke_thread_ready(routine);
 
     if (thread != NULL && --*depth(thread) < 0)
-        ke_bugcheck(routine, "This thread left one more region than it entered.", APC_INDEX_MISMATCH, caller, 0, ke_apc_disable_count(thread), 0);
+        ke_bugcheck(routine, "This thread left one more region than it entered.", APC_INDEX_MISMATCH, caller, 0,
+                    ke_apc_disable_count(thread), 0);
 }
 
 VOID KeEnterCriticalRegion(VOID) { enter(critical, __func__); }

@@ -3,11 +3,11 @@
  *
  *     bit 31 a writer is in | bit 30 a writer waits | bits 0..29 readers that are in
  *
- * A reader comes in while neither of the two bits is set: so a waiting writer holds new readers back, and gets in when the last of the old ones
- * has gone. Several waiting writers set the bit again after one of them got in.
+ * A reader comes in while neither of the two bits is set: so a waiting writer holds new readers back, and gets in when the last of the old
+ * ones has gone. Several waiting writers set the bit again after one of them got in.
  *
- * 32 bits have no room for an owner. So each thread keeps a short list of those it holds (rw_held), which is what tells recursion (0x0F) and the
- * release of something not held (0x10). Beyond KE_THREAD_RW_LOCKS at once they are only counted, and those two checks may miss.
+ * 32 bits have no room for an owner. So each thread keeps a short list of those it holds (rw_held), which is what tells recursion (0x0F)
+ * and the release of something not held (0x10). Beyond KE_THREAD_RW_LOCKS at once they are only counted, and those two checks may miss.
  *
  * Locks       none of the simulator's.
  * Source      WDK reference: "Reader/writer spin locks"; wdm.h, ExAcquireSpinLockShared: the caller must not own the lock already.
@@ -141,8 +141,16 @@ KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock) { return take_raising(Spin
 VOID  ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) { let_go_lowering(SpinLock, true, OldIrql, __func__, KE_CALLER()); }
 VOID  ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql) { let_go_lowering(SpinLock, false, OldIrql, __func__, KE_CALLER()); }
 
-VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock) { take(SpinLock, true, ke_thread_ready(__func__), __func__, KE_CALLER()); }
-VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock) { take(SpinLock, false, ke_thread_ready(__func__), __func__, KE_CALLER()); }
+VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    take(SpinLock, true, ke_thread_ready(__func__), __func__, KE_CALLER());
+}
+
+VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
+{
+    take(SpinLock, false, ke_thread_ready(__func__), __func__, KE_CALLER());
+}
+
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock) { (void)let_go(SpinLock, true, __func__, KE_CALLER()); }
 VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock) { (void)let_go(SpinLock, false, __func__, KE_CALLER()); }
 

@@ -1,9 +1,9 @@
 /*
  * spinlock.c - KSPIN_LOCK taken in the ordinary way: whoever is quickest.
- * The word names the record of the thread that holds the lock, so that the two mistakes that hang a real machine are noticed when they are made: the
- * owner asks again (0x0F), or somebody lets go of what it does not hold (0x10).
- * To wait means to spin for a bounded time, then to yield, then to sleep in short naps: the holder is a thread of the host, which may have been
- * suspended with the lock in its hand. The processor stays with the waiting thread.
+ * The word names the record of the thread that holds the lock, so that the two mistakes that hang a real machine are noticed when they are
+ * made: the owner asks again (0x0F), or somebody lets go of what it does not hold (0x10).
+ * To wait means to spin for a bounded time, then to yield, then to sleep in short naps: the holder is a thread of the host, which may have
+ * been suspended with the lock in its hand. The processor stays with the waiting thread.
  *
  *     free --ke_spin_take--> held --ke_spin_let_go--> free
  *
@@ -34,11 +34,12 @@ void ke_spin_turn(uint32_t *turn)
 
 _Noreturn NTMM_COLD void ke_spin_is_owned(const volatile void *lock, const ke_thread_t *thread, const char *routine, ULONG_PTR caller)
 {
-    ke_bugcheck(routine, "This thread holds the spin lock already. Spin locks are not recursive: on a real machine it would now spin for ever.",
+    ke_bugcheck(routine, "This thread holds the spin lock already; on a real machine it would now spin for ever.",
                 SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)lock, thread->irql, 0, caller);
 }
 
-_Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const ke_thread_t *thread, const char *why, const char *routine, ULONG_PTR caller)
+_Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const ke_thread_t *thread, const char *why, const char *routine,
+                                              ULONG_PTR caller)
 {
     ke_bugcheck(routine, why, SPIN_LOCK_NOT_OWNED, (ULONG_PTR)lock, thread->irql, 0, caller);
 }
@@ -115,4 +116,7 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
     return thread != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0 && ke_spin_try(SpinLock, ke_spin_word(thread, KE_SPIN_HELD));
 }
 
-BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) { return ke_thread_ready(__func__) != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0; }
+BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock)
+{
+    return ke_thread_ready(__func__) != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0;
+}

@@ -5,7 +5,8 @@
  *     record | KE_SPIN_HELD           held as an ordinary lock
  *     record | KE_SPIN_HELD | _QUEUED held as a queued lock, and | _WAITERS when somebody stands in line for it
  *
- * A verifier that wants to see every acquire and release finds them pass through ke_spin_take and ke_spin_let_go here, and their queued twins.
+ * A verifier that wants to see every acquire and release finds them pass through ke_spin_take and ke_spin_let_go here, and their queued
+ * twins.
  */
 #ifndef NTMM_KE_SPINLOCK_H
 #define NTMM_KE_SPINLOCK_H
@@ -32,8 +33,10 @@ static inline bool ke_spin_try(PKSPIN_LOCK lock, KSPIN_LOCK word)
 /* One turn of waiting for another thread to let go: pause, then yield, then sleep; leaves when the machine has halted. */
 void ke_spin_turn(uint32_t *turn);
 
-_Noreturn NTMM_COLD void ke_spin_is_owned(const volatile void *lock, const ke_thread_t *thread, const char *routine, ULONG_PTR caller);      /* 0x0F */
-_Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const ke_thread_t *thread, const char *why, const char *routine, ULONG_PTR caller); /* 0x10 */
+/* 0x0F and 0x10. */
+_Noreturn NTMM_COLD void ke_spin_is_owned(const volatile void *lock, const ke_thread_t *thread, const char *routine, ULONG_PTR caller);
+_Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const ke_thread_t *thread, const char *why, const char *routine,
+                                              ULONG_PTR caller);
 
 /* An ordinary lock, IRQL unchanged. false: refused, nothing taken (the machine is not up). thread: the caller's own record, made ready. */
 bool ke_spin_take_slow(PKSPIN_LOCK lock, ke_thread_t *thread, const char *routine, ULONG_PTR caller);

@@ -5,8 +5,9 @@
  *     first call after a boot         record_start   IRQL 0, no processor, upper[] zero; hooks.start
  *     the host thread ends            thread_ended   processor given up; hooks.stop; the record is dead, its memory stays
  *
- * The list only grows, at its head, so that walkers need no lock: a record once listed stays mapped with the same `next`. A dead record that
- * was the owner of a processor may still be named there: it is not dispatching, so that the processor is taken over as from any idle thread.
+ * The list only grows, at its head, so that walkers need no lock: a record once listed stays mapped with the same `next`. A dead record
+ * that was the owner of a processor may still be named there: it is not dispatching, so that the processor is taken over as from any idle
+ * thread.
  *
  * Locks       none: list head and `alive` are atomic.
  * Fidelity    every host thread that calls in is a system thread of the machine; none is scheduled by it.
@@ -183,8 +184,8 @@ void ke_thread_leave(ke_thread_t *record)
 
 static bool is_outside(const ke_thread_t *record)
 {
-    return atomic_load(&record->in_library) == 0 &&
-           (atomic_load(&record->dispatching) == 0 || atomic_load(&ke_machine_state) != KE_MACHINE_UP); /* halted: it has no processor any more */
+    bool has_processors = atomic_load(&ke_machine_state) == KE_MACHINE_UP; /* a halted machine has none that one could own */
+    return atomic_load(&record->in_library) == 0 && (!has_processors || atomic_load(&record->dispatching) == 0);
 }
 
 bool ke_threads_are_outside(void)

@@ -6,15 +6,16 @@
  * ke_thread_enter() and gets a record of its own. Records are never unmapped: they hang on one list, a record left by an ended thread
  * serves the next one.
  *
- * A thread at DISPATCH_LEVEL or above owns a processor. Ownership is biased: it stays with the thread that had it last, which re-enters with two
- * plain stores and a load. Another thread takes an idle processor over by a handshake:
+ * A thread at DISPATCH_LEVEL or above owns a processor. Ownership is biased: it stays with the thread that had it last, which re-enters
+ * with two plain stores and a load. Another thread takes an idle processor over by a handshake:
  *
  *     raise:  t->dispatching = 1 ; light fence ; processor->owner == t ? go on : ke_processor_claim()
- *     lower:  processor->pending ? ke_processor_drain() : go on ; t->dispatching = 0 (release) ; light fence ; pending again ? look after it
+ *     lower:  processor->pending ? ke_processor_drain() : go on ; t->dispatching = 0 (release) ; light fence ; pending again ? once more
  *     take:   lock ; owner = nobody ; heavy fence ; old owner's dispatching == 0 ? owner = me : put it back, try the next
  *
- * Either the old owner's store of `dispatching` is seen by the taker, or the taker's store of `owner` is seen by the old owner: the heavy fence
- * stands for both light ones. In the same way a DPC queued from elsewhere is seen by the owner's lower, or the owner is seen to have lowered.
+ * Either the old owner's store of `dispatching` is seen by the taker, or the taker's store of `owner` is seen by the old owner: the heavy
+ * fence stands for both light ones. In the same way a DPC queued from elsewhere is seen by the owner's lower, or the owner is seen to have
+ * lowered.
  *
  * Invariant   a thread is the owner of at most one processor, and that is thread->processor.
  * A halted, forked or shut-down machine has processors without owners and with KE_PENDING_STOPPED set: every fast path ends in a slow one.
@@ -124,7 +125,7 @@ ke_thread_t *ke_thread_enter(const char *routine);
 void         ke_thread_leave(ke_thread_t *thread); /* pairs with ke_thread_enter: in_library goes down */
 ke_thread_t *ke_thread_ready(const char *routine); /* ke_thread_enter and leave at once, for a routine that waits for nothing */
 ke_thread_t *ke_thread_first(void);                /* the list of records, for walkers; follow ->next; skip generation != current */
-bool         ke_threads_are_outside(void);         /* every other thread is below DISPATCH_LEVEL and in no slow path; waits a moment for DPCs */
+bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
 void         ke_threads_shutdown(void);            /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
 
@@ -140,16 +141,16 @@ extern ke_thread_hooks_t ke_thread_hooks;
 #define KE_PROCESSOR_ANY UINT32_MAX
 
 int  ke_processors_boot(uint32_t count, uint32_t numa_nodes); /* negative errno */
-void ke_processors_shutdown(void);                            /* joins the DPC threads, forgets queues, owners, IRQLs; upper layers are still up */
-/* The machine halts, or this is a forked child: no fast path of any thread leads to a processor from now on. Takes no lock. ke_machine_state
- * must have left KE_MACHINE_UP before. */
+void ke_processors_shutdown(void);                            /* joins DPC threads, forgets queues, owners, IRQLs; upper layers still up */
+/* The machine halts, or this is a forked child: no fast path of any thread leads to a processor from now on. Takes no lock.
+ * ke_machine_state must have left KE_MACHINE_UP before. */
 void ke_processors_disarm(void);
 /* Slow path of raise: returns the thread's own record (which is not `thread` when that was the empty one) owning a processor, dispatching
  * set; NULL: refused, as ke_thread_enter says. */
 ke_thread_t *ke_processor_claim(ke_thread_t *thread, uint32_t number, const char *routine);
 void ke_processor_release(ke_thread_t *thread);               /* below DISPATCH_LEVEL: it need not stay mine */
 void ke_processor_drain(ke_thread_t *thread);                 /* slow path of lower: runs DPCs at DISPATCH_LEVEL until none is left */
-void ke_processor_left(ke_thread_t *thread);                  /* slow path of leave: somebody wants it, or has queued a DPC; runs no driver code */
+void ke_processor_left(ke_thread_t *thread);                  /* slow path of leave: it is wanted, or has DPCs; runs no driver code */
 
 /* The fast path of raise: true when the thread owns its processor still. false: ke_processor_claim. */
 static inline bool ke_dispatch_reenter(ke_thread_t *thread)

@@ -90,7 +90,8 @@ static NTSTATUS copy_physical(char *to, uint64_t from, SIZE_T bytes, PSIZE_T cop
     return STATUS_SUCCESS;
 }
 
-NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes, ULONG Flags, PSIZE_T NumberOfBytesTransferred)
+NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes, ULONG Flags,
+                      PSIZE_T NumberOfBytesTransferred)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);
     *NumberOfBytesTransferred = 0;

@@ -9,8 +9,8 @@
  *     pools        pages held by paged pool ==   valid PTEs of its region
  *     host         mappings counted         ==   mappings that the PTEs make
  *
- * Every other thread is outside the library while this runs. Machines of up to a million frames have every PFN entry looked at; of larger ones
- * those that were ever handed out.
+ * Every other thread is outside the library while this runs. Machines of up to a million frames have every PFN entry looked at; of larger
+ * ones those that were ever handed out.
  */
 #include "ke/bugcheck.h"
 #include "mm/frame_cache.h"
@@ -52,7 +52,8 @@ static bool check_frame(frame_check_t *check, mm_pfn_number_t pfn)
     check->on_list[entry->list]++;
     check->looked_at++;
     if (is_free != (entry->list <= MM_FREE))
-        return ke_error(false, "frame 0x%llx is on list %u, but its run space has it as %s", (ull)pfn, entry->list, is_free ? "free" : "used");
+        return ke_error(false, "frame 0x%llx is on list %u, but its run space has it as %s", (ull)pfn, entry->list,
+                        is_free ? "free" : "used");
     if (is_free && !is_blank(entry))
         return ke_error(false, "frame 0x%llx is free, and its PFN entry still tells of an owner", (ull)pfn);
     if (entry->list == MM_ACTIVE)
@@ -85,7 +86,8 @@ static bool check_spaces(frame_check_t *check)
             rt_runs_visit_touched(&runs->runs, check_leaf, check);
     }
     if (check->sound && free_count != mm_frames.zeroed + mm_frames.free)
-        return ke_error(false, "%llu frames are free in the run spaces, %llu by count", (ull)free_count, (ull)(mm_frames.zeroed + mm_frames.free));
+        return ke_error(false, "%llu frames are free in the run spaces, %llu by count", (ull)free_count,
+                        (ull)(mm_frames.zeroed + mm_frames.free));
     check->on_list[MM_ZEROED] += mm_frames.map.page_count - check->looked_at; /* never handed out */
     return check->sound;
 }
@@ -197,7 +199,8 @@ static bool check_page(const mm_page_table_t *table, size_t index, uint64_t *val
     ++*valid;
     mm_pfn_number_t pfn = mm_pte_pfn(pte);
     if (!taken || !mm_pfn_is_ram_locked(pfn) || mm_pfn_entry(pfn)->list != MM_ACTIVE)
-        return ke_error(false, "the page at 0x%llx is mapped to frame 0x%llx, but %s", va, (ull)pfn, taken ? "that is not active" : "is not taken");
+        return ke_error(false, "the page at 0x%llx is mapped to frame 0x%llx, but %s", va, (ull)pfn,
+                        taken ? "that is not active" : "is not taken");
     if (table == &mm_paged_table && (mm_pfn_entry(pfn)->mapped.use != MM_USE_MAPPED || mm_pfn_entry(pfn)->mapped.va != va))
         return ke_error(false, "frame 0x%llx does not point back at its page of paged pool at 0x%llx", (ull)pfn, va);
     return true;

@@ -167,7 +167,8 @@ PVOID MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS Lowe
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     contiguous_request_t request = {.routine = __func__, .bytes = NumberOfBytes, .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart, .tag = TAG_CONTIGUOUS};
-    if (!request_protect(&request, Protect) || !request_boundary(&request, BoundaryAddressMultiple) || !request_node(&request, PreferredNode))
+    if (!request_protect(&request, Protect) || !request_boundary(&request, BoundaryAddressMultiple) ||
+        !request_node(&request, PreferredNode))
         return NULL;
     return contiguous_allocate(&request);
 }
@@ -247,7 +248,8 @@ static void free_block(const char *routine, void *base, const SIZE_T *bytes, con
     if (thread == NULL)
         return;
     if (!find_block(base, &block))
-        why = "The address is not the base of contiguous memory that is allocated: it was never returned, is inside a block, or was freed already.";
+        why = "The address is not the base of contiguous memory that is allocated: it was never returned, is inside a block, or was freed "
+              "already.";
     else if (bytes != NULL && *bytes != block.owner->bytes)
         why = "Contiguous memory was freed with another size than it was allocated with.";
     else if (type != NULL && *type != (MEMORY_CACHING_TYPE)(mm_pfn_entry(block.first)->cache - 1))

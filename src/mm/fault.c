@@ -62,17 +62,14 @@ ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *faul
 
 static const char *list_name(uint8_t list)
 {
-    static const char *const names[MM_LISTS] = {"zeroed", "free", "free, in a frame cache", "standby", "modified", "modified-no-write", "bad", "active"};
+    static const char *const names[MM_LISTS] = {"zeroed", "free",  "free, in a frame cache", "standby", "modified", "modified-no-write",
+                                                "bad",    "active"};
     return list < MM_LISTS ? names[list] : "on no list: its PFN entry is damaged";
 }
 
 static const char *use_name(uint8_t use)
 {
     switch (use) {
-    case MM_USE_POOL_BLOCKS: return ", a pool page of small blocks";
-    case MM_USE_POOL_RUN:
-    case MM_USE_POOL_TAIL: return ", pool in whole pages";
-    case MM_USE_POOL_CACHED: return ", pages that pool holds ready: freed by the driver";
     case MM_USE_CONTIGUOUS: return ", contiguous memory";
     case MM_USE_NONCACHED: return ", noncached memory";
     case MM_USE_TAIL: return ", contiguous or noncached memory";
@@ -82,6 +79,9 @@ static const char *use_name(uint8_t use)
     }
 }
 
+/* The pools know more of their pages than we do. */
+static bool is_for_the_pools(uint8_t use) { return use >= MM_USE_POOL_BLOCKS && use <= MM_USE_POOL_CACHED; }
+
 static bool describe_home(const char *map, uint64_t physical, char *line, size_t bytes)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
@@ -90,6 +90,8 @@ static bool describe_home(const char *map, uint64_t physical, char *line, size_t
         return true;
     }
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    if (entry->list == MM_ACTIVE && is_for_the_pools(entry->owner.use))
+        return false;
     snprintf(line, bytes, "%s, PFN 0x%llx, %s%s", map, (unsigned long long)pfn, list_name(entry->list),
              entry->list == MM_ACTIVE ? use_name(entry->owner.use) : "");
     return true;
@@ -98,11 +100,14 @@ static bool describe_home(const char *map, uint64_t physical, char *line, size_t
 static bool describe_page(const char *region, const mm_page_table_t *table, uintptr_t va, char *line, size_t bytes)
 {
     uint64_t pte = table->ptes[mm_table_index(table, va)];
+    uint8_t use = table->owners[mm_table_index(table, va)].use;
     if (!mm_pte_is_valid(pte)) {
         snprintf(line, bytes, "%s, no page is there now: freed, or never allocated", region);
         return true;
     }
-    snprintf(line, bytes, "%s, PFN 0x%llx%s", region, (unsigned long long)mm_pte_pfn(pte), use_name(table->owners[mm_table_index(table, va)].use));
+    if (is_for_the_pools(use))
+        return false;
+    snprintf(line, bytes, "%s, PFN 0x%llx%s", region, (unsigned long long)mm_pte_pfn(pte), use_name(use));
     return true;
 }
 

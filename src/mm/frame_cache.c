@@ -1,20 +1,21 @@
 /*
  * frame_cache.c - one frame at a time, without a lock.
  * Each thread keeps some free frames of one node. It takes and returns them with plain stores, because nobody else touches its cache,
- * except when frames run short: then whoever runs short takes the frames of all caches back. The two agree by a handshake whose price is paid
- * on the rare side (host_fence_heavy):
+ * except when frames run short: then whoever runs short takes the frames of all caches back. The two agree by a handshake whose price is
+ * paid on the rare side (host_fence_heavy):
  *
- *     owner    open? else the slow way : busy = 1 ; compiler fence : still open? else busy = 0, the slow way : pop or push ; busy = 0 (release)
+ *     owner    open? else the slow way : busy = 1 ; compiler fence : still open? else busy = 0, the slow way : pop or push ;
+ *              busy = 0 (release)
  *     drainer  under mm_pfn_lock: all open = 0 ; heavy fence ; wait for busy == 0 (a few instructions) ; empty it ; open again (release)
  *
  * The owner never blocks while busy, so the wait is short whatever the owner's IRQL, and a drainer may hold other locks. That is why the
  * caches belong to threads: with a cache for each processor a thread that holds a pool lock would have to wait for a processor.
- * Under mm_pfn_lock the owner needs no handshake, for every drainer holds that lock. A cache is first opened there, and never on a host where
- * the heavy fence cannot make the light one free: then the slow way with its batches is the cheapest. The record that threads share before
- * they have one of their own is read-only, and closed.
+ * Under mm_pfn_lock the owner needs no handshake, for every drainer holds that lock. A cache is first opened there, and never on a host
+ * where the heavy fence cannot make the light one free: then the slow way with its batches is the cheapest. The record that threads share
+ * before they have one of their own is read-only, and closed.
  *
- * Order       last in, first out within a kind: a frame just put is warm. Whoever wants a frame for its home gets one that was written before one
- *             that the host has not given yet; whoever wants it for a slot, the other way round (mm_frame_get_zeroed_home).
+ * Order       last in, first out within a kind: a frame just put is warm. Whoever wants a frame for its home gets one that was written
+ *             before one that the host has not given yet; whoever wants it for a slot, the other way round (mm_frame_get_zeroed_home).
  * Locks       fast path none; slow path mm_pfn_lock.
  */
 #include "mm/frame_cache.h"
@@ -34,7 +35,10 @@ static inline void set_count(mm_frame_cache_t *cache, uint32_t kind, uint32_t co
     atomic_store_explicit(&cache->count[kind], (uint8_t)count, memory_order_relaxed);
 }
 static inline uint32_t in_stacks(mm_frame_cache_t *cache) { return mm_cache_count(cache, MM_ZEROED) + mm_cache_count(cache, MM_FREE); }
-static inline bool has_kind(mm_frame_cache_t *cache, uint32_t kind) { return mm_cache_top(cache, kind) != 0 || mm_cache_count(cache, kind) != 0; }
+static inline bool has_kind(mm_frame_cache_t *cache, uint32_t kind)
+{
+    return mm_cache_top(cache, kind) != 0 || mm_cache_count(cache, kind) != 0;
+}
 static inline bool is_empty(mm_frame_cache_t *cache) { return !has_kind(cache, MM_ZEROED) && !has_kind(cache, MM_FREE); }
 
 static inline mm_pfn_number_t activate(mm_pfn_number_t pfn, bool *zeroed)
@@ -46,6 +50,13 @@ static inline mm_pfn_number_t activate(mm_pfn_number_t pfn, bool *zeroed)
     return pfn;
 }
 
+static inline mm_pfn_number_t pop_stack(mm_frame_cache_t *cache, uint32_t kind)
+{
+    uint32_t count = mm_cache_count(cache, kind);
+    set_count(cache, kind, count - 1);
+    return *mm_cache_slot(cache, kind, count - 1);
+}
+
 /* Of the wanted kind if there is one. Not called with the cache empty. */
 static mm_pfn_number_t pop(mm_frame_cache_t *cache, uint32_t wanted)
 {
@@ -54,9 +65,7 @@ static mm_pfn_number_t pop(mm_frame_cache_t *cache, uint32_t wanted)
         mm_cache_set_top(cache, kind, 0);
         return top;
     }
-    uint32_t count = mm_cache_count(cache, kind);
-    set_count(cache, kind, count - 1);
-    return *mm_cache_slot(cache, kind, count - 1);
+    return pop_stack(cache, kind);
 }
 
 static void push_stack(mm_frame_cache_t *cache, uint32_t kind, uint32_t pfn)
@@ -94,7 +103,8 @@ static mm_pfn_number_t take_one_locked(uint32_t node)
 /* A frame for a slot waits for a refill rather than take one with a written home: there the host would keep bytes for nothing. */
 static inline bool can_serve(mm_frame_cache_t *cache, uint32_t wanted)
 {
-    return wanted == MM_FREE ? !is_empty(cache) : has_kind(cache, MM_ZEROED) || in_stacks(cache) > MM_FRAME_CACHE_FRAMES - MM_FRAME_CACHE_BATCH;
+    return wanted == MM_FREE ? !is_empty(cache)
+                             : has_kind(cache, MM_ZEROED) || in_stacks(cache) > MM_FRAME_CACHE_FRAMES - MM_FRAME_CACHE_BATCH;
 }
 
 /* Adds a batch and pops. */
@@ -105,8 +115,13 @@ static mm_pfn_number_t refill_locked(mm_frame_cache_t *cache, uint32_t node, uin
     if (count == 0)
         return is_empty(cache) ? take_one_locked(node) : pop(cache, wanted);
     cache->node = node;
-    for (uint32_t i = count; i-- > 0;) /* popped from the end: lowest first */
-        push_stack(cache, mm_pfn_entry(pfns[i])->was, pfns[i]);
+    uint32_t counts[2] = {mm_cache_count(cache, MM_ZEROED), mm_cache_count(cache, MM_FREE)};
+    for (uint32_t i = count; i-- > 0;) { /* popped from the end: lowest first */
+        uint32_t kind = mm_pfn_entry(pfns[i])->was;
+        *mm_cache_slot(cache, kind, counts[kind]++) = pfns[i];
+    }
+    set_count(cache, MM_ZEROED, counts[MM_ZEROED]);
+    set_count(cache, MM_FREE, counts[MM_FREE]);
     return pop(cache, wanted);
 }
 
@@ -134,7 +149,8 @@ NTMM_COLD mm_pfn_number_t mm_frame_get_slow(ke_thread_t *thread, uint32_t node, 
 /* The oldest frames of the taller stack make room. */
 static void hand_back_locked(mm_frame_cache_t *cache)
 {
-    uint32_t kind = mm_cache_count(cache, MM_FREE) > mm_cache_count(cache, MM_ZEROED) ? MM_FREE : MM_ZEROED, count = mm_cache_count(cache, kind);
+    uint32_t kind = mm_cache_count(cache, MM_FREE) > mm_cache_count(cache, MM_ZEROED) ? MM_FREE : MM_ZEROED,
+             count = mm_cache_count(cache, kind);
     mm_frames_give_locked(kind == MM_FREE ? cache->pfn : mm_cache_slot(cache, kind, MM_FRAME_CACHE_BATCH - 1), MM_FRAME_CACHE_BATCH);
     for (uint32_t i = MM_FRAME_CACHE_BATCH; i < count; i++)
         *mm_cache_slot(cache, kind, i - MM_FRAME_CACHE_BATCH) = *mm_cache_slot(cache, kind, i);
@@ -164,13 +180,14 @@ NTMM_COLD void mm_frame_put_slow(ke_thread_t *thread, mm_pfn_number_t pfn)
 mm_pfn_number_t mm_frame_get_from_stacks(ke_thread_t *thread, uint32_t node, uint32_t wanted, bool *zeroed)
 {
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
-    if (NTMM_LIKELY((node == MM_ANY_NODE || node == cache->node) && can_serve(cache, wanted))) {
-        mm_pfn_number_t pfn = pop(cache, wanted);
-        mm_cache_leave(cache);
-        return activate(pfn, zeroed);
-    }
+    mm_pfn_number_t pfn = MM_PFN_NONE;
+    bool fits = node == MM_ANY_NODE || node == cache->node;
+    if (NTMM_LIKELY(fits && mm_cache_count(cache, wanted) != 0)) /* nothing is on top of that kind, or we were not called */
+        pfn = pop_stack(cache, wanted);
+    else if (fits && can_serve(cache, wanted))
+        pfn = pop(cache, wanted);
     mm_cache_leave(cache);
-    return mm_frame_get_slow(thread, node, wanted, zeroed);
+    return pfn != MM_PFN_NONE ? activate(pfn, zeroed) : mm_frame_get_slow(thread, node, wanted, zeroed);
 }
 
 mm_pfn_number_t mm_frame_get(uint32_t node, bool *zeroed) { return mm_frame_get_inline(node, MM_FREE, zeroed); }
@@ -203,8 +220,8 @@ void mm_frame_put(mm_pfn_number_t pfn) { mm_frame_put_inline(pfn); }
 
 /* ---- all caches at once ---- */
 
-/* From here to open_all nobody but the caller touches a cache. Records are pushed at the head of the list: starting from `first` again meets
- * the same ones. */
+/* From here to open_all nobody but the caller touches a cache. Records are pushed at the head of the list: starting from `first` again
+ * meets the same ones. */
 static void close_all(ke_thread_t *first)
 {
     for (ke_thread_t *t = first; t != NULL; t = t->next)

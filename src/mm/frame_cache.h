@@ -9,8 +9,8 @@
 #define MM_FRAME_CACHE_FRAMES 64u /* at most in one cache, besides the two on top */
 #define MM_FRAME_CACHE_BATCH 32u  /* fetched or handed back at once */
 
-/* Two stacks in one array, since it matters whether the host already keeps bytes for a frame's home: who uses the home takes a written one, who
- * needs a frame for a slot takes a zeroed one, whose home costs the host nothing. One frame that goes and comes touches top[] alone.
+/* Two stacks in one array, since it matters whether the host already keeps bytes for a frame's home: who uses the home takes a written one,
+ * who needs a frame for a slot takes a zeroed one, whose home costs the host nothing. One frame that goes and comes touches top[] alone.
  *
  *     pfn[]   | written: 0 ->  ...  (room)  ...  <- 63: zeroed |      top[kind]: in front of the stack of that kind
  */

@@ -58,7 +58,8 @@ typedef struct mm_owner {
 #define MM_OWNER_EXECUTE 0x01u /* contiguous, noncached: protection asked for */
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 
-typedef struct mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
+typedef struct
+    mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
     uint32_t next, prev;      /* (P) PFN + 1 of the neighbours on a list; 0: end */
     _Atomic uint32_t pins;    /* references that keep the frame where it is: MDL locks */
     union {
@@ -104,7 +105,8 @@ bool mm_check(void);                     /* every structure; false with ke_error
 static inline bool mm_in(const mm_region_t *region, uintptr_t va) { return va - region->base < region->bytes; }
 
 /* ---- frames (pfn.c) ---- */
-mm_pfn_number_t mm_frame_get(uint32_t node, bool *zeroed); /* one frame, made active, from this thread's cache: list MM_ACTIVE, owner zero; of that
+mm_pfn_number_t mm_frame_get(uint32_t node,
+                             bool *zeroed); /* one frame, made active, from this thread's cache: list MM_ACTIVE, owner zero; of that
                                                             * node while it has any; MM_PFN_NONE when no frame is free anywhere */
 mm_pfn_number_t mm_frame_get_zeroed_home(uint32_t node, bool *zeroed); /* the same, preferring one whose home the host keeps no bytes for */
 void            mm_frame_put(mm_pfn_number_t pfn);         /* dirty: goes to the free list */
@@ -117,16 +119,19 @@ typedef struct mm_frame_want {
     bool     fast_only;    /* fail rather than collect the free frames that threads keep in their caches */
 } mm_frame_want_t;
 #define MM_ANY_NODE UINT32_MAX
-mm_pfn_number_t mm_frames_get(const mm_frame_want_t *want, bool *zeroed); /* a run, all active; drains the frame caches before it gives up */
+mm_pfn_number_t mm_frames_get(const mm_frame_want_t *want,
+                              bool *zeroed); /* a run, all active; drains the frame caches before it gives up */
 void            mm_frames_put(mm_pfn_number_t first, uint64_t page_count);
 void            mm_query_frames(ntmm_memory_usage *out);
 static inline mm_pfn_t *mm_pfn_entry(mm_pfn_number_t pfn) { return &mm_pfn_database[pfn]; }
 bool            mm_pfn_is_ram(mm_pfn_number_t pfn);
-void            mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry), void *context); /* touched ones, ascending, active only */
+void mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry),
+                     void *context); /* touched ones, ascending, active only */
 
 /* ---- pool pages (pool_pages.c) ---- */
 typedef enum mm_pool { MM_NONPAGED_NX, MM_NONPAGED_EXECUTE, MM_PAGED, MM_POOLS } mm_pool_t;
-/* Whole pages for the pools, owner entries zero but for `pool`; NULL when the limit, address space or frames are short. *zeroed: the bytes are zero. */
+/* Whole pages for the pools, owner entries zero but for `pool`; NULL when the limit, address space or frames are short.
+ * *zeroed: the bytes are zero. */
 void  *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed);
 void   mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count);
 size_t mm_pool_page_count(mm_pool_t pool);                 /* pages that the pools of that kind hold now */
@@ -136,7 +141,8 @@ size_t mm_pool_limit_pages(mm_pool_t pool);
 mm_owner_t *mm_owner_of(const void *va);
 /* Which pool an address would belong to by its region alone; MM_POOLS when none. (system PTE pages: from the owner entry) */
 mm_pool_t mm_pool_of(const void *va);
-/* Every page of all regions with an owner entry in use, ascending by address region by region (nonpaged by PFN, then system PTE, then paged). */
+/* Every page of all regions with an owner entry in use, ascending by address, region by region (nonpaged by PFN, then system PTE,
+ * then paged). */
 void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner), void *context);
 
 /* ---- system PTEs (system_pte.c) ---- */

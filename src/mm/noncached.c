@@ -71,9 +71,11 @@ static void free_checked(void *base, SIZE_T bytes, free_stop_t *stop)
     }
     size_t page_count = BYTES_TO_PAGES(owner->bytes);
     if (owner->use == MM_USE_TAIL || (uintptr_t)base % PAGE_SIZE != 0)
-        *stop = (free_stop_t){"The address lies inside noncached memory; only its base can be freed.", 0x304, BYTES_TO_PAGES(bytes), 0, MM_PFN_NONE};
+        *stop = (free_stop_t){"The address lies inside noncached memory; only its base can be freed.", 0x304, BYTES_TO_PAGES(bytes), 0,
+                              MM_PFN_NONE};
     else if (bytes != owner->bytes)
-        *stop = (free_stop_t){"Noncached memory was freed with another size than it was allocated with.", 0x305, BYTES_TO_PAGES(bytes), page_count, MM_PFN_NONE};
+        *stop = (free_stop_t){"Noncached memory was freed with another size than it was allocated with.", 0x305, BYTES_TO_PAGES(bytes),
+                              page_count, MM_PFN_NONE};
     for (size_t i = 0; i < page_count && stop->why == NULL && stop->pinned == MM_PFN_NONE; i++)
         if (mm_pins_of(mm_system_pte_frame(base, i)) != 0)
             stop->pinned = mm_system_pte_frame(base, i);

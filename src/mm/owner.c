@@ -1,9 +1,10 @@
 /*
  * owner.c - whose page is it? From any address to what is known of its page, and walks over all pages that have an owner.
- * A page at home keeps its owner in the PFN entry of its frame; a page of the system PTE and paged regions, whose frame's entry is needed for the
- * way back from frame to page, in the region's own table.
+ * A page at home keeps its owner in the PFN entry of its frame; a page of the system PTE and paged regions, whose frame's entry is needed
+ * for the way back from frame to page, in the region's own table.
  *
- * Locks   none: an owner entry belongs to whoever owns the page, and the walks must work on a halted machine. They are bounded by the tables.
+ * Locks   none: an owner entry belongs to whoever owns the page, and the walks must work on a halted machine. They are bounded by the
+ *         tables.
  */
 #include "mm/machine.h"
 #include "mm/pfn.h"

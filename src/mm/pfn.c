@@ -8,7 +8,7 @@
  * Invariants  a frame that is free in its run space is MM_ZEROED or MM_FREE, any other is neither      (mm_check verifies all of them)
  *             zeroed + free == sum of the run spaces' free counts
  *             a frame never handed out since boot has an entry of 32 zero bytes, and zero bytes at home
- * Locks       mm_pfn_lock, short; calls nothing but rtl while held.
+ * Locks       mm_pfn_lock, short; calls nothing but rtl while held (a changed RAM map needs host memory, once).
  * Elsewhere   single frames: frame_cache.c. The layout of RAM: ram_map.c. Bytes: machine.c.
  */
 #include "mm/pfn.h"
@@ -195,18 +195,48 @@ static window_t space_window(const mm_run_space_t *space)
     return (window_t){space->first_pfn, space->first_pfn + space->page_count - 1};
 }
 
-static mm_pfn_number_t find_in_window(const mm_frame_want_t *want, window_t window)
+static mm_pfn_number_t find_in_space(const mm_frame_want_t *want, mm_run_space_t *space, window_t window)
 {
-    for (uint32_t i = 0; i < mm_frames.space_count; i++) {
-        mm_run_space_t *space = &mm_frames.space[i];
-        window_t w = intersect(window, space_window(space));
-        if (w.low > w.high || w.high - w.low < want->page_count - 1)
+    window_t w = intersect(window, space_window(space));
+    if (w.low > w.high || w.high - w.low < want->page_count - 1)
+        return MM_PFN_NONE;
+    rt_runs_want_t runs = {.count = want->page_count, .low = w.low - space->first_pfn, .high = w.high - space->first_pfn + 1,
+                           .align = want->align, .boundary = want->boundary, .origin = space->first_pfn};
+    uint64_t start = space->runs.policy->find(&space->runs, &runs);
+    return start != RT_RUNS_NONE ? space->first_pfn + start : MM_PFN_NONE;
+}
+
+static mm_pfn_number_t find_in_zones(const mm_frame_want_t *want, window_t all)
+{
+    for (uint32_t i = 0; i < ZONES; i++) {
+        window_t window = intersect(all, zone(i));
+        for (uint32_t k = 0; k < mm_frames.space_count; k++) {
+            mm_pfn_number_t first = find_in_space(want, &mm_frames.space[k], window);
+            if (first != MM_PFN_NONE)
+                return first;
+        }
+    }
+    return MM_PFN_NONE;
+}
+
+static uint32_t zone_of(uint64_t pfn)
+{
+    uint32_t i = 0;
+    while (zone(i).low > pfn)
+        i++;
+    return i;
+}
+
+/* A run may lie across the edge of two zones, in a range of RAM that does. */
+static mm_pfn_number_t find_across_zones(const mm_frame_want_t *want, window_t all)
+{
+    for (uint32_t k = 0; k < mm_frames.space_count && want->page_count > 1; k++) {
+        window_t space = space_window(&mm_frames.space[k]);
+        if (zone_of(space.low) == zone_of(space.high))
             continue;
-        rt_runs_want_t runs = {.count = want->page_count, .low = w.low - space->first_pfn, .high = w.high - space->first_pfn + 1,
-                               .align = want->align, .boundary = want->boundary, .origin = space->first_pfn};
-        uint64_t start = space->runs.policy->find(&space->runs, &runs);
-        if (start != RT_RUNS_NONE)
-            return space->first_pfn + start;
+        mm_pfn_number_t first = find_in_space(want, &mm_frames.space[k], all);
+        if (first != MM_PFN_NONE)
+            return first;
     }
     return MM_PFN_NONE;
 }
@@ -217,12 +247,8 @@ mm_pfn_number_t mm_frames_find_locked(const mm_frame_want_t *want)
     window_t all = intersect((window_t){want->low, want->high}, node_window(want->node));
     if (want->page_count == 0 || (want->boundary != 0 && want->page_count > want->boundary))
         return MM_PFN_NONE;
-    for (uint32_t i = 0; i < ZONES; i++) {
-        mm_pfn_number_t first = find_in_window(want, intersect(all, zone(i)));
-        if (first != MM_PFN_NONE)
-            return first;
-    }
-    return want->page_count > 1 ? find_in_window(want, all) : MM_PFN_NONE; /* a run may lie across the edge of two zones */
+    mm_pfn_number_t first = find_in_zones(want, all);
+    return first != MM_PFN_NONE ? first : find_across_zones(want, all);
 }
 
 bool mm_frames_all_free_locked(mm_pfn_number_t first, uint64_t page_count)
@@ -250,7 +276,8 @@ static uint32_t take_singles_in_window(window_t window, uint32_t *pfns, uint32_t
         window_t w = intersect(window, space_window(space));
         if (w.low > w.high)
             continue;
-        uint32_t count = space->runs.policy->take_singles(&space->runs, w.low - space->first_pfn, w.high - space->first_pfn + 1, units, most);
+        uint32_t count =
+            space->runs.policy->take_singles(&space->runs, w.low - space->first_pfn, w.high - space->first_pfn + 1, units, most);
         for (uint32_t k = 0; k < count; k++) {
             pfns[k] = (uint32_t)(space->first_pfn + units[k]);
             mm_pfn_t *entry = mm_pfn_entry(pfns[k]);
@@ -291,8 +318,8 @@ static void set_given(mm_pfn_t *entry)
     mm_pfn_set_list(entry, (mm_list_t)entry->was, MM_ZEROED);
 }
 
-/* How many of the first frames follow each other, up or down: what was taken together often comes back together. Two ranges of RAM never touch,
- * so all of them are of one run space. */
+/* How many of the first frames follow each other, up or down: what was taken together often comes back together. Two ranges of RAM
+ * never touch, so all of them are of one run space. */
 static uint32_t stretch_of(const uint32_t *pfns, uint32_t count, uint32_t step)
 {
     uint32_t length = 1;

@@ -51,9 +51,11 @@ extern ke_lock_t   mm_pfn_lock; /* KE_RANK_MM_PFN */
 #define MM_PFN_HOME_STALE 0x02u /* MM_USE_MAPPED to a slot: the home bytes are left over and the host still keeps them */
 
 int  mm_frames_boot(const mm_ram_map_t *map, const rt_run_policy_t *policy, uint32_t node_count); /* spaces for a new map; -ENOMEM */
-void mm_frames_reset(const mm_ram_map_t *map, uint32_t node_count); /* the spaces of the last map again: everything free; entries are the caller's */
+void mm_frames_reset(const mm_ram_map_t *map,
+                     uint32_t node_count); /* the spaces of the last map again: everything free; entries are the caller's */
 void mm_frames_release(void);                                       /* gives the spaces' memory back to the host */
-/* A changed map, without losing which frames are used. Frames that leave the map must be free, new ones have zero entries. -ENOMEM: unchanged. */
+/* A changed map, without losing which frames are used. Frames that leave the map must be free, new ones have zero entries.
+ * -ENOMEM: unchanged. */
 int  mm_frames_remap_locked(const mm_ram_map_t *map);
 
 uint32_t        mm_node_of_frame(mm_pfn_number_t pfn);
@@ -73,8 +75,8 @@ void mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn);
 void mm_list_remove_locked(mm_list_t list, mm_pfn_number_t pfn);
 mm_pfn_number_t mm_list_pop_locked(mm_list_t list); /* the head, or MM_PFN_NONE */
 
-/* The four bytes that say which list a frame is on, and nothing else of it. Whole, because it is on the fast path; atomic, because the linear
- * policy reads the first of them of every frame. */
+/* The four bytes that say which list a frame is on, and nothing else of it. Whole, because it is on the fast path; atomic, because the
+ * linear policy reads the first of them of every frame. */
 static inline void mm_pfn_set_list(mm_pfn_t *entry, mm_list_t list, mm_list_t was)
 {
     __atomic_store_n(&entry->state, (uint32_t)list | (uint32_t)was << 8, __ATOMIC_RELAXED);

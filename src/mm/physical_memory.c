@@ -1,7 +1,8 @@
 /*
  * physical_memory.c - how much RAM there is, and changing it while the machine runs.
- * Adding a range maps its homes and builds the index of free frames anew over the changed map, so that runs across the old edge are found too.
- * Removing one needs all of its frames free: those that threads keep in their caches are called back first, those in use stay where they are.
+ * Adding a range maps its homes and builds the index of free frames anew over the changed map, so that runs across the old edge are found
+ * too. Removing one needs all of its frames free: those that threads keep in their caches are called back first, those in use stay where
+ * they are.
  *
  * Locks       ram_map_lock around a change, mm_pfn_lock inside it.
  * Source      WDK reference: ntddk.h, MmAddPhysicalMemory; wdm.h, MmQuerySystemSize. The statuses are our choice.

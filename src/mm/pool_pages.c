@@ -8,8 +8,9 @@
  *
  * Slots and homes. A page of paged pool has two places where the host may keep bytes for it: its slot, and the home of the frame that it
  * is charged. Only the slot is in use. What is left over in the other, and in the slot of a freed page, is stale: it is noted, and when the
- * batch is full all of it is given back to the host at once. A freed slot is likely to be used again soon, so its batch is large (a quarter of
- * RAM, at most 64 MiB with 4 KiB pages); a stale home is of no use to anybody, so its batch is small. The host never keeps more than RAM plus both.
+ * batch is full all of it is given back to the host at once. A freed slot is likely to be used again soon, so its batch is large (a quarter
+ * of RAM, at most 64 MiB with 4 KiB pages); a stale home is of no use to anybody, so its batch is small. The host never keeps more than RAM
+ * plus both.
  *
  *     slot    zero --- alloc ---> used --- free ---> stale --- batch is full ---> zero
  *                                  ^------ alloc ------'
@@ -53,13 +54,16 @@ void mm_pool_pages_boot(const ntmm_config *config)
         atomic_store_explicit(&pages.held[pool], 0, memory_order_relaxed);
     stale_slots.count = stale_homes.count = 0;
     stale_homes.most = MM_STALE_HOMES;
-    stale_slots.most = ram / 4 < MM_STALE_SLOTS_LEAST ? MM_STALE_SLOTS_LEAST : ram / 4 > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST : (uint32_t)(ram / 4);
+    stale_slots.most = ram / 4 < MM_STALE_SLOTS_LEAST  ? MM_STALE_SLOTS_LEAST
+                       : ram / 4 > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST
+                                                       : (uint32_t)(ram / 4);
 }
 
 size_t mm_pool_page_count(mm_pool_t pool) { return atomic_load_explicit(&pages.held[pool], memory_order_relaxed); }
 size_t mm_pool_limit_pages(mm_pool_t pool) { return pages.limit[pool]; }
 
-/* The two nonpaged kinds share one limit. Counts first and looks then: two that race for the last page may both be refused, never both served. */
+/* The two nonpaged kinds share one limit. Counts first and looks then: two that race for the last page may both be refused, never both
+ * served. */
 static bool charge(mm_pool_t pool, size_t page_count)
 {
     uint64_t before = atomic_fetch_add_explicit(&pages.held[pool], page_count, memory_order_relaxed);

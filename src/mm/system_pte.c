@@ -1,10 +1,10 @@
 /*
  * system_pte.c - mapping frames that do not lie in a row to addresses that do.
- * A piece of the region is taken from its run index, each PTE is told its frame, and the host maps the bytes: one mapping for each stretch of
- * frames whose bytes follow each other. A piece that is given back faults when it is touched, from that instant.
+ * A piece of the region is taken from its run index, each PTE is told its frame, and the host maps the bytes: one mapping for each stretch
+ * of frames whose bytes follow each other. A piece that is given back faults when it is touched, from that instant.
  *
- * The host allows a process only so many mappings, so they are counted: the first page of each stretch, mapped or bare, begins one. A request
- * that would go over the limit is refused here, before the host does it to somebody else's mmap.
+ * The host allows a process only so many mappings, so they are counted: the first page of each stretch, mapped or bare, begins one. A
+ * request that would go over the limit is refused here, before the host does it to somebody else's mmap.
  *
  *     pages   [ bare ][ 7 ][ 8 ][ 9 ][ 3 ][ bare ][ bare ]        the numbers are frames
  *             ^       ^              ^    ^                       four mappings
@@ -140,7 +140,8 @@ bool mm_system_pte_commit(void *va, size_t page_count)
     }
     ke_unlock(&table->lock);
     if (too_many)
-        ke_error(0, "mapping %zu scattered pages would take more than the %zu host mappings that the machine may have", page_count, mapping_limit);
+        ke_error(0, "mapping %zu scattered pages would take more than the %zu host mappings that the machine may have", page_count,
+                 mapping_limit);
     else if (status != 0)
         ke_error(status, "the host refuses to map %zu pages", page_count);
     return !too_many && status == 0;

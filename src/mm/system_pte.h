@@ -16,8 +16,8 @@ bool            mm_system_pte_commit(void *va, size_t page_count); /* false: not
 void            mm_system_pte_abandon(void *va, size_t page_count);
 bool            mm_system_pte_check(void); /* the count of host mappings; false with ke_error set */
 
-/* Frames of their own, one by one, mapped in a row: pool that found no run, noncached memory. NULL: frames, addresses or host mappings are short.
- * *zeroed: all of them are. `pool` and `cache` are what their entries say. */
+/* Frames of their own, one by one, mapped in a row: pool that found no run, noncached memory. NULL: frames, addresses or host mappings are
+ * short. *zeroed: all of them are. `pool` and `cache` are what their entries say. */
 void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed);
 void  mm_scattered_free(void *va, size_t page_count);
 

@@ -17,9 +17,10 @@
 
 #define LAST_FREE_STATE 1u
 
+/* The owner of a unit that is in use may be changing its state, though never to or from free: any value it reads says "in use". */
 static inline bool state_is_free(const rt_run_space_t *space, uint64_t unit)
 {
-    return space->state[unit * space->state_stride] <= LAST_FREE_STATE;
+    return __atomic_load_n(&space->state[unit * space->state_stride], __ATOMIC_RELAXED) <= LAST_FREE_STATE;
 }
 
 static uint64_t linear_find(rt_run_space_t *space, const rt_runs_want_t *want)

@@ -65,7 +65,8 @@ static uint32_t random_size(uint64_t *random)
 static void slot_fill(slot_t *slot, uint64_t *random, KIRQL irql)
 {
     static const POOL_TYPE  types[] = { NonPagedPoolNx, NonPagedPoolNx, PagedPool, PagedPool, NonPagedPool };
-    static const POOL_FLAGS flags[] = { POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED_EXECUTE };
+    static const POOL_FLAGS flags[] = {POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_PAGED,
+                                       POOL_FLAG_NON_PAGED_EXECUTE};
     uint32_t                kind = irql == DISPATCH_LEVEL ? below(random, 2) * 4 : below(random, 5);
     bool                    legacy = below(random, 3) == 0;
     slot->type  = types[kind];
@@ -87,7 +88,8 @@ static void slot_empty(slot_t *slot, bool with_tag)
 {
     for (uint32_t i = 0; i < slot->bytes; i++)
         if (slot->block[i] != slot->fill)
-            fail_msg("seed %llu: byte %u of %u at %p was changed by somebody", (unsigned long long)seed, i, slot->bytes, (void *)slot->block);
+            fail_msg("seed %llu: byte %u of %u at %p was changed by somebody", (unsigned long long)seed, i, slot->bytes,
+                     (void *)slot->block);
     if (with_tag)
         ExFreePoolWithTag(slot->block, slot->tag);
     else

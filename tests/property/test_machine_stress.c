@@ -184,6 +184,7 @@ static void *play(void *argument)
         }
         pthread_barrier_wait(&end_round);
     }
+    pthread_barrier_wait(&start_round); /* the last check is done, too */
     for (int i = 0; i < HELD; i++)
         if (held[i].bytes != NULL)
             release(&state, &held[i]);
@@ -211,6 +212,7 @@ static void four_threads(void **unused)
         if (!ntmm_check())
             report_error(ntmm_error());
     }
+    pthread_barrier_wait(&start_round);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     for (unsigned i = 0; i < mailbox_count; i++)

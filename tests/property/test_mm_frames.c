@@ -261,13 +261,19 @@ static void frames_agree_with_the_model(void **state)
     model.random = seed != 0 ? seed : 1;
     model.frame = malloc(MODEL_PFNS);
     assert_non_null(model.frame);
-    const ntmm_ram_range pieces[] = {
-        {PAGE_SIZE, 37 * PAGE_SIZE}, {MIB1 - 8 * PAGE_SIZE, 640 * PAGE_SIZE}, {MIB1 * 16, 700 * PAGE_SIZE}, {GIB4 - 9 * PAGE_SIZE, 600 * PAGE_SIZE}};
+    const ntmm_ram_range pieces[] = {{PAGE_SIZE, 37 * PAGE_SIZE},
+                                     {MIB1 - 8 * PAGE_SIZE, 640 * PAGE_SIZE},
+                                     {MIB1 * 16, 700 * PAGE_SIZE},
+                                     {GIB4 - 9 * PAGE_SIZE, 600 * PAGE_SIZE}};
     for (uint32_t policy = NTMM_RUNS_INDEXED; policy <= NTMM_RUNS_BUDDY; policy++)
         for (uint32_t nodes = 1; nodes <= 3; nodes++) {
-            ntmm_config config = {.ram = pieces, .ram_ranges = 4, .numa_nodes = nodes, .run_policy = (enum ntmm_run_policy)policy, .quiet = true};
+            ntmm_config config = {
+                .ram = pieces, .ram_ranges = 4, .numa_nodes = nodes, .run_policy = (enum ntmm_run_policy)policy, .quiet = true};
             run_machine(&config, seed, steps);
-            ntmm_config by_amount = {.physical_memory = MIB1 * 4, .numa_nodes = nodes, .run_policy = (enum ntmm_run_policy)policy, .quiet = true,
+            ntmm_config by_amount = {.physical_memory = MIB1 * 4,
+                                     .numa_nodes = nodes,
+                                     .run_policy = (enum ntmm_run_policy)policy,
+                                     .quiet = true,
                                      .unbacked_ram = nodes == 2};
             run_machine(&by_amount, seed, steps / 2);
         }

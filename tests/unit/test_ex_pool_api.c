@@ -91,8 +91,9 @@ static void an_untagged_block_has_the_tag_none(void **state)
 }
 static void every_pool_type_is_served(void **state)
 {
-    static const POOL_TYPE types[] = { NonPagedPool, PagedPool, NonPagedPoolCacheAligned, PagedPoolCacheAligned, NonPagedPoolNx, NonPagedPoolNxCacheAligned,
-                                       NonPagedPoolSessionNx, PagedPoolSession, NonPagedPoolSession };
+    static const POOL_TYPE types[] = {NonPagedPool,          PagedPool,        NonPagedPoolCacheAligned,
+                                      PagedPoolCacheAligned, NonPagedPoolNx,   NonPagedPoolNxCacheAligned,
+                                      NonPagedPoolSessionNx, PagedPoolSession, NonPagedPoolSession};
     (void)state;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         for (SIZE_T bytes = 1; bytes < 3 * PAGE_SIZE; bytes += PAGE_SIZE / 2) {
@@ -166,7 +167,7 @@ static void exhaust(POOL_FLAGS flags, SIZE_T bytes)
 static void pools_end_at_their_limits(void **state)
 {
     (void)state;
-    static const SIZE_T sizes[] = { 64, 1000, EX_BLOCK_MAX, PAGE_SIZE, 3 * PAGE_SIZE + 50 };
+    static const SIZE_T sizes[] = { 8 * EX_UNIT, 1000, EX_BLOCK_MAX, PAGE_SIZE, 3 * PAGE_SIZE + 50 };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         exhaust(POOL_FLAG_NON_PAGED, sizes[i]);
         exhaust(POOL_FLAG_PAGED, sizes[i]);
@@ -223,7 +224,8 @@ static void leaks_are_found_by_walking(void **state)
     static ntmm_report report;
     (void)state;
     assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
-    void *small = ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, NTMM_TAG("Lk01")), *paged = ExAllocatePool2(POOL_FLAG_PAGED, 200, NTMM_TAG("Lk02"));
+    void *small = ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, NTMM_TAG("Lk01")),
+         *paged = ExAllocatePool2(POOL_FLAG_PAGED, 200, NTMM_TAG("Lk02"));
     void *large = ExAllocatePool2(POOL_FLAG_NON_PAGED_EXECUTE, PAGE_SIZE + 50, NTMM_TAG("Lk03"));
     void *line = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED, 40, NTMM_TAG("Lk04"));
     ExFreePool(ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, TAG));

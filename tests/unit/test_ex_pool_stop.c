@@ -89,7 +89,8 @@ static void a_protected_block_without_its_tag(void **state)
 static void a_protected_block_with_its_tag(void **state)
 {
     (void)state;
-    void *block = ExAllocatePoolWithTag(NonPagedPoolNx, 24, TAG | PROTECTED_POOL), *pages = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE, TAG | PROTECTED_POOL);
+    void *block = ExAllocatePoolWithTag(NonPagedPoolNx, 24, TAG | PROTECTED_POOL),
+         *pages = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE, TAG | PROTECTED_POOL);
     assert_no_bugcheck(ExFreePoolWithTag(block, TAG | PROTECTED_POOL));
     assert_no_bugcheck(ExFreePoolWithTag(pages, TAG | PROTECTED_POOL));
 }
@@ -199,10 +200,10 @@ static void a_block_size_of_zero(void **state)
 static void a_block_size_that_leaves_the_page(void **state)
 {
     (void)state;
-    void *first = take(NonPagedPoolNx, 24), *block = take(NonPagedPoolNx, 24);
-    if (ex_unit_of(ex_header_of(block)) < 2) /* from there 255 units would fit */
-        block = first;
-    assert_true(ex_unit_of(ex_header_of(block)) >= 2);
+    void *block;
+    do /* 255 units fit behind the first two places */
+        block = take(NonPagedPoolNx, 24);
+    while (ex_unit_of(ex_header_of(block)) < 2);
     ex_header_of(block)->BlockSize = 255;
     assert_bugcheck(BAD_POOL_HEADER, 0x20, ExFreePool(block));
 }
@@ -380,18 +381,48 @@ static void a_halted_machine_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        both(a_block_freed_twice), both(a_block_freed_twice_without_tag), both(a_block_freed_twice_whose_page_is_gone),
-        both(a_block_freed_twice_that_was_joined), both(whole_pages_freed_twice), both(a_wrong_tag), both(a_wrong_tag_for_paged_pool),
-        both(a_wrong_tag_for_whole_pages), both(a_protected_block_without_its_tag), both(a_protected_block_with_its_tag),
-        both(null), both(an_address_on_the_stack), both(a_global_variable), both(memory_of_the_c_library), both(the_middle_of_a_block),
-        both(an_odd_address), both(the_second_page_of_an_allocation), both(the_middle_of_whole_pages), both(the_start_of_a_pool_page),
-        both(an_overrun_found_at_the_free), both(an_overrun_found_at_the_victims_free), both(a_block_size_of_zero),
-        both(a_block_size_that_leaves_the_page), both(a_type_that_is_none), bare(free_list_links_overwritten), bare(a_free_header_overwritten),
-        bare(a_previous_size_that_disagrees), bare(a_previous_size_that_leaves_the_page),
-        both(nonpaged_pool_at_dispatch_level), both(paged_pool_at_apc_level), both(paged_pool2_at_dispatch_level),
-        both(nonpaged_pool2_above_dispatch_level), both(paged_pool_with_tag_at_dispatch_level), both(nonpaged_pool_with_tag_above_dispatch_level),
-        both(nonpaged_pool_freed_above_dispatch_level), both(paged_pool_freed_at_dispatch_level), both(paged_pages_freed_at_dispatch_level),
-        both(must_succeed_pool), both(tag_zero), both(tag_big), both(tag_without_letter_or_digit), both(a_halted_machine_refuses),
+        both(a_block_freed_twice),
+        both(a_block_freed_twice_without_tag),
+        both(a_block_freed_twice_whose_page_is_gone),
+        both(a_block_freed_twice_that_was_joined),
+        both(whole_pages_freed_twice),
+        both(a_wrong_tag),
+        both(a_wrong_tag_for_paged_pool),
+        both(a_wrong_tag_for_whole_pages),
+        both(a_protected_block_without_its_tag),
+        both(a_protected_block_with_its_tag),
+        both(null),
+        both(an_address_on_the_stack),
+        both(a_global_variable),
+        both(memory_of_the_c_library),
+        both(the_middle_of_a_block),
+        both(an_odd_address),
+        both(the_second_page_of_an_allocation),
+        both(the_middle_of_whole_pages),
+        both(the_start_of_a_pool_page),
+        both(an_overrun_found_at_the_free),
+        both(an_overrun_found_at_the_victims_free),
+        both(a_block_size_of_zero),
+        both(a_block_size_that_leaves_the_page),
+        both(a_type_that_is_none),
+        bare(free_list_links_overwritten),
+        bare(a_free_header_overwritten),
+        bare(a_previous_size_that_disagrees),
+        bare(a_previous_size_that_leaves_the_page),
+        both(nonpaged_pool_at_dispatch_level),
+        both(paged_pool_at_apc_level),
+        both(paged_pool2_at_dispatch_level),
+        both(nonpaged_pool2_above_dispatch_level),
+        both(paged_pool_with_tag_at_dispatch_level),
+        both(nonpaged_pool_with_tag_above_dispatch_level),
+        both(nonpaged_pool_freed_above_dispatch_level),
+        both(paged_pool_freed_at_dispatch_level),
+        both(paged_pages_freed_at_dispatch_level),
+        both(must_succeed_pool),
+        both(tag_zero),
+        both(tag_big),
+        both(tag_without_letter_or_digit),
+        both(a_halted_machine_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

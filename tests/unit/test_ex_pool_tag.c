@@ -82,7 +82,10 @@ static void the_two_nonpaged_pools_can_be_told_apart(void **state)
     assert_int_equal(of_tag(tag, NonPagedPool).frees, 2);
 }
 
-static ULONG nth_tag(unsigned n) { return NTMM_TAG("T000") + ((ULONG)(n % 10) << 24) + ((ULONG)(n / 10 % 10) << 16) + ((ULONG)(n / 100) << 8); }
+static ULONG nth_tag(unsigned n)
+{
+    return NTMM_TAG("T000") + ((ULONG)(n % 10) << 24) + ((ULONG)(n / 10 % 10) << 16) + ((ULONG)(n / 100) << 8);
+}
 
 static void more_tags_than_a_thread_has_rows(void **state)
 {

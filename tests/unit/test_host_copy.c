@@ -2,7 +2,7 @@
  * test_host_copy.c - host_copy_safely over holes, NULL and wild pointers: how many bytes came, and that nothing else happened.
  * Each row runs three times: with no handler, with faults armed, and through the pipe that sandboxes leave us.
  */
-#include "host/copy_safely.h"
+#include "host/fallback.h"
 #include "host/host.h"
 
 #include <errno.h>

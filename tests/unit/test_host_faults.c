@@ -2,6 +2,7 @@
  * test_host_faults.c - faults that the machine resolves, redirects or passes on; what it is told of each.
  * The handlers here stand for the machine's. Loads and stores go through volatile pointers, so that each is really made.
  */
+#include "host/fault_context.h"
 #include "host/host.h"
 
 #include <errno.h>
@@ -41,9 +42,11 @@ static int close_pages(void **state)
     return 0;
 }
 
+#define UNINSTRUMENTED __attribute__((noinline, no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
+
 /* Not instrumented: a sanitizer touches the shadow of a wild address before the address itself. */
-__attribute__((noinline, no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"))) static int load(const void *at) { return *(volatile const char *)at; }
-__attribute__((noinline, no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"))) static void store(void *at, char value) { *(volatile char *)at = value; }
+UNINSTRUMENTED static int load(const void *at) { return *(volatile const char *)at; }
+UNINSTRUMENTED static void store(void *at, char value) { *(volatile char *)at = value; }
 
 /* ---- resolved ---- */
 
@@ -265,6 +268,44 @@ static void non_canonical_pointers_are_marked(void **state)
 }
 #endif
 
+/* ---- the record of an AArch64 fault, which not every kernel writes ---- */
+
+#if defined(__aarch64__) && defined(__linux__)
+static struct esr_case {
+    uint32_t class, bits;
+    int write, execute;
+} esr_cases[] = {
+    { 0x24, 0x0000, 0, 0 }, /* data abort, a load */
+    { 0x24, 0x0040, 1, 0 }, /* a store */
+    { 0x24, 0x0140, 0, 0 }, /* cache maintenance: needs read access only */
+    { 0x25, 0x0040, 1, 0 },
+    { 0x20, 0x0000, 0, 1 }, /* instruction abort */
+};
+
+static void the_syndrome_record_is_read(void **state)
+{
+    (void)state;
+    static ucontext_t context;
+    siginfo_t info = { .si_addr = (void *)0x5000 };
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(esr_cases); i++) {
+        const struct esr_case *row = &esr_cases[i];
+        uint32_t *record = (uint32_t *)(void *)context.uc_mcontext.__reserved;
+        record[0] = 0x46508001; /* the vector registers come first */
+        record[1] = 528;
+        record += 528 / 4;
+        record[0] = 0x45535201;
+        record[1] = 16;
+        *(uint64_t *)(void *)&record[2] = ((uint64_t)row->class << 26) | row->bits;
+        host_fault_t fault = { .bus = 0 };
+        context_read(&fault, &info, &context);
+        assert_int_equal(fault.address, 0x5000);
+        assert_int_equal(fault.write, row->write);
+        assert_int_equal(fault.execute, row->execute);
+        assert_int_equal(fault.non_canonical, 0);
+    }
+}
+#endif
+
 /* ---- an overflown stack ---- */
 
 static char *emergency_stack;
@@ -462,6 +503,9 @@ int main(void)
 #if defined(__x86_64__)
         ROW(a_backward_string_move_is_forgotten),
         ROW(non_canonical_pointers_are_marked),
+#endif
+#if defined(__aarch64__) && defined(__linux__)
+        ROW(the_syndrome_record_is_read),
 #endif
         ROW(an_overflown_stack_is_a_fault),
         ROW(two_threads_fault_at_once),

@@ -2,6 +2,7 @@
  * test_host_memory.c - the shared memory object, reservations, mappings and tables, in both kinds of object.
  * A touch that must fault is made by the kernel on our behalf (host_copy_safely), so these tests need no handler.
  */
+#include "host/fallback.h"
 #include "host/host.h"
 
 #include <errno.h>
@@ -123,6 +124,25 @@ static void objects_of_impossible_size_are_refused(void **state)
     host_object_close(&object); /* closing none is harmless */
 }
 
+/* What a host without holes does; longer than the window it writes through. */
+static void discarding_by_writing_is_zero_as_well(void **state)
+{
+    (void)state;
+    const size_t page = host_page_size(), bytes = (9u << 20) + 3 * page;
+    host_object_t object;
+    unsigned char *view = host_reserve(bytes);
+    assert_int_equal(host_object_create(&object, bytes, HOST_OBJECT_BEST), 0);
+    assert_int_equal(host_map_object(view, &object, 0, bytes, HOST_READ | HOST_WRITE), 0);
+    memset(view, 0x5a, bytes);
+    assert_int_equal(host_discard_by_writing(&object, page, bytes - 2 * page), 0);
+    for (size_t i = 0; i < bytes; i += 512)
+        assert_int_equal(view[i], i >= page && i < bytes - page ? 0 : 0x5a);
+    assert_int_equal(view[page - 1], 0x5a);
+    assert_int_equal(view[bytes - page - 1], 0);
+    host_release(view, bytes);
+    host_object_close(&object);
+}
+
 /* Not instrumented: a sanitizer's shadow would be counted as well. */
 __attribute__((noinline, no_sanitize("thread"), no_sanitize("address"))) static void touch_pages(char *at, size_t bytes, size_t step)
 {
@@ -213,6 +233,7 @@ int main(void)
         BOTH(protection_is_per_page),
         BOTH(discarded_bytes_are_zero_in_every_map),
         BOTH(objects_of_impossible_size_are_refused),
+        cmocka_unit_test(discarding_by_writing_is_zero_as_well),
         cmocka_unit_test(discard_gives_the_memory_back),
         cmocka_unit_test(a_reservation_faults_everywhere),
         cmocka_unit_test(a_hint_is_taken_or_refused),

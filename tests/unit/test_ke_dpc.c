@@ -129,17 +129,19 @@ static VOID write_letter(PKDPC unused, PVOID context, PVOID argument1, PVOID arg
     order[order_length++] = (char)(uintptr_t)context;
 }
 
+enum { LOW = LowImportance, MEDIUM = MediumImportance, HIGH = HighImportance, MEDIUM_HIGH = MediumHighImportance };
+
 static struct order_case {
     const char     *name, *removed, *expected;
     KDPC_IMPORTANCE importance[5]; /* of A, B, C, D, E, queued in this order */
 } ORDERS[] = {
-    { "order: all medium", "", "ABCDE", { MediumImportance, MediumImportance, MediumImportance, MediumImportance, MediumImportance } },
-    { "order: high goes to the head", "", "CABDE", { MediumImportance, MediumImportance, HighImportance, LowImportance, MediumHighImportance } },
-    { "order: the last high one first", "", "EDABC", { LowImportance, MediumImportance, MediumImportance, HighImportance, HighImportance } },
-    { "order: without the first", "A", "BCDE", { MediumImportance, MediumImportance, MediumImportance, MediumImportance, MediumImportance } },
-    { "order: without the last", "E", "ABCD", { MediumImportance, MediumImportance, MediumImportance, MediumImportance, MediumImportance } },
-    { "order: without some in between", "BD", "ACE", { MediumImportance, MediumImportance, MediumImportance, MediumImportance, MediumImportance } },
-    { "order: without any", "ABCDE", "", { HighImportance, MediumImportance, MediumImportance, MediumImportance, MediumImportance } },
+    { "order: all medium", "", "ABCDE", { MEDIUM, MEDIUM, MEDIUM, MEDIUM, MEDIUM } },
+    { "order: high goes to the head", "", "CABDE", { MEDIUM, MEDIUM, HIGH, LOW, MEDIUM_HIGH } },
+    { "order: the last high one first", "", "EDABC", { LOW, MEDIUM, MEDIUM, HIGH, HIGH } },
+    { "order: without the first", "A", "BCDE", { MEDIUM, MEDIUM, MEDIUM, MEDIUM, MEDIUM } },
+    { "order: without the last", "E", "ABCD", { MEDIUM, MEDIUM, MEDIUM, MEDIUM, MEDIUM } },
+    { "order: without some in between", "BD", "ACE", { MEDIUM, MEDIUM, MEDIUM, MEDIUM, MEDIUM } },
+    { "order: without any", "ABCDE", "", { HIGH, MEDIUM, MEDIUM, MEDIUM, MEDIUM } },
 };
 
 static void check_order(void **state)
@@ -445,12 +447,11 @@ static struct routine_case {
     const char        *name;
     PKDEFERRED_ROUTINE routine;
     ULONG              code;
-    ULONG_PTR          p1, p3, p4;
-    bool               p2_is_routine;
+    ULONG_PTR          p1, p3, p4; /* p2 is the routine */
 } ROUTINES[] = {
-    { "0xC8: a DPC returns at DIRQL", return_at_7, IRQL_UNEXPECTED_VALUE, 7 << 16 | DISPATCH_LEVEL << 8, (ULONG_PTR)&dpc, 0, true },
-    { "0xC8: a DPC returns at PASSIVE_LEVEL", return_at_passive_level, IRQL_UNEXPECTED_VALUE, DISPATCH_LEVEL << 8, (ULONG_PTR)&dpc, 0, true },
-    { "0xC7/4: a DPC stays in a critical region", stay_in_a_region, TIMER_OR_DPC_INVALID, 4, 0, 0xffff, true },
+    { "0xC8: a DPC returns at DIRQL", return_at_7, IRQL_UNEXPECTED_VALUE, 7 << 16 | DISPATCH_LEVEL << 8, (ULONG_PTR)&dpc, 0 },
+    { "0xC8: a DPC returns at PASSIVE_LEVEL", return_at_passive_level, IRQL_UNEXPECTED_VALUE, DISPATCH_LEVEL << 8, (ULONG_PTR)&dpc, 0 },
+    { "0xC7/4: a DPC stays in a critical region", stay_in_a_region, TIMER_OR_DPC_INVALID, 4, 0, 0xffff },
 };
 
 static void check_routine(void **state)
@@ -480,7 +481,7 @@ static void a_bug_check_on_a_dpc_thread_stops_everybody(void **state)
     (void)state;
     KeInitializeDpc(&dpc, return_at_7, NULL);
     KeSetTargetProcessorDpc(&dpc, 1);
-    assert_stop(IRQL_UNEXPECTED_VALUE, 7 << 16 | DISPATCH_LEVEL << 8, queue_and_wait_for_ever()); /* it leaves with what the other thread did */
+    assert_stop(IRQL_UNEXPECTED_VALUE, 7 << 16 | DISPATCH_LEVEL << 8, queue_and_wait_for_ever()); /* with the other's stop */
     assert_true(eventually(ke_threads_are_outside()));
 }
 

@@ -11,7 +11,8 @@ static struct step_case {
     { "raise: PASSIVE to DISPATCH", PASSIVE_LEVEL, DISPATCH_LEVEL }, { "raise: PASSIVE to DIRQL", PASSIVE_LEVEL, 7 },
     { "raise: PASSIVE to HIGH", PASSIVE_LEVEL, HIGH_LEVEL }, { "raise: APC to APC", APC_LEVEL, APC_LEVEL },
     { "raise: APC to DISPATCH", APC_LEVEL, DISPATCH_LEVEL }, { "raise: DISPATCH to DISPATCH", DISPATCH_LEVEL, DISPATCH_LEVEL },
-    { "raise: DISPATCH to DIRQL", DISPATCH_LEVEL, 5 }, { "raise: DIRQL to HIGH", 5, HIGH_LEVEL }, { "raise: HIGH to HIGH", HIGH_LEVEL, HIGH_LEVEL },
+    { "raise: DISPATCH to DIRQL", DISPATCH_LEVEL, 5 }, { "raise: DIRQL to HIGH", 5, HIGH_LEVEL },
+    { "raise: HIGH to HIGH", HIGH_LEVEL, HIGH_LEVEL },
 };
 
 static void check_step(void **state)

@@ -1,4 +1,4 @@
-/* test_ke_processor.c - who has which processor, what becomes of it when its thread goes away, and what the records of threads live through. */
+/* test_ke_processor.c - who has which processor, what becomes of it when its thread goes away, and the records of threads. */
 #include "../support/ke_machine.h"
 
 #include <errno.h>
@@ -371,7 +371,8 @@ static struct shape_case {
     KAFFINITY   mask;
     int         result;
 } SHAPES[] = {
-    { "shape: 1 processor", 1, 1, 1, 0 }, { "shape: 6 processors on 3 nodes", 6, 3, 0x3f, 0 }, { "shape: 64 processors", 64, 2, ~(KAFFINITY)0, 0 },
+    { "shape: 1 processor", 1, 1, 1, 0 }, { "shape: 6 processors on 3 nodes", 6, 3, 0x3f, 0 },
+    { "shape: 64 processors", 64, 2, ~(KAFFINITY)0, 0 },
     { "shape: no processor", 0, 1, 0, -EINVAL }, { "shape: 65 processors", 65, 1, 0, -EINVAL }, { "shape: no node", 1, 0, 0, -EINVAL },
     { "shape: 65 nodes", 4, 65, 0, -EINVAL },
 };

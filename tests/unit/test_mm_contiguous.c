@@ -1,5 +1,6 @@
 /*
- * test_mm_contiguous.c - contiguous memory as a driver meets it: limits to the byte, nodes, protections, frees that are wrong, and running out.
+ * test_mm_contiguous.c - contiguous memory as a driver meets it: limits to the byte, nodes, protections, frees that are wrong, and running
+ * out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,8 +133,16 @@ static void nothing_comes_of_nonsense(void **state)
     const int types[] = {MmHardwareCoherentCached, MmNonCachedUnordered, MmUSWCCached, MmMaximumCacheType, MmNotMapped, 77, 256};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         assert_null(MmAllocateContiguousMemorySpecifyCache(PAGE_SIZE, ZERO, ANYWHERE, ZERO, (MEMORY_CACHING_TYPE)types[i]));
-    const ULONG protects[] = {0, PAGE_READONLY, PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_NOACCESS, PAGE_READWRITE | PAGE_EXECUTE_READWRITE, PAGE_READWRITE | PAGE_GUARD,
-                              PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE, PAGE_NOCACHE, PAGE_READWRITE | 0x80000000u};
+    const ULONG protects[] = {0,
+                              PAGE_READONLY,
+                              PAGE_EXECUTE,
+                              PAGE_EXECUTE_READ,
+                              PAGE_NOACCESS,
+                              PAGE_READWRITE | PAGE_EXECUTE_READWRITE,
+                              PAGE_READWRITE | PAGE_GUARD,
+                              PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE,
+                              PAGE_NOCACHE,
+                              PAGE_READWRITE | 0x80000000u};
     for (size_t i = 0; i < sizeof protects / sizeof protects[0]; i++)
         assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, protects[i], MM_ANY_NODE_OK));
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 1)); /* one node only */
@@ -166,6 +175,10 @@ static void protection_decides_which_map(void **state)
     memcpy(&call, &data, sizeof call);
     assert_bugcheck(ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, data, call());
     assert_true((ntmm_cmocka_caught.parameter[1] >> 63) == 1); /* the PTE says NX */
+    ntmm_cmocka_reboot();
+    void *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Desc")); /* the pools speak for their own */
+    assert_bugcheck(BAD_POOL_CALLER, 0x60, MmFreeContiguousMemory(pool));
+    assert_non_null(strstr(ntmm_stop_report(), "tag 'Desc'"));
 }
 
 static void a_node_alone_is_strict(void **state)
@@ -197,16 +210,23 @@ static void the_extended_form_says_what_is_wrong(void **state)
     SIZE_T bytes = 0;
     PVOID base = &bytes;
     const ULONG tag = NTMM_TAG("Cont");
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, MM_ANY_NODE_OK, PAGE_READWRITE, NULL, tag, 0, &base), STATUS_INVALID_PARAMETER_1);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, MM_ANY_NODE_OK, PAGE_READWRITE, NULL, tag, 0, &base),
+                     STATUS_INVALID_PARAMETER_1);
     assert_null(base);
     bytes = PAGE_SIZE + 1;
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, at(3), MM_ANY_NODE_OK, PAGE_READWRITE, NULL, tag, 0, &base), STATUS_INVALID_PARAMETER_4);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 9, PAGE_READWRITE, NULL, tag, 0, &base), STATUS_INVALID_PARAMETER_5);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READONLY, NULL, tag, 0, &base), STATUS_INVALID_PARAMETER_6);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, &bytes, tag, 0, &base), STATUS_INVALID_PARAMETER_7);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, tag, 2, &base), STATUS_INVALID_PARAMETER_9);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, at(3), MM_ANY_NODE_OK, PAGE_READWRITE, NULL, tag, 0, &base),
+                     STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 9, PAGE_READWRITE, NULL, tag, 0, &base),
+                     STATUS_INVALID_PARAMETER_5);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READONLY, NULL, tag, 0, &base),
+                     STATUS_INVALID_PARAMETER_6);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, &bytes, tag, 0, &base),
+                     STATUS_INVALID_PARAMETER_7);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, tag, 2, &base),
+                     STATUS_INVALID_PARAMETER_9);
     assert_int_equal(bytes, PAGE_SIZE + 1);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, at(PAGE_SIZE), ZERO, 0, PAGE_READWRITE, NULL, tag, 0, &base), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, at(PAGE_SIZE), ZERO, 0, PAGE_READWRITE, NULL, tag, 0, &base),
+                     STATUS_INSUFFICIENT_RESOURCES);
     assert_null(base);
     assert_int_equal(bytes, PAGE_SIZE + 1);
     assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE | PAGE_WRITECOMBINE, NULL, tag,
@@ -222,7 +242,8 @@ static void leaks_are_reported_with_tag_and_type(void **state)
     static ntmm_report report;
     SIZE_T bytes = 3 * PAGE_SIZE;
     PVOID base = NULL;
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, NTMM_TAG("Leak"), 0, &base), STATUS_SUCCESS);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, NTMM_TAG("Leak"), 0, &base),
+                     STATUS_SUCCESS);
     void *executable = MmAllocateContiguousMemory(PAGE_SIZE + 5, ANYWHERE);
     assert_int_equal(ntmm_shutdown(&report), 2);
     assert_ptr_equal(report.leaks[0].address, base);
@@ -242,7 +263,8 @@ static void a_free_needs_the_exact_base(void **state)
 {
     (void)state;
     for (volatile int wrong = 0; wrong < 8; wrong++) {
-        char *p = MmAllocateContiguousMemory(3 * PAGE_SIZE, ANYWHERE), *other = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, NTMM_TAG("Othr"));
+        char *p = MmAllocateContiguousMemory(3 * PAGE_SIZE, ANYWHERE),
+             *other = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, NTMM_TAG("Othr"));
         int on_stack = 0;
         assert_true(p != NULL && other != NULL);
         void *bad[] = {p + 1, p + PAGE_SIZE, p + 2 * PAGE_SIZE, p + 16 * PAGE_SIZE, other, &on_stack, NULL, p};
@@ -260,6 +282,8 @@ static void the_other_map_is_another_address(void **state)
     void *alias = MmGetVirtualForPhysical(MmGetPhysicalAddress(p));
     assert_true(alias != p); /* executable memory, seen through the map of data */
     assert_bugcheck(BAD_POOL_CALLER, 0x60, MmFreeContiguousMemory(alias));
+    assert_non_null(strstr(ntmm_stop_report(), "physical map, PFN"));
+    assert_non_null(strstr(ntmm_stop_report(), "active, contiguous memory"));
 }
 
 static void size_and_type_must_match_where_they_are_said(void **state)
@@ -268,7 +292,8 @@ static void size_and_type_must_match_where_they_are_said(void **state)
     const struct {
         SIZE_T              bytes;
         MEMORY_CACHING_TYPE type;
-    } wrong[] = {{PAGE_SIZE, MmCached}, {2 * PAGE_SIZE, MmCached}, {PAGE_SIZE + 7, MmNonCached}, {PAGE_SIZE + 7, MmNotMapped}, {0, MmCached}};
+    } wrong[] = {
+        {PAGE_SIZE, MmCached}, {2 * PAGE_SIZE, MmCached}, {PAGE_SIZE + 7, MmNonCached}, {PAGE_SIZE + 7, MmNotMapped}, {0, MmCached}};
     void *p = cached(PAGE_SIZE + 7, 0, UINT64_MAX, 0);
     MmFreeContiguousMemorySpecifyCache(p, PAGE_SIZE + 7, MmCached);
     for (volatile size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -334,7 +359,8 @@ static void every_form_fails_when_told_to(void **state)
     base = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
     assert_non_null(base);
     MmFreeContiguousMemory(base);
-    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, 0, 0, &base), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, 0, 0, &base),
+                     STATUS_INSUFFICIENT_RESOURCES);
     base = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE); /* only once */
     assert_non_null(base);
     MmFreeContiguousMemory(base);
@@ -344,13 +370,21 @@ int main(void)
 {
     static const ntmm_config nodes = {.numa_nodes = 4, .quiet = true};
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded), ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
-        ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it), ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
-        ntmm_cmocka_test(a_boundary_is_not_crossed), ntmm_cmocka_test(nothing_comes_of_nonsense), ntmm_cmocka_test(protection_decides_which_map),
-        ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes), ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
-        ntmm_cmocka_test(leaks_are_reported_with_tag_and_type), ntmm_cmocka_test(a_free_needs_the_exact_base),
-        ntmm_cmocka_test(the_other_map_is_another_address), ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
-        ntmm_cmocka_test(irql_is_at_most_dispatch_level), ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
+        ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
+        ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
+        ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it),
+        ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
+        ntmm_cmocka_test(a_boundary_is_not_crossed),
+        ntmm_cmocka_test(nothing_comes_of_nonsense),
+        ntmm_cmocka_test(protection_decides_which_map),
+        ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
+        ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
+        ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
+        ntmm_cmocka_test(a_free_needs_the_exact_base),
+        ntmm_cmocka_test(the_other_map_is_another_address),
+        ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
+        ntmm_cmocka_test(irql_is_at_most_dispatch_level),
+        ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
         ntmm_cmocka_test(every_form_fails_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,10 +224,15 @@ static void maps_alias_and_holes_are_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_amount_boots), cmocka_unit_test(one_page_of_ram_is_a_machine), cmocka_unit_test(what_cannot_be_built_is_refused),
-        cmocka_unit_test(memory_is_zero_at_every_boot), cmocka_unit_test(a_thousand_boots_do_not_grow),
-        cmocka_unit_test(unbacked_ram_has_frames_and_no_bytes), cmocka_unit_test(nodes_share_ram_equally),
-        cmocka_unit_test(every_policy_and_memory_kind_boots), cmocka_unit_test(a_forked_child_boots_its_own),
+        cmocka_unit_test(every_amount_boots),
+        cmocka_unit_test(one_page_of_ram_is_a_machine),
+        cmocka_unit_test(what_cannot_be_built_is_refused),
+        cmocka_unit_test(memory_is_zero_at_every_boot),
+        cmocka_unit_test(a_thousand_boots_do_not_grow),
+        cmocka_unit_test(unbacked_ram_has_frames_and_no_bytes),
+        cmocka_unit_test(nodes_share_ram_equally),
+        cmocka_unit_test(every_policy_and_memory_kind_boots),
+        cmocka_unit_test(a_forked_child_boots_its_own),
         cmocka_unit_test(maps_alias_and_holes_are_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

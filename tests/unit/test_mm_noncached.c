@@ -45,6 +45,7 @@ static void what_is_freed_is_inaccessible(void **state)
     assert_bugcheck(PAGE_FAULT_IN_NONPAGED_AREA, p + PAGE_SIZE, p[PAGE_SIZE] = 2);
     assert_int_equal(ntmm_cmocka_caught.parameter[1], 2); /* a write */
     assert_int_equal(ntmm_cmocka_caught.parameter[3], 0); /* its PTE is free */
+    assert_non_null(strstr(ntmm_stop_report(), "system PTEs, no page is there now"));
 }
 
 static void the_page_behind_is_not_there(void **state)

@@ -227,7 +227,8 @@ static void a_node_is_local_first_and_strict_for_runs(void **state)
         assert_true(mm_check());
     }
     uint64_t count = 0;
-    mm_pfn_number_t *pfns = malloc(mm_frames.map.page_count * sizeof *pfns), f; /* node 2 runs dry: single frames come from elsewhere then */
+    mm_pfn_number_t *pfns = malloc(mm_frames.map.page_count * sizeof *pfns),
+                    f; /* node 2 runs dry: single frames come from elsewhere then */
     assert_non_null(pfns);
     while (mm_node_of_frame(f = mm_frame_get(2, NULL)) == 2)
         pfns[count++] = f;
@@ -323,8 +324,10 @@ static int enter(void **state)
 int main(void)
 {
     static const ntmm_ram_range one = {PAGE_SIZE, 24u << 20};
-    static ntmm_config plain = {.quiet = true}, tiny = {.quiet = true, .physical_memory = 1u << 20}, nodes = {.quiet = true, .numa_nodes = 4};
-    static ntmm_config single = {.quiet = true, .ram = &one, .ram_ranges = 1}, linear = {.quiet = true, .physical_memory = 1u << 20, .run_policy = NTMM_RUNS_LINEAR};
+    static ntmm_config plain = {.quiet = true}, tiny = {.quiet = true, .physical_memory = 1u << 20},
+                       nodes = {.quiet = true, .numa_nodes = 4};
+    static ntmm_config single = {.quiet = true, .ram = &one, .ram_ranges = 1},
+                       linear = {.quiet = true, .physical_memory = 1u << 20, .run_policy = NTMM_RUNS_LINEAR};
     static ntmm_config buddy = {.quiet = true, .run_policy = NTMM_RUNS_BUDDY};
 #define TEST(test, config) cmocka_unit_test_prestate_setup_teardown(test, enter, ntmm_cmocka_teardown, &config)
     const struct CMUnitTest tests[] = {

@@ -24,7 +24,8 @@ static uint64_t sum_of(PPHYSICAL_MEMORY_RANGE ranges, size_t *count)
     for (*count = 0; ranges[*count].NumberOfBytes.QuadPart != 0; ++*count) {
         sum += (uint64_t)ranges[*count].NumberOfBytes.QuadPart;
         if (*count > 0)
-            assert_true(ranges[*count].BaseAddress.QuadPart > ranges[*count - 1].BaseAddress.QuadPart + ranges[*count - 1].NumberOfBytes.QuadPart);
+            assert_true(ranges[*count].BaseAddress.QuadPart >
+                        ranges[*count - 1].BaseAddress.QuadPart + ranges[*count - 1].NumberOfBytes.QuadPart);
     }
     assert_int_equal(ranges[*count].BaseAddress.QuadPart, 0);
     return sum;
@@ -34,7 +35,8 @@ static void ranges_say_where_ram_is(void **state)
 {
     (void)state;
     size_t count;
-    PPHYSICAL_MEMORY_RANGE plain = MmGetPhysicalMemoryRanges(), ex = MmGetPhysicalMemoryRangesEx(NULL), ex2 = MmGetPhysicalMemoryRangesEx2(NULL, 0);
+    PPHYSICAL_MEMORY_RANGE plain = MmGetPhysicalMemoryRanges(), ex = MmGetPhysicalMemoryRangesEx(NULL),
+                           ex2 = MmGetPhysicalMemoryRangesEx2(NULL, 0);
     assert_true(plain != NULL && ex != NULL && ex2 != NULL);
     assert_int_equal(sum_of(plain, &count), MIB(64));
     assert_int_equal(count, 4);

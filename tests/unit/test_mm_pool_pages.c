@@ -310,14 +310,21 @@ static int enter(void **state)
 
 int main(void)
 {
-    static ntmm_config plain = {.quiet = true}, limited = {.quiet = true, .nonpaged_pool_limit = 100 * PAGE_SIZE, .paged_pool_limit = 50 * PAGE_SIZE};
+    static ntmm_config plain = {.quiet = true},
+                       limited = {.quiet = true, .nonpaged_pool_limit = 100 * PAGE_SIZE, .paged_pool_limit = 50 * PAGE_SIZE};
 #define TEST(test, config) cmocka_unit_test_prestate_setup_teardown(test, enter, ntmm_cmocka_teardown, &config)
     const struct CMUnitTest tests[] = {
-        TEST(each_pool_lies_in_its_region, plain), TEST(zeroed_is_true_exactly_when_it_is_known, plain), TEST(a_part_of_a_run_can_go_first, plain),
-        TEST(limits_are_exact_and_shared_by_the_nonpaged_kinds, limited), TEST(without_a_run_frames_are_mapped_in_a_row, plain),
-        TEST(host_mappings_run_out_before_the_host_says_so, plain), TEST(neighbours_are_one_host_mapping, plain),
-        TEST(a_read_only_view_cannot_be_written, plain), TEST(the_host_gets_back_what_is_stale, plain),
-        TEST(slots_are_zero_after_their_batch, plain), TEST(the_walk_sees_every_owner_once, plain),
+        TEST(each_pool_lies_in_its_region, plain),
+        TEST(zeroed_is_true_exactly_when_it_is_known, plain),
+        TEST(a_part_of_a_run_can_go_first, plain),
+        TEST(limits_are_exact_and_shared_by_the_nonpaged_kinds, limited),
+        TEST(without_a_run_frames_are_mapped_in_a_row, plain),
+        TEST(host_mappings_run_out_before_the_host_says_so, plain),
+        TEST(neighbours_are_one_host_mapping, plain),
+        TEST(a_read_only_view_cannot_be_written, plain),
+        TEST(the_host_gets_back_what_is_stale, plain),
+        TEST(slots_are_zero_after_their_batch, plain),
+        TEST(the_walk_sees_every_owner_once, plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

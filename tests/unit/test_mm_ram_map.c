@@ -79,9 +79,11 @@ static void bad_configs_are_refused_with_a_reason(void **state)
 {
     (void)state;
     const ntmm_ram_range empty = {MIB(1), 0}, odd_base = {MIB(1) + 1, PAGE}, odd_length = {MIB(1), PAGE + 1};
-    const ntmm_ram_range too_high = {(uint64_t)1 << 52, PAGE}, over_the_top = {((uint64_t)1 << 52) - PAGE, 2 * PAGE}, wraps = {UINT64_MAX - PAGE + 1, PAGE};
+    const ntmm_ram_range too_high = {(uint64_t)1 << 52, PAGE}, over_the_top = {((uint64_t)1 << 52) - PAGE, 2 * PAGE},
+                         wraps = {UINT64_MAX - PAGE + 1, PAGE};
     const ntmm_ram_range good = {MIB(1), MIB(1)};
-    const ntmm_ram_range overlap[] = {{MIB(1), MIB(2)}, {MIB(2), MIB(2)}}, inside[] = {{MIB(1), MIB(9)}, {MIB(2), PAGE}}, same[] = {{PAGE, PAGE}, {PAGE, PAGE}};
+    const ntmm_ram_range overlap[] = {{MIB(1), MIB(2)}, {MIB(2), MIB(2)}}, inside[] = {{MIB(1), MIB(9)}, {MIB(2), PAGE}},
+                         same[] = {{PAGE, PAGE}, {PAGE, PAGE}};
     const ntmm_config bad[] = {
         {.ram = &empty, .ram_ranges = 1}, {.ram = &odd_base, .ram_ranges = 1}, {.ram = &odd_length, .ram_ranges = 1},
         {.ram = &too_high, .ram_ranges = 1}, {.ram = &over_the_top, .ram_ranges = 1}, {.ram = &wraps, .ram_ranges = 1},

@@ -96,7 +96,8 @@ NTKERNELAPI PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
  * @param Tag  the tag given at allocation; 0 accepts any but a protected one
  * @irql       <= DISPATCH_LEVEL; <= APC_LEVEL if the block is paged
  * @bugcheck   BAD_POOL_CALLER: 0x07 already free, 0x09 IRQL too high, 0x0A tag differs, 0x46 not from a pool, 0x99 no block begins there;
- *             BAD_POOL_HEADER: 0x03, 0x05, 0x06, 0x08, 0x09, 0x20 headers or lists were overwritten, 0x22 whole pages that are not allocated
+ *             BAD_POOL_HEADER: 0x03, 0x05, 0x06, 0x08, 0x09, 0x20 headers or lists were overwritten, 0x22 whole pages that are not
+ *             allocated
  * @source     WDK reference: ExFreePoolWithTag; Bug Check 0xC2, 0x19
  */
 NTKERNELAPI VOID ExFreePoolWithTag(PVOID P, ULONG Tag);

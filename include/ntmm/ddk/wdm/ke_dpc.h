@@ -41,14 +41,14 @@ NTKERNELAPI VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine,
 NTKERNELAPI VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext);
 
 /**
- * Queue a DPC. Called below DISPATCH_LEVEL for the current processor, the DPC has run when this returns; at DISPATCH_LEVEL or above it runs when
- * the IRQL drops below. On another processor it runs as soon as that one's IRQL is below DISPATCH_LEVEL.
+ * Queue a DPC. Called below DISPATCH_LEVEL for the current processor, the DPC has run when this returns; at DISPATCH_LEVEL or above it runs
+ * when the IRQL drops below. On another processor it runs as soon as that one's IRQL is below DISPATCH_LEVEL.
  *
  * @return    FALSE: it is queued already
  * @irql      any
  * @bugcheck  TIMER_OR_DPC_INVALID (0xC7/3): its target processor does not exist; p2 the DPC, p3 the number, p4 how many there are.
- *            After the routine: 0xC7/4 when it changed the APC disable count (p2 routine, p3 before, p4 after); IRQL_UNEXPECTED_VALUE (0xC8) when it
- *            returns at another IRQL (p1 IRQL << 16 | expected << 8, p2 the routine, p3 the DPC, p4 0: choice)
+ *            After the routine: 0xC7/4 when it changed the APC disable count (p2 routine, p3 before, p4 after); IRQL_UNEXPECTED_VALUE
+ *            (0xC8) when it returns at another IRQL (p1 IRQL << 16 | expected << 8, p2 the routine, p3 the DPC, p4 0: choice)
  * @models    HighImportance goes to the head of the queue; the other importances differ only in when Windows interrupts a processor for
  *            them, which is always at once here
  * @source    WDK reference: wdm.h, KeInsertQueueDpc; Bug Check 0xC7, 0xC8
@@ -74,7 +74,7 @@ NTKERNELAPI BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc);
  */
 NTKERNELAPI VOID KeFlushQueuedDpcs(VOID);
 
-/** Where in the queue it goes: HighImportance to the head. Before it is queued. @irql any @source WDK reference: wdm.h, KeSetImportanceDpc */
+/** Where in the queue it goes: HighImportance to the head. Set before queueing. @irql any @source WDK: wdm.h, KeSetImportanceDpc */
 NTKERNELAPI VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
 
 /**
@@ -154,9 +154,9 @@ typedef enum _KINTERRUPT_MODE { LevelSensitive, Latched } KINTERRUPT_MODE;
  * @bugcheck IRQL_NOT_LESS_OR_EQUAL (0xA) above
  * @source  WDK reference: wdm.h, IoConnectInterrupt
  */
-NTKERNELAPI NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE ServiceRoutine, PVOID ServiceContext, PKSPIN_LOCK SpinLock,
-                                        ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql, KINTERRUPT_MODE InterruptMode, BOOLEAN ShareVector,
-                                        KAFFINITY ProcessorEnableMask, BOOLEAN FloatingSave);
+NTKERNELAPI NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE ServiceRoutine, PVOID ServiceContext,
+                                        PKSPIN_LOCK SpinLock, ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql,
+                                        KINTERRUPT_MODE InterruptMode, BOOLEAN ShareVector, KAFFINITY ProcessorEnableMask, BOOLEAN FloatingSave);
 
 /**
  * Disconnect it. An interrupt still masked is forgotten; one that runs on another thread is waited for.

@@ -38,8 +38,8 @@ NTKERNELAPI KIRQL KeGetCurrentIrql(VOID);
  * @param NewIrql  not below the current IRQL; at most HIGH_LEVEL
  * @param OldIrql  receives the IRQL to give to KeLowerIrql
  * @irql           any
- * @bugcheck       IRQL_NOT_GREATER_OR_EQUAL (0x9): NewIrql is below the current IRQL or above HIGH_LEVEL; p1 NewIrql, p2 current IRQL, p3 0,
- *                 p4 the caller (the reference gives no parameters: choice)
+ * @bugcheck       IRQL_NOT_GREATER_OR_EQUAL (0x9): NewIrql is below the current IRQL or above HIGH_LEVEL; p1 NewIrql, p2 current IRQL, p3
+ *                 0, p4 the caller (the reference gives no parameters: choice)
  * @models         DISPATCH_LEVEL and above take a processor of the machine and wait for one while all are taken
  * @source         WDK reference: wdm.h, KeRaiseIrql; Bug Check 0x9
  */
@@ -50,7 +50,8 @@ NTKERNELAPI VOID KeRaiseIrql(KIRQL NewIrql, PKIRQL OldIrql);
  *
  * @param NewIrql  the value from the matching raise
  * @irql           any
- * @bugcheck       IRQL_NOT_LESS_OR_EQUAL (0xA): NewIrql is above the current IRQL; p1 NewIrql, p2 current IRQL, p3 0, p4 the caller (choice)
+ * @bugcheck       IRQL_NOT_LESS_OR_EQUAL (0xA): NewIrql is above the current IRQL; p1 NewIrql, p2 current IRQL, p3 0, p4 the caller
+ *                 (choice)
  * @source         WDK reference: wdm.h, KeLowerIrql
  */
 NTKERNELAPI VOID KeLowerIrql(KIRQL NewIrql);
@@ -96,8 +97,8 @@ NTKERNELAPI VOID KeEnterCriticalRegion(VOID);
  * Leave a critical region: one leave per enter.
  *
  * @irql      <= APC_LEVEL
- * @bugcheck  APC_INDEX_MISMATCH (0x1) when the thread is in none: p1 the caller, p2 0, p3 the combined APC disable count, p4 0. Windows notices the
- *            same imbalance at the thread's next return to user mode, which never comes here (choice)
+ * @bugcheck  APC_INDEX_MISMATCH (0x1) when the thread is in none: p1 the caller, p2 0, p3 the combined APC disable count, p4 0. Windows
+ *            notices the same imbalance at the thread's next return to user mode, which never comes here (choice)
  * @source    WDK reference: wdm.h, KeLeaveCriticalRegion; Bug Check 0x1
  */
 NTKERNELAPI VOID KeLeaveCriticalRegion(VOID);

@@ -6,9 +6,9 @@
  *     lock number      one owner           KeAcquireQueuedSpinLock ...           the system's own, first come, first served
  *     EX_SPIN_LOCK     readers or a writer ExAcquireSpinLockShared ...           a waiting writer keeps new readers out
  *
- * A lock knows its owner here: taken twice by one thread it is a bug check and not a hang; so is the release of a lock by one who does not hold it,
- * or does not hold it that way. A routine documented for DISPATCH_LEVEL works below it as on Windows without the verifier: it takes the lock and
- * protects from nothing that DISPATCH_LEVEL would have kept away.
+ * A lock knows its owner here: taken twice by one thread it is a bug check and not a hang; so is the release of a lock by one who does not
+ * hold it, or does not hold it that way. A routine documented for DISPATCH_LEVEL works below it as on Windows without the verifier: it
+ * takes the lock and protects from nothing that DISPATCH_LEVEL would have kept away.
  *
  * Source  WDK reference: "Introduction to spin locks", "Queued spin locks", "Reader/writer spin locks"; the page of each routine.
  */
@@ -81,8 +81,8 @@ NTKERNELAPI KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock);
  * Let the lock go and lower to the IRQL before it was taken.
  *
  * @irql      DISPATCH_LEVEL (elsewhere only the verifier minds)
- * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10): free, held by another thread, or held as a queued lock; p1 the lock, p2 IRQL, p3 0, p4 the caller (choice).
- *            IRQL_NOT_LESS_OR_EQUAL (0xA) when NewIrql is above the current IRQL
+ * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10): free, held by another thread, or held as a queued lock; p1 the lock, p2 IRQL, p3 0, p4 the caller
+ *            (choice). IRQL_NOT_LESS_OR_EQUAL (0xA) when NewIrql is above the current IRQL
  * @source    WDK reference: wdm.h, KeReleaseSpinLock; Bug Check 0x10
  */
 NTKERNELAPI VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql);
@@ -169,9 +169,11 @@ NTKERNELAPI VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle);
 
 /** The acquire with the IRQL unchanged. @irql >= DISPATCH_LEVEL @source WDK reference: wdm.h, KeAcquireInStackQueuedSpinLockAtDpcLevel */
 NTKERNELAPI VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle);
-/** Its release. @irql >= DISPATCH_LEVEL (the page names none: choice) @source WDK reference: wdm.h, KeReleaseInStackQueuedSpinLockFromDpcLevel */
+/** Its release. @irql >= DISPATCH_LEVEL (the page names none: choice) @source WDK reference: wdm.h,
+ * KeReleaseInStackQueuedSpinLockFromDpcLevel */
 NTKERNELAPI VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle);
-/** The acquire in a DPC that may be threaded: raises only below DISPATCH_LEVEL. @source WDK reference: wdm.h, KeAcquireInStackQueuedSpinLockForDpc */
+/** The acquire in a DPC that may be threaded: raises only below DISPATCH_LEVEL. @source WDK reference: wdm.h,
+ * KeAcquireInStackQueuedSpinLockForDpc */
 NTKERNELAPI VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle);
 /** Its release: lowers if the acquire raised. @irql DISPATCH_LEVEL @source WDK reference: wdm.h, KeReleaseInStackQueuedSpinLockForDpc */
 NTKERNELAPI VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle);
@@ -249,7 +251,7 @@ NTKERNELAPI KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock);
  */
 NTKERNELAPI VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
 
-/** End reading and lower. @irql DISPATCH_LEVEL @bugcheck SPIN_LOCK_NOT_OWNED (0x10) @source WDK reference: wdm.h, ExReleaseSpinLockShared */
+/** End reading and lower. @irql DISPATCH_LEVEL @bugcheck SPIN_LOCK_NOT_OWNED (0x10) @source WDK: wdm.h, ExReleaseSpinLockShared */
 NTKERNELAPI VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
 
 /* The same four with the IRQL unchanged. @irql >= DISPATCH_LEVEL. Source: WDK reference, wdm.h, the page of each. */

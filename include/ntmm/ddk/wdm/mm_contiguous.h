@@ -1,7 +1,7 @@
 /*
- * mm_contiguous.h - memory whose pages follow each other in physical address space, for devices that can do no better; and noncached memory.
- * Contiguous memory is handed out of the map of all RAM, so its virtual addresses cost no mapping. Which physical addresses will do is the
- * caller's to say: each routine below is the one before with one more wish.
+ * mm_contiguous.h - memory whose pages follow each other in physical address space, for devices that can do no better; and noncached
+ * memory. Contiguous memory is handed out of the map of all RAM, so its virtual addresses cost no mapping. Which physical addresses will do
+ * is the caller's to say: each routine below is the one before with one more wish.
  *
  * Source  WDK reference: wdm.h and ntddk.h, "Allocating system-space memory".
  */
@@ -39,8 +39,8 @@ NTKERNELAPI PVOID MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDR
  * @source    WDK reference: wdm.h, MmAllocateContiguousMemorySpecifyCache
  */
 NTKERNELAPI PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
-                                                         PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
-                                                         MEMORY_CACHING_TYPE CacheType);
+                                                         PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                         PHYSICAL_ADDRESS BoundaryAddressMultiple, MEMORY_CACHING_TYPE CacheType);
 
 /**
  * The same from one NUMA node.

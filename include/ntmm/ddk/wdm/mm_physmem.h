@@ -55,7 +55,8 @@ NTKERNELAPI PPHYSICAL_MEMORY_RANGE MmGetPhysicalMemoryRangesEx2(PVOID PartitionO
  * The physical address behind a virtual one.
  *
  * @param BaseAddress  in pool, contiguous or noncached memory, or any mapping of the machine's
- * @return 0 for an address that is not valid, and for the program's own globals and stacks, which lie in no simulated RAM (choice: undefined)
+ * @return 0 for an address that is not valid, and for the program's own globals and stacks, which lie in no simulated RAM (choice:
+ * undefined)
  * @irql    any
  * @source  WDK reference: ntddk.h, MmGetPhysicalAddress
  */
@@ -105,7 +106,8 @@ NTKERNELAPI NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAdd
  *         STATUS_INSUFFICIENT_RESOURCES. The reference names none: choice
  * @irql      <= APC_LEVEL
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above APC_LEVEL
- * @models    room is left for memory up to 4 GiB above the highest RAM at boot, and in all holes; new memory belongs to the node of its address
+ * @models    room is left for memory up to 4 GiB above the highest RAM at boot, and in all holes; new memory belongs to the node of its
+ *            address
  * @source    WDK reference: ntddk.h, MmAddPhysicalMemory
  */
 NTKERNELAPI NTSTATUS MmAddPhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER NumberOfBytes);
@@ -115,7 +117,8 @@ NTKERNELAPI NTSTATUS MmAddPhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_
  *
  * @param StartAddress   page-aligned physical address
  * @param NumberOfBytes  whole pages, all of them RAM; set to the bytes removed
- * @return STATUS_SUCCESS; STATUS_INVALID_PARAMETER_1 or _2; STATUS_MEMORY_NOT_ALLOCATED when some of it is not RAM; STATUS_INSUFFICIENT_RESOURCES
+ * @return STATUS_SUCCESS; STATUS_INVALID_PARAMETER_1 or _2; STATUS_MEMORY_NOT_ALLOCATED when some of it is not RAM;
+ * STATUS_INSUFFICIENT_RESOURCES
  *         when a frame of it is in use (choice: frames in use are not moved)
  * @irql      <= APC_LEVEL
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above APC_LEVEL

@@ -1,0 +1,239 @@
+/*
+ * test_ex_pool_magazine.c - what a thread keeps ready: in which order it comes back, how much it may be, and that nothing of it is lost.
+ */
+#include <ntmm/cmocka.h>
+
+#include <pthread.h>
+
+#include "ex/ex.h"
+#include "ex/pool_descriptor.h"
+#include "ex/pool_magazine.h"
+#include "ex/pool_thread.h"
+
+#define TAG NTMM_TAG("Mag1")
+
+static void *take(size_t bytes)
+{
+    void *block = ExAllocatePoolWithTag(NonPagedPoolNx, bytes, TAG);
+    assert_non_null(block);
+    return block;
+}
+static void give(void *block) { ExFreePoolWithTag(block, TAG); }
+static size_t request_of(unsigned units) { return units * EX_UNIT - EX_HEADER_BYTES; }
+static ex_thread_t *own(void) { return ex_thread_of(ke_self()); }
+static unsigned kept(unsigned units)
+{
+    unsigned count = 0;
+    for (void *body = own()->blocks[MM_NONPAGED_NX][units].head; body != NULL; body = *(void **)body)
+        count++;
+    return count;
+}
+static uint64_t pages(void)
+{
+    ntmm_pool_usage usage;
+    ntmm_query_pool(NonPagedPoolNx, &usage);
+    return usage.pages;
+}
+
+static void the_block_freed_last_comes_back_first(void **state)
+{
+    (void)state;
+    void *a = take(100), *b = take(100), *c = take(100);
+    give(a);
+    give(c);
+    give(b);
+    assert_ptr_equal(take(100), b);
+    assert_ptr_equal(take(100), c);
+    assert_ptr_equal(take(100), a);
+    give(a);
+    give(b);
+    give(c);
+    assert_true(ntmm_check());
+}
+
+static void a_batch_comes_in_ascending_order(void **state)
+{
+    (void)state;
+    void *block[4];
+    for (unsigned i = 0; i < 4; i++)
+        block[i] = take(request_of(4));
+    assert_true(kept(4) > 0); /* more were fetched than asked for */
+    for (unsigned i = 1; i < 4; i++)
+        assert_ptr_equal(ex_header_of(block[i]), ex_right(ex_header_of(block[i - 1]), 4));
+    for (unsigned i = 0; i < 4; i++)
+        give(block[i]);
+}
+
+static void a_freed_block_is_marked_as_held(void **state)
+{
+    (void)state;
+    void *block = take(100);
+    give(block);
+    assert_int_equal(ex_header_of(block)->PoolType, EX_TYPE_HELD);
+    assert_int_equal(ex_header_of(block)->BlockSize, ex_units(100));
+    void *paged = ExAllocatePoolWithTag(PagedPool, 100, TAG);
+    give(paged);
+    assert_int_equal(ex_header_of(paged)->PoolType, EX_TYPE_HELD | EX_TYPE_PAGED);
+}
+
+static void a_slightly_larger_block_may_serve(void **state)
+{
+    (void)state;
+    void *larger = take(request_of(102));
+    assert_int_equal(kept(102), 0); /* blocks of that size come one at a time */
+    give(larger);
+    void *near = take(request_of(96)); /* 96 + 96/16 = 102 */
+    assert_ptr_equal(near, larger);
+    assert_int_equal(ex_header_of(near)->BlockSize, 102);
+    give(near);
+    void *far = take(request_of(95)); /* 95 + 95/16 = 100 */
+    assert_ptr_not_equal(far, larger);
+    assert_int_equal(ex_header_of(far)->BlockSize, 95);
+    give(far);
+    assert_true(ntmm_check());
+}
+
+static void small_blocks_are_served_exactly(void **state)
+{
+    (void)state;
+    void *larger = take(request_of(EX_NEAR_SHARE));
+    give(larger);
+    void *other = take(request_of(EX_NEAR_SHARE - 1));
+    assert_int_equal(ex_header_of(other)->BlockSize, EX_NEAR_SHARE - 1);
+    give(other);
+}
+
+static void a_thread_keeps_no_more_than_its_limit(void **state)
+{
+    enum { BLOCKS = 2000 };
+    static void *block[BLOCKS];
+    (void)state;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block[i] = take(500);
+    uint64_t most = pages();
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        give(block[i]);
+        assert_true(own()->limit - own()->room <= own()->limit);
+    }
+    assert_true(ntmm_check());
+    assert_true(pages() < most / 2);
+    assert_true((own()->limit - own()->room) * EX_UNIT <= most * PAGE_SIZE / 8);
+}
+
+static void an_idle_magazine_is_given_back_for_a_busy_one(void **state)
+{
+    enum { BLOCKS = 500 };
+    static void *block[BLOCKS];
+    (void)state;
+    give(take(request_of(7))); /* once, and never again */
+    assert_true(kept(7) != 0);
+    for (unsigned round = 0; round < 8; round++) {
+        for (unsigned i = 0; i < BLOCKS; i++)
+            block[i] = take(1000);
+        for (unsigned i = 0; i < BLOCKS; i++)
+            give(block[i]);
+    }
+    assert_int_equal(kept(7), 0);
+    assert_true(ntmm_check());
+}
+
+static void whole_pages_are_kept_too(void **state)
+{
+    (void)state;
+    void *run = take(3 * PAGE_SIZE);
+    give(run);
+    assert_int_equal(pages(), 3);
+    assert_ptr_equal(take(3 * PAGE_SIZE), run);
+    give(run);
+    assert_true(ntmm_check());
+    void *large = take(40 * PAGE_SIZE); /* too long to be kept */
+    give(large);
+    assert_true(ntmm_check());
+    assert_int_equal(pages(), 3);
+}
+
+static void magazines_off_hand_everything_back(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < 40; i++)
+        give(take(i * 100));
+    give(take(2 * PAGE_SIZE));
+    assert_true(pages() > 0);
+    ex_pool_magazines(false);
+    assert_int_equal(pages(), 0);
+    assert_true(ntmm_check());
+    void *a = take(100), *b = take(100);
+    give(a);
+    assert_int_equal(ex_header_of(a)->PoolType, EX_TYPE_FREE);
+    give(b);
+    assert_int_equal(pages(), 0);
+    ex_pool_magazines(true);
+    a = take(100);
+    give(a);
+    assert_int_equal(ex_header_of(a)->PoolType, EX_TYPE_HELD);
+    assert_true(ntmm_check());
+}
+
+static void *use_and_end(void *argument)
+{
+    (void)argument;
+    for (unsigned i = 0; i < 200; i++)
+        give(take(1 + i * 20));
+    give(take(PAGE_SIZE));
+    return NULL;
+}
+
+static void a_thread_that_ends_hands_its_stock_back(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, use_and_end, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(pages(), 0);
+    assert_true(ntmm_check());
+}
+
+static void addresses_repeat_with_the_calls(void **state)
+{
+    enum { CALLS = 3000 };
+    static uintptr_t first[CALLS];
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        void    *held[64] = { NULL };
+        uint64_t random   = 12345;
+        for (unsigned i = 0; i < CALLS; i++) {
+            random       = random * 6364136223846793005u + 1442695040888963407u;
+            void **slot  = &held[random >> 58];
+            if (*slot != NULL)
+                give(*slot);
+            *slot = take(1 + (random >> 40) % (2 * PAGE_SIZE));
+            uintptr_t offset = (uintptr_t)*slot - mm_physical_map.base;
+            if (round == 0)
+                first[i] = offset;
+            else
+                assert_int_equal(offset, first[i]);
+        }
+        for (unsigned i = 0; i < 64; i++)
+            if (held[i] != NULL)
+                give(held[i]);
+        ntmm_cmocka_reboot();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ntmm_cmocka_test(the_block_freed_last_comes_back_first),
+        ntmm_cmocka_test(a_batch_comes_in_ascending_order),
+        ntmm_cmocka_test(a_freed_block_is_marked_as_held),
+        ntmm_cmocka_test(a_slightly_larger_block_may_serve),
+        ntmm_cmocka_test(small_blocks_are_served_exactly),
+        ntmm_cmocka_test(a_thread_keeps_no_more_than_its_limit),
+        ntmm_cmocka_test(an_idle_magazine_is_given_back_for_a_busy_one),
+        ntmm_cmocka_test(whole_pages_are_kept_too),
+        ntmm_cmocka_test(magazines_off_hand_everything_back),
+        ntmm_cmocka_test(a_thread_that_ends_hands_its_stock_back),
+        ntmm_cmocka_test(addresses_repeat_with_the_calls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
