@@ -97,7 +97,7 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, uint32_t node,
         return 0;
     mm_owner_of(page)->use = MM_USE_POOL_BLOCKS;
     descriptor->counts.fresh_pages++;
-    ex_descriptor_count_page_locked(descriptor, 1);
+    descriptor->pages++;
     return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out);
 }
 
@@ -109,6 +109,7 @@ unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsig
         got += more;
     if (got == 0 && stop->code == 0)
         got = take_from_fresh_page(descriptor, node, units, want, out);
+    ex_descriptor_count_out_locked(descriptor, (size_t)got * units);
     return got;
 }
 
@@ -161,7 +162,7 @@ static bool neighbour_joins(ex_descriptor_t *descriptor, POOL_HEADER *neighbour,
 static void page_return(ex_descriptor_t *descriptor, void *page)
 {
     descriptor->counts.returned_pages++;
-    ex_descriptor_count_page_locked(descriptor, -1);
+    descriptor->pages--;
     mm_pool_pages_free(descriptor->pool, page, 1);
 }
 
@@ -199,6 +200,7 @@ void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, uns
             i++;
         } while (i < count && ex_header_of(bodies[i]) == header && BYTE_OFFSET(header) != 0);
         descriptor->counts.merged += header != ex_right(first, first->BlockSize);
+        ex_descriptor_count_out_locked(descriptor, 0 - (size_t)size);
         give_span(descriptor, first, size, stop);
     }
 }
@@ -207,7 +209,7 @@ void ex_block_give_head_locked(ex_descriptor_t *descriptor, void *page, unsigned
 {
     header_init(descriptor, page, 0, units, EX_TYPE_HELD | descriptor->paged);
     tell_right(page, units);
-    ex_descriptor_count_page_locked(descriptor, 1);
+    descriptor->pages++;
     give_span(descriptor, page, units, stop);
 }
 

@@ -47,7 +47,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_tags_boot();
     ex_big_tails           = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted       = !config->no_magazines;
-    ex_magazines_on        = magazines_wanted;
+    ex_magazines_boot(magazines_wanted);
     ke_thread_hooks.stop   = thread_stops;
     ke_thread_hooks.disarm = thread_disarmed;
     ke_inject_armed_hook   = failure_armed;

@@ -30,20 +30,18 @@ typedef struct ex_descriptor {
     uint8_t          paged;      /* EX_TYPE_PAGED or 0 */
     uint64_t         nonempty[4];/* (L) one bit a list */
     ex_pool_counts_t counts;     /* (L) */
-    uint64_t pages; /* (L) pages of small blocks, the tails of large allocations not among them; others may read it at any time */
+    uint64_t         pages;      /* (L) pages of small blocks, the tails of large allocations not among them */
+    size_t           out;        /* (L) units that drivers and magazines have; others may read it at any time */
     LIST_ENTRY       list[EX_PAGE_UNITS]; /* (L) index: units */
 } ex_descriptor_t;
 
 extern ex_descriptor_t ex_descriptors[MM_POOLS];
 
 void ex_descriptors_boot(void);
-static inline size_t ex_descriptor_pages(const ex_descriptor_t *descriptor)
+static inline size_t ex_descriptor_out(const ex_descriptor_t *descriptor) { return __atomic_load_n(&descriptor->out, __ATOMIC_RELAXED); }
+static inline void ex_descriptor_count_out_locked(ex_descriptor_t *descriptor, size_t more) /* modulo 2^64: more may be negative */
 {
-    return (size_t)__atomic_load_n(&descriptor->pages, __ATOMIC_RELAXED);
-}
-static inline void ex_descriptor_count_page_locked(ex_descriptor_t *descriptor, int more)
-{
-    __atomic_store_n(&descriptor->pages, descriptor->pages + (uint64_t)(int64_t)more, __ATOMIC_RELAXED);
+    __atomic_store_n(&descriptor->out, descriptor->out + more, __ATOMIC_RELAXED);
 }
 /* Units of the smallest listed block that is at least `units` long; 0: none. */
 unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned units);

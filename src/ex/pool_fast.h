@@ -42,7 +42,7 @@ EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t 
     void *body = magazine->head, *next = *(void **)body;
     __builtin_prefetch(next, 1); /* its link is read when it is taken, and its bytes are written then */
     magazine->head = next;
-    own->room += units;
+    own->room += (ptrdiff_t)units;
     ex_set_word(ex_header_of(body), EX_WORD(units, type, tag, bytes));
     ex_tag_row_alloc(row, units << EX_UNIT_SHIFT, bytes);
     return body;
@@ -55,7 +55,7 @@ EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned u
     unsigned       end   = unit + units;
     uintptr_t      mask  = (uintptr_t)(end / EX_PAGE_UNITS) - 1; /* all ones; 0 at the end of the page: the block asks itself, in vain */
     uintptr_t      own   = offsetof(POOL_HEADER, BlockSize);
-    const uint8_t *asked = (const uint8_t *)header + own + ((((uintptr_t)units << EX_UNIT_SHIFT) - own) & mask);
+    const uint8_t *asked = (const uint8_t *)((uintptr_t)header + own + ((((uintptr_t)units << EX_UNIT_SHIFT) - own) & mask));
     return units - 1 < EX_PAGE_UNITS - unit && (((uintptr_t)*asked ^ units) & mask) == 0; /* a size of 0 is out of range too */
 }
 
@@ -74,12 +74,12 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     ex_thread_t   *own      = ex_thread_of(thread);
     ex_magazine_t *magazine = &own->blocks[pool][units];
     ex_tag_row_t  *row      = near ? ex_tag_find(own, tag, pool) : ex_tag_hit(own, tag, pool);
-    if (NTMM_UNLIKELY(row == NULL || own->room < units || !ex_fast_right_agrees(header, ex_unit_of(header), units)))
+    if (NTMM_UNLIKELY(row == NULL || own->room < (ptrdiff_t)units || !ex_fast_right_agrees(header, ex_unit_of(header), units)))
         return false;
     ex_set_type(header, EX_TYPE_HELD | (type & EX_TYPE_PAGED));
     *(void **)body = magazine->head;
     magazine->head = body;
-    own->room -= units;
+    own->room -= (ptrdiff_t)units;
     ex_tag_row_free(row, (size_t)units << EX_UNIT_SHIFT, (size_t)(word >> 48));
     return true;
 }
@@ -123,7 +123,7 @@ EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, siz
     if (run == NULL || mm_in(&mm_system_pte_region, (uintptr_t)run))
         return NULL;
     magazine->head = *(void **)run;
-    own->room += pages * EX_PAGE_UNITS;
+    own->room += (ptrdiff_t)(pages * EX_PAGE_UNITS);
     ex_big_own(ex_fast_owner(pool, run), bytes, tag, 0);
     ex_tag_row_alloc(row, pages << PAGE_SHIFT, bytes);
     return run;
@@ -138,13 +138,13 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
         return false;
     size_t        pages = BYTES_TO_PAGES(owner->bytes);
     ex_tag_row_t *row   = ex_tag_find(own, owner->tag, pool);
-    if (row == NULL || pages > EX_RUN_PAGES_MAX || own->room < pages * EX_PAGE_UNITS)
+    if (row == NULL || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS))
         return false;
     ex_magazine_t *magazine = &own->runs[pool][pages];
     owner->use              = MM_USE_POOL_CACHED;
     *(void **)run           = magazine->head;
     magazine->head          = run;
-    own->room -= pages * EX_PAGE_UNITS;
+    own->room -= (ptrdiff_t)(pages * EX_PAGE_UNITS);
     ex_tag_row_free(row, pages << PAGE_SHIFT, owner->bytes);
     return true;
 }

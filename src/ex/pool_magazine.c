@@ -8,7 +8,8 @@
  *                         ^--- or a block of nearly the size, from a magazine nearby
  *
  * Rules (counted in operations and units, never in time, so that the same calls give the same addresses):
- *   limit    all magazines of a thread together keep at most LIMIT_MIN, or 1/LIMIT_SHARE of the pages that carry blocks, whichever is more.
+ *   limit    all magazines of a thread together keep at most LIMIT_MIN, or its part of 1/LIMIT_SHARE of the blocks in use if that is
+ *            more. The part is looked up when the limit is reached; a smaller one makes the thread give the difference.
  *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the
  *            limit is free. A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but
  *            the KEEP newest. Blocks go back GIVE_BATCH at a time, each batch in ascending order of addresses, so that neighbours join on
@@ -24,8 +25,8 @@
 
 #include "ex/pool_block.h"
 
-#define LIMIT_MIN (128u << 10) /* bytes */
-#define LIMIT_SHARE 16u
+#define LIMIT_MIN (128 << 10) /* bytes */
+#define LIMIT_SHARE 8u
 #define GIVE_SHARE 8u
 #define GIVE_BATCH 64u
 #define KEEP 4u
@@ -37,17 +38,19 @@
 
 bool ex_magazines_on;
 
+static _Atomic uint32_t keepers; /* threads that keep something, or may */
+
 static void *link_of(void *body) { return *(void **)body; }
 static void  set_link(void *body, void *next) { *(void **)body = next; }
 
-static void push(ex_thread_t *own, ex_magazine_t *magazine, void *body, size_t units)
+static void push(ex_thread_t *own, ex_magazine_t *magazine, void *body, ptrdiff_t units)
 {
     set_link(body, magazine->head);
     magazine->head = body;
     own->room -= units;
 }
 
-static void *pop(ex_thread_t *own, ex_magazine_t *magazine, size_t units)
+static void *pop(ex_thread_t *own, ex_magazine_t *magazine, ptrdiff_t units)
 {
     void *body     = magazine->head;
     magazine->head = link_of(body);
@@ -114,21 +117,21 @@ static void give_batch(mm_pool_t pool, void **chain, unsigned *count, ex_stop_t 
 }
 
 /* Blocks from *chain go back until it is empty or there is enough room. */
-static void give_blocks(ex_thread_t *own, mm_pool_t pool, unsigned units, void **chain, size_t wanted, ex_stop_t *stop)
+static void give_blocks(ex_thread_t *own, mm_pool_t pool, unsigned units, void **chain, ptrdiff_t wanted, ex_stop_t *stop)
 {
     unsigned count;
     while (*chain != NULL && own->room < wanted && stop->code == 0) {
         give_batch(pool, chain, &count, stop);
-        own->room += (size_t)count * units;
+        own->room += (ptrdiff_t)count * (ptrdiff_t)units;
     }
 }
 
-static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **chain, size_t wanted)
+static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **chain, ptrdiff_t wanted)
 {
     while (*chain != NULL && own->room < wanted) {
         void *run = *chain;
         *chain    = link_of(run);
-        own->room += (size_t)pages * EX_PAGE_UNITS;
+        own->room += (ptrdiff_t)pages * (ptrdiff_t)EX_PAGE_UNITS;
         mm_pool_pages_free(pool, run, pages);
     }
 }
@@ -144,7 +147,7 @@ static void **spare_part(ex_magazine_t *magazine)
     return part;
 }
 
-static void visit(ex_thread_t *own, uint32_t number, size_t wanted, ex_stop_t *stop)
+static void visit(ex_thread_t *own, uint32_t number, ptrdiff_t wanted, ex_stop_t *stop)
 {
     if (number < BLOCK_MAGAZINES) {
         mm_pool_t pool  = (mm_pool_t)(number / EX_PAGE_UNITS);
@@ -157,24 +160,27 @@ static void visit(ex_thread_t *own, uint32_t number, size_t wanted, ex_stop_t *s
     }
 }
 
+/* What drivers have now decides, so that a pool that shrinks takes its magazines along. */
 static void set_limit(ex_thread_t *own)
 {
-    size_t pages = 0, kept = own->limit - own->room, limit = LIMIT_MIN / EX_UNIT;
+    size_t    out  = 0;
+    ptrdiff_t kept = own->limit - own->room;
+    if (own->limit == 0)
+        atomic_fetch_add_explicit(&keepers, 1, memory_order_relaxed);
     for (unsigned pool = 0; pool < MM_POOLS; pool++)
-        pages += ex_descriptor_pages(&ex_descriptors[pool]);
-    if (pages * EX_PAGE_UNITS / LIMIT_SHARE > limit)
-        limit = pages * EX_PAGE_UNITS / LIMIT_SHARE;
-    if (!ex_magazines_on)
-        limit = 0;
-    own->limit = limit > kept ? limit : kept; /* the pool has shrunk: what is kept already is given back as the hand comes by */
-    own->room  = own->limit - kept;
+        out += ex_descriptor_out(&ex_descriptors[pool]);
+    ptrdiff_t share = ((ptrdiff_t)out - kept) / (ptrdiff_t)(LIMIT_SHARE * atomic_load_explicit(&keepers, memory_order_relaxed));
+    own->limit      = share > LIMIT_MIN / (ptrdiff_t)EX_UNIT ? share : LIMIT_MIN / (ptrdiff_t)EX_UNIT;
+    own->room       = own->limit - kept;
 }
 
-/* Make room for so many units. False: they are more than a thread may keep at all. */
-static bool make_room(ex_thread_t *own, size_t units, ex_stop_t *stop)
+/* Make room for so many units. False: a thread may not keep as much. */
+static bool make_room(ex_thread_t *own, ptrdiff_t units, ex_stop_t *stop)
 {
+    if (!ex_magazines_on)
+        return false;
     set_limit(own);
-    size_t wanted = own->limit / GIVE_SHARE > units ? own->limit / GIVE_SHARE : units;
+    ptrdiff_t wanted = own->limit / GIVE_SHARE > units ? own->limit / GIVE_SHARE : units;
     for (unsigned steps = 0; own->room < wanted && own->room < own->limit && steps < 2 * MAGAZINES && stop->code == 0; steps++) {
         own->hand = (own->hand + 1) % MAGAZINES;
         visit(own, own->hand, wanted, stop);
@@ -185,10 +191,18 @@ static bool make_room(ex_thread_t *own, size_t units, ex_stop_t *stop)
 void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop)
 {
     for (uint32_t number = 0; number < MAGAZINES; number++) {
-        visit(own, number, SIZE_MAX, stop);
-        visit(own, number, SIZE_MAX, stop); /* what a visit leaves, the next one finds unused */
+        visit(own, number, PTRDIFF_MAX, stop);
+        visit(own, number, PTRDIFF_MAX, stop); /* what a visit leaves, the next one finds unused */
     }
+    if (own->limit != 0)
+        atomic_fetch_sub_explicit(&keepers, 1, memory_order_relaxed);
     own->room = own->limit = 0;
+}
+
+void ex_magazines_boot(bool on)
+{
+    ex_magazines_on = on;
+    atomic_store_explicit(&keepers, 0, memory_order_relaxed);
 }
 
 /* ---- blocks ---- */
@@ -198,7 +212,7 @@ static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
     ex_magazine_t *magazine = &own->blocks[pool][units], *last = ex_magazine_nearest(own->blocks[pool], units);
     for (; magazine <= last; magazine++, units++)
         if (magazine->head != NULL)
-            return ex_header_of(pop(own, magazine, units));
+            return ex_header_of(pop(own, magazine, (ptrdiff_t)units));
     return NULL;
 }
 
@@ -206,9 +220,8 @@ static unsigned batch_of(ex_thread_t *own, unsigned units, ex_stop_t *stop)
 {
     unsigned count = BATCH_BYTES / (units << EX_UNIT_SHIFT);
     count          = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
-    if (count > 1 && own->room < (size_t)(count - 1) * units && !make_room(own, (size_t)(count - 1) * units, stop))
-        count = 1;
-    return count;
+    ptrdiff_t spare = (ptrdiff_t)(count - 1) * (ptrdiff_t)units;
+    return own->room >= spare || make_room(own, spare, stop) ? count : 1;
 }
 
 POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
@@ -226,14 +239,14 @@ POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned unit
     if (got == 0)
         return NULL;
     for (unsigned i = got - 1; i > 0; i--)
-        push(own, &own->blocks[pool][units], ex_body(taken[i]), units);
+        push(own, &own->blocks[pool][units], ex_body(taken[i]), (ptrdiff_t)units);
     return taken[0];
 }
 
 void ex_magazine_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop)
 {
     ex_thread_t *own   = ex_thread_of(thread);
-    unsigned     units = header->BlockSize;
+    ptrdiff_t    units = header->BlockSize;
     void        *body  = ex_body(header);
     ex_set_type(header, EX_TYPE_HELD | ex_descriptors[pool].paged);
     if (own->room >= units || make_room(own, units, stop)) {
@@ -252,13 +265,13 @@ void *ex_run_take(ke_thread_t *thread, mm_pool_t pool, size_t page_count)
     ex_thread_t *own = ex_thread_of(thread);
     if (page_count > EX_RUN_PAGES_MAX || own->runs[pool][page_count].head == NULL)
         return NULL;
-    return pop(own, &own->runs[pool][page_count], page_count * EX_PAGE_UNITS);
+    return pop(own, &own->runs[pool][page_count], (ptrdiff_t)(page_count * EX_PAGE_UNITS));
 }
 
 bool ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_count, ex_stop_t *stop)
 {
     ex_thread_t *own   = ex_thread_of(thread);
-    size_t       units = page_count * EX_PAGE_UNITS;
+    ptrdiff_t    units = (ptrdiff_t)(page_count * EX_PAGE_UNITS);
     if (page_count > EX_RUN_PAGES_MAX || (own->room < units && !make_room(own, units, stop)))
         return false;
     push(own, &own->runs[pool][page_count], run, units);

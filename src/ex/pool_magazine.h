@@ -12,6 +12,8 @@
 
 extern bool ex_magazines_on;
 
+void ex_magazines_boot(bool on);
+
 /* The last magazine that may serve a request of `units`. */
 static inline ex_magazine_t *ex_magazine_nearest(ex_magazine_t *blocks, size_t units)
 {

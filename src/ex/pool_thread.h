@@ -34,8 +34,8 @@ typedef struct ex_thread {
     ex_tag_row_t  tags[EX_THREAD_TAGS];
     ex_magazine_t blocks[MM_POOLS][EX_PAGE_UNITS];      /* index: units */
     ex_magazine_t runs[MM_POOLS][EX_RUN_PAGES_MAX + 1]; /* index: pages */
-    size_t        room;        /* (T) units that the thread may still keep, all magazines together */
-    size_t        limit;       /* (T) room when all are empty */
+    ptrdiff_t     room;        /* (T) units that the thread may still keep, all magazines together; negative: it keeps too much */
+    ptrdiff_t     limit;       /* (T) room when all are empty */
     uint32_t      hand;        /* (T) the magazine that the clock hand visits next */
     uint32_t      tag_rows;    /* (T) rows in use */
 } ex_thread_t;

@@ -64,7 +64,7 @@ void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), vo
 
 typedef struct check_counts { /* of one pool */
     uint64_t listed[EX_PAGE_UNITS], held[EX_PAGE_UNITS]; /* free blocks large enough for a list; blocks in magazines */
-    uint64_t cached_runs, block_pages, live, live_bytes, live_requested;
+    uint64_t cached_runs, block_pages, out, live, live_bytes, live_requested;
 } check_counts_t;
 
 typedef struct check_walk {
@@ -76,6 +76,7 @@ static bool wrong(const char *what, const void *where) { return ke_error(0, "poo
 
 static void count_block(check_counts_t *counts, const POOL_HEADER *header)
 {
+    counts->out += ex_type(header) != EX_TYPE_FREE ? header->BlockSize : 0;
     if (ex_type(header) == EX_TYPE_FREE) {
         counts->listed[header->BlockSize] += header->BlockSize >= EX_MIN_UNITS;
     } else if (!is_live(header)) {
@@ -203,7 +204,7 @@ static bool check_room(ke_thread_t *thread)
             for (const void *run = own->runs[pool][pages].head; run != NULL; run = *(void *const *)run)
                 kept += pages * EX_PAGE_UNITS;
     }
-    return own->limit - own->room == kept || wrong("a thread keeps more, or less, than it has counted", thread);
+    return own->limit - own->room == (ptrdiff_t)kept || wrong("a thread keeps more, or less, than it has counted", thread);
 }
 
 static bool check_rooms(void)
@@ -226,8 +227,10 @@ static bool check_tags(mm_pool_t pool, const check_counts_t *counts)
 static bool check_pool(mm_pool_t pool, const check_counts_t *counts)
 {
     const ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    if (counts->block_pages != ex_descriptor_pages(descriptor))
+    if (counts->block_pages != descriptor->pages)
         return wrong("the number of pool pages is wrong", descriptor);
+    if (counts->out != descriptor->out)
+        return wrong("the number of units that are not free is wrong", descriptor);
     for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
         if (!check_list(descriptor, units, counts->listed[units]))
             return false;

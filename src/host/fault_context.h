@@ -100,6 +100,8 @@ static inline void context_read(host_fault_t *fault, const siginfo_t *info, ucon
     if (CONTEXT_TRAP(uc) == X86_TRAP_PAGE_FAULT) {
         fault->write = (CONTEXT_ERROR(uc) & X86_PAGE_FAULT_WRITE) != 0;
         fault->execute = (CONTEXT_ERROR(uc) & X86_PAGE_FAULT_FETCH) != 0;
+    } else if (fault->address == fault->pc) {
+        fault->execute = 1; /* Valgrind reports its own failure to fetch, without a trap */
     } else if (CONTEXT_TRAP(uc) == X86_TRAP_GENERAL_PROTECTION || CONTEXT_TRAP(uc) == X86_TRAP_STACK) {
         context_read_general_protection(fault, uc);
     }

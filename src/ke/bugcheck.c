@@ -50,11 +50,20 @@ static void callbacks_at_high_level(const ntmm_bugcheck *check)
         self->irql = check->irql;
 }
 
+/* From now on every thread's next driver call goes the slow way, and is refused there. */
+static void fast_paths_disarm(void)
+{
+    ke_processors_disarm();
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        if (ke_thread_hooks.disarm != NULL)
+            ke_thread_hooks.disarm(thread);
+}
+
 static void report_the_stop(const ke_stop_t *stop)
 {
     first_stop = stop->check;
     reporting  = true;
-    ke_processors_disarm();
+    fast_paths_disarm();
     ke_report_compose(stop);
     ke_report_print();
     callbacks_at_high_level(&stop->check);
@@ -99,6 +108,7 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
     if (state == KE_MACHINE_HALTED)
         ke_catch_leave(ke_first_stop(), stop.sp, false);
     report_without_machine(&stop);
+    ke_catch_look_around();
     ke_catch_leave(&stop.check, stop.sp, true);
 }
 

@@ -44,6 +44,7 @@ static HOST_THREAD_LOCAL sigjmp_buf      *thread_start; /* system threads */
 static HOST_THREAD_LOCAL ke_stack_range_t switched;
 static HOST_THREAD_LOCAL bool             prepared;     /* this thread has its alternate signal stack */
 static _Atomic uint32_t process_catches;             /* of all threads */
+static bool             somebody_catches;            /* at the moment of the stop; the stopping thread's */
 static _Atomic uint32_t delivered_generation;        /* of the machine whose stop has come back through a catch */
 
 static bool on_switched_stack(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
@@ -121,9 +122,13 @@ static bool take_orphan(ntmm_bugcheck *stop)
 
 void ke_catch_fork_forget(void) { atomic_store(&process_catches, catch_count); }
 
+/* Before the stop is published: then others may leave their catches with it. */
+void ke_catch_look_around(void) { somebody_catches = atomic_load(&process_catches) != 0; }
+
 void ke_catch_take(uintptr_t sp)
 {
     catches_drop_stale(sp);
+    ke_catch_look_around();
     if (catch_count > 0)
         atomic_store(&delivered_generation, ke_machine_generation);
 }
@@ -233,7 +238,7 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
     catches_drop_stale(sp);
     if (catch_count > 0)
         catch_enter(stop);
-    if (first && atomic_load(&process_catches) == 0)
+    if (first && !somebody_catches)
         abort(); /* the stop report has said everything */
     thread_end();
 }

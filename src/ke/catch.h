@@ -41,6 +41,7 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
 
 /* The stop of this thread will come back through a catch of its own, if it has one: nobody else needs to tell of it. */
 void ke_catch_take(uintptr_t sp);
+void ke_catch_look_around(void); /* remembers whether any thread catches, for ke_catch_leave(first) */
 
 void ke_catch_fork_forget(void); /* in a forked child: only the calling thread's catches are in this process */
 

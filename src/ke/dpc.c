@@ -179,7 +179,7 @@ static void dpc_thread_serve(void *argument)
     ke_processor_t *processor = argument;
     ke_thread_t    *thread;
 
-    while (!is_stopping(processor)) {
+    while (!is_stopping(processor) && atomic_load(&ke_machine_state) == KE_MACHINE_UP) {
         uint32_t calls = atomic_load(&processor->wake);
 
         thread = ke_thread_enter("the DPC thread");

@@ -61,6 +61,7 @@ static void forked_child(void)
 {
     if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
+    ke_processors_disarm(); /* the fast path of raise asks nobody but the processor */
     mm_forget();
 }
 
