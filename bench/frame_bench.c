@@ -43,7 +43,9 @@ static double clock_ns(clockid_t id)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-typedef struct sample { double cpu, real; } sample_t; /* ns of one operation */
+typedef struct sample {
+    double cpu, real;
+} sample_t; /* ns of one operation */
 
 static sample_t now(void) { return (sample_t){ clock_ns(CLOCK_THREAD_CPUTIME_ID), clock_ns(CLOCK_MONOTONIC) }; }
 static sample_t since(sample_t start, double operations)
@@ -153,7 +155,7 @@ static void singles(void)
 {
     enum { PAIRS = 2000000, MANY = 200000 };
     static mm_pfn_number_t held[MANY];
-    sample_t add[MOST_REPETITIONS], pair[MOST_REPETITIONS], called[MOST_REPETITIONS], many[MOST_REPETITIONS];
+    sample_t               add[MOST_REPETITIONS], pair[MOST_REPETITIONS], called[MOST_REPETITIONS], many[MOST_REPETITIONS];
     printf("\n1. single frames, 16 GiB\n");
     boot(&(ntmm_config){ .physical_memory = GIB(quick ? 1 : 16), .unbacked_ram = true });
     mm_frame_put(mm_frame_get(MM_ANY_NODE, NULL));
@@ -194,9 +196,10 @@ static void fragment(void)
     uint64_t count = mm_frames.map.page_count;
     random_state = SEED;
     for (uint32_t i = 0; i < mm_frames.map.range_count; i++) {
-        mm_ram_range_t range = mm_frames.map.range[i];
+        mm_ram_range_t  range = mm_frames.map.range[i];
         mm_frame_want_t all = {
-            .page_count = 1, .low = range.first_pfn, .high = range.first_pfn + range.page_count - 1, .node = MM_ANY_NODE};
+            .page_count = 1, .low = range.first_pfn, .high = range.first_pfn + range.page_count - 1, .node = MM_ANY_NODE
+        };
         while (mm_frames_get(&all, NULL) != MM_PFN_NONE) {
             if (all.page_count < RUN)
                 all.page_count *= 2;
@@ -220,11 +223,11 @@ static void fragment(void)
 
 static sample_t runs_of(const char *name, enum ntmm_run_policy policy, sample_t *failing)
 {
-    sample_t get[MOST_REPETITIONS];
+    sample_t        get[MOST_REPETITIONS];
     mm_pfn_number_t first[PLANTED];
     mm_frame_want_t want = { .page_count = RUN, .high = UINT64_MAX, .node = MM_ANY_NODE };
-    char label[96];
-    unsigned found = 0;
+    char            label[96];
+    unsigned        found = 0;
     boot(&(ntmm_config){ .physical_memory = GIB(quick ? 1 : 16), .unbacked_ram = true, .run_policy = policy });
     fragment();
     ntmm_memory_usage usage;
@@ -270,8 +273,8 @@ static sample_t first_touch(void)
 {
     enum { PAGES = 2048 };
     host_object_t object;
-    size_t page = host_page_size(), bytes = PAGES * page;
-    char *at = host_reserve(bytes);
+    size_t        page = host_page_size(), bytes = PAGES * page;
+    char         *at = host_reserve(bytes);
     if (at == NULL || host_object_create(&object, bytes, HOST_OBJECT_BEST) != 0 ||
         host_map_object(at, &object, 0, bytes, HOST_READ | HOST_WRITE) != 0)
         exit(1);
@@ -312,7 +315,7 @@ static void machine(void)
     judge("boot + shutdown, default / first touch", small / page, 500, 50);
     judge("boot + shutdown, 1 TiB / first touch", large / page, 2000, 50);
     uint64_t frames = GIB(16) >> PAGE_SHIFT;
-    double bytes = (double)sizeof(mm_pfn_t) + (double)rt_policy_indexed.bytes(frames) / (double)frames;
+    double   bytes = (double)sizeof(mm_pfn_t) + (double)rt_policy_indexed.bytes(frames) / (double)frames;
     printf("  %.3f bytes a frame: PFN entry and run index, 16 GiB\n", bytes);
     judge("bytes a frame", bytes, 32.5, 32.16);
 }

@@ -47,14 +47,18 @@ static const struct promise {
     const char *test, *other; /* other: an allocator, or a test of ntmm's own */
     double      must, aim;
 } PROMISES[] = {
-    {"pair_64_zeroed", "jemalloc", 1.00, 0.85}, {"pair_64_zeroed", "mimalloc", 0.90, 0.70}, {"pair_64_zeroed", "glibc", 0.70, 0.57},
-    {"pair_64", "jemalloc", 1.35, 1.15},        {"pair_64", "mimalloc", 0.90, 0.72},        {"pair_64", "glibc", 0.90, 0.75},
-    {"pair_64_paged", "pair_64", 1.10, 1.02},   {"live_10k", "jemalloc", 1.00, 0.65},       {"live_10k", "mimalloc", 1.00, 0.65},
-    {"live_10k", "glibc", 0.35, 0.18},          {"batch_lifo", "jemalloc", 1.00, 0.70},     {"batch_lifo", "mimalloc", 2.00, 1.20},
-    {"batch_fifo", "jemalloc", 1.00, 0.70},     {"batch_fifo", "mimalloc", 2.00, 1.20},     {"batch_shuffled", "jemalloc", 1.00, 0.70},
-    {"batch_shuffled", "mimalloc", 2.00, 1.20}, {"pair_4k", "jemalloc", 0.90, 0.60},        {"pair_4k", "mimalloc", 0.90, 0.60},
-    {"pair_8k", "jemalloc", 0.90, 0.60},        {"pair_8k", "mimalloc", 0.90, 0.60},        {"pair_16k", "jemalloc", 0.90, 0.60},
-    {"pair_16k", "mimalloc", 0.90, 0.60},       {"pair_64k", "jemalloc", 0.90, 0.60},       {"pair_64k", "mimalloc", 0.90, 0.60},
+    { "pair_64_zeroed", "jemalloc", 1.00, 0.85 }, { "pair_64_zeroed", "mimalloc", 0.90, 0.70 },
+    { "pair_64_zeroed", "glibc", 0.70, 0.57 },    { "pair_64", "jemalloc", 1.35, 1.15 },
+    { "pair_64", "mimalloc", 0.90, 0.72 },        { "pair_64", "glibc", 0.90, 0.75 },
+    { "pair_64_paged", "pair_64", 1.10, 1.02 },   { "live_10k", "jemalloc", 1.00, 0.65 },
+    { "live_10k", "mimalloc", 1.00, 0.65 },       { "live_10k", "glibc", 0.35, 0.18 },
+    { "batch_lifo", "jemalloc", 1.00, 0.70 },     { "batch_lifo", "mimalloc", 2.00, 1.20 },
+    { "batch_fifo", "jemalloc", 1.00, 0.70 },     { "batch_fifo", "mimalloc", 2.00, 1.20 },
+    { "batch_shuffled", "jemalloc", 1.00, 0.70 }, { "batch_shuffled", "mimalloc", 2.00, 1.20 },
+    { "pair_4k", "jemalloc", 0.90, 0.60 },        { "pair_4k", "mimalloc", 0.90, 0.60 },
+    { "pair_8k", "jemalloc", 0.90, 0.60 },        { "pair_8k", "mimalloc", 0.90, 0.60 },
+    { "pair_16k", "jemalloc", 0.90, 0.60 },       { "pair_16k", "mimalloc", 0.90, 0.60 },
+    { "pair_64k", "jemalloc", 0.90, 0.60 },       { "pair_64k", "mimalloc", 0.90, 0.60 },
 };
 
 static contender contenders[CONTENDERS]; /* the floor first */
@@ -77,9 +81,9 @@ static void run_tests(void *context)
 static int child_main(const char *name)
 {
     static child_result result;
-    const allocator    *a    = allocator_find(name);
-    allocator_need      need = {(uint64_t)POOL_LIVE_BLOCKS * POOL_UNIFORM_MOST, 65536};
-    child_work          work = {a, &result};
+    const allocator    *a = allocator_find(name);
+    allocator_need      need = { (uint64_t)POOL_LIVE_BLOCKS * POOL_UNIFORM_MOST, 65536 };
+    child_work          work = { a, &result };
     if (a == NULL)
         return TOOL_USAGE;
     result.succeeded = a->start(a, &need, result.why) && a->guard(run_tests, &work, result.why) && a->finish(result.why);
@@ -103,12 +107,12 @@ static void run_round(contender *c)
     child_result result;
     size_t       length;
     char         why[256];
-    char        *arguments[] = {"ntmm_pool_bench", "--child", (char *)c->allocator->name, NULL};
-    peer_child   child       = {tool_self(NULL), arguments, c->library, -1};
-    bool         ended       = peer_run(&child, &result, sizeof result, &length, why, sizeof why);
+    char        *arguments[] = { "ntmm_pool_bench", "--child", (char *)c->allocator->name, NULL };
+    peer_child   child = { tool_self(NULL), arguments, c->library, -1 };
+    bool         ended = peer_run(&child, &result, sizeof result, &length, why, sizeof why);
     if (length == sizeof result && result.succeeded && ended) {
         for (size_t i = 0; i < POOL_TEST_COUNT; i++) {
-            c->cpu_ns[i][c->rounds]  = result.ns[i].cpu;
+            c->cpu_ns[i][c->rounds] = result.ns[i].cpu;
             c->wall_ns[i][c->rounds] = result.ns[i].wall;
         }
         c->rounds++;
@@ -140,7 +144,7 @@ static double spread(const contender *c, size_t test)
     double least = c->cpu_ns[test][0], most = least, middle = median(c, test);
     for (unsigned r = 1; r < c->rounds; r++) {
         least = c->cpu_ns[test][r] < least ? c->cpu_ns[test][r] : least;
-        most  = c->cpu_ns[test][r] > most ? c->cpu_ns[test][r] : most;
+        most = c->cpu_ns[test][r] > most ? c->cpu_ns[test][r] : most;
     }
     return middle > 0 ? (most - least) / middle : 0;
 }
@@ -196,7 +200,7 @@ static void print_promises(void)
         return;
     printf("\nntmm-classic / other\n");
     for (size_t i = 0; i < sizeof PROMISES / sizeof PROMISES[0]; i++) {
-        const struct promise *p    = &PROMISES[i];
+        const struct promise *p = &PROMISES[i];
         size_t                test = test_named(p->test), other_test = test_named(p->other);
         const contender      *other = other_test < POOL_TEST_COUNT ? ours : named(p->other);
         if (other == NULL)
@@ -247,7 +251,7 @@ static bool parse(int argc, char **argv, unsigned *rounds, const char **json)
 {
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        char       *end   = NULL;
+        char       *end = NULL;
         if (strcmp(argv[i], "--json") == 0 && *value != '\0') {
             *json = value;
         } else if (strcmp(argv[i], "--rounds") == 0 && (*rounds = (unsigned)strtoul(value, &end, 10)) >= 1 && *rounds <= ROUNDS_LIMIT &&
@@ -264,7 +268,7 @@ static bool parse(int argc, char **argv, unsigned *rounds, const char **json)
 int main(int argc, char **argv)
 {
     unsigned    rounds = 5;
-    const char *json   = NULL;
+    const char *json = NULL;
     bool        failed = false;
     tool_self(argv[0]);
     if (argc == 3 && strcmp(argv[1], "--child") == 0)

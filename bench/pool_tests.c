@@ -29,12 +29,12 @@ static uint64_t random_next(uint64_t *state) /* xorshift64* */
 
 static uint32_t random_below(uint64_t *state, uint32_t limit) { return (uint32_t)((random_next(state) >> 32) * limit >> 32); }
 
-static pool_time now(void) { return (pool_time){clock_cpu_ns(), clock_wall_ns()}; }
+static pool_time now(void) { return (pool_time){ clock_cpu_ns(), clock_wall_ns() }; }
 
 static pool_time since(pool_time begin, unsigned operations)
 {
     pool_time end = now();
-    return (pool_time){(end.cpu - begin.cpu) / operations, (end.wall - begin.wall) / operations};
+    return (pool_time){ (end.cpu - begin.cpu) / operations, (end.wall - begin.wall) / operations };
 }
 
 /* No memory: the figures would be of something else. The child ends, and its parent says so. */
@@ -105,7 +105,7 @@ static void order_frees(unsigned *order, enum free_order kind)
         order[i] = kind == LAST_FIRST ? POOL_BATCH_BLOCKS - 1 - i : i;
     for (unsigned i = POOL_BATCH_BLOCKS - 1; kind == SHUFFLED && i > 0; i--) {
         unsigned other = random_below(&state, i + 1), kept = order[i];
-        order[i]     = order[other];
+        order[i] = order[other];
         order[other] = kept;
     }
 }
@@ -135,17 +135,17 @@ static pool_time run_batch(const allocator *a, const pool_test *test)
 /* ---- the table ---- */
 
 const pool_test POOL_TESTS[] = {
-    {"pair_64_zeroed", "64 bytes, zeroed", run_pair, 64, BLOCK_ZEROED, 0, 2000000},
-    {"pair_64", "64 bytes", run_pair, 64, 0, 0, 2000000},
-    {"pair_64_paged", "64 bytes, paged pool", run_pair, 64, BLOCK_PAGED, 0, 2000000},
-    {"live_10k", "10,000 live, 16-4080 bytes, random replacement", run_live, 0, 0, 0, 500000},
-    {"batch_lifo", "1,000 x 64 bytes, freed last first", run_batch, 64, 0, LAST_FIRST, 1000000},
-    {"batch_fifo", "1,000 x 64 bytes, freed first first", run_batch, 64, 0, FIRST_FIRST, 1000000},
-    {"batch_shuffled", "1,000 x 64 bytes, freed shuffled", run_batch, 64, 0, SHUFFLED, 1000000},
-    {"pair_4k", "4 KiB", run_pair, 4096, 0, 0, 200000},
-    {"pair_8k", "8 KiB", run_pair, 8192, 0, 0, 200000},
-    {"pair_16k", "16 KiB", run_pair, 16384, 0, 0, 200000},
-    {"pair_64k", "64 KiB", run_pair, 65536, 0, 0, 100000},
+    { "pair_64_zeroed", "64 bytes, zeroed", run_pair, 64, BLOCK_ZEROED, 0, 2000000 },
+    { "pair_64", "64 bytes", run_pair, 64, 0, 0, 2000000 },
+    { "pair_64_paged", "64 bytes, paged pool", run_pair, 64, BLOCK_PAGED, 0, 2000000 },
+    { "live_10k", "10,000 live, 16-4080 bytes, random replacement", run_live, 0, 0, 0, 500000 },
+    { "batch_lifo", "1,000 x 64 bytes, freed last first", run_batch, 64, 0, LAST_FIRST, 1000000 },
+    { "batch_fifo", "1,000 x 64 bytes, freed first first", run_batch, 64, 0, FIRST_FIRST, 1000000 },
+    { "batch_shuffled", "1,000 x 64 bytes, freed shuffled", run_batch, 64, 0, SHUFFLED, 1000000 },
+    { "pair_4k", "4 KiB", run_pair, 4096, 0, 0, 200000 },
+    { "pair_8k", "8 KiB", run_pair, 8192, 0, 0, 200000 },
+    { "pair_16k", "16 KiB", run_pair, 16384, 0, 0, 200000 },
+    { "pair_64k", "64 KiB", run_pair, 65536, 0, 0, 100000 },
 };
 const size_t POOL_TEST_COUNT = sizeof POOL_TESTS / sizeof POOL_TESTS[0];
 _Static_assert(sizeof POOL_TESTS / sizeof POOL_TESTS[0] <= POOL_TESTS_LIMIT, "a result has room for every test");

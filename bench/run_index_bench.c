@@ -32,7 +32,9 @@
 
 /* ---- time ---- */
 
-typedef struct span { double cpu, real; } span_t; /* ns */
+typedef struct span {
+    double cpu, real;
+} span_t; /* ns */
 
 static double clock_ns(clockid_t id)
 {
@@ -42,7 +44,11 @@ static double clock_ns(clockid_t id)
 }
 
 static span_t now(void) { return (span_t){ clock_ns(CLOCK_THREAD_CPUTIME_ID), clock_ns(CLOCK_MONOTONIC) }; }
-static span_t since(span_t start) { span_t t = now(); return (span_t){ t.cpu - start.cpu, t.real - start.real }; }
+static span_t since(span_t start)
+{
+    span_t t = now();
+    return (span_t){ t.cpu - start.cpu, t.real - start.real };
+}
 
 static int by_size(const void *a, const void *b)
 {
@@ -131,8 +137,9 @@ static int write_json(const char *path)
         return 1;
     }
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S%z", localtime(&t));
-    fprintf(f, "{\n  \"context\": {\"date\": \"%s\", \"executable\": \"ntmm_run_index_bench\", \"repetitions\": %u, \"seed\": %" PRIu64
-               ", \"quick\": %s, \"aggregate\": \"median\"},\n  \"benchmarks\": [\n",
+    fprintf(f,
+            "{\n  \"context\": {\"date\": \"%s\", \"executable\": \"ntmm_run_index_bench\", \"repetitions\": %u, \"seed\": %" PRIu64
+            ", \"quick\": %s, \"aggregate\": \"median\"},\n  \"benchmarks\": [\n",
             date, repetitions, SEED, quick ? "true" : "false");
     for (unsigned i = 0; i < result_count; i++) {
         const result_t *r = &results[i];
@@ -196,8 +203,11 @@ typedef struct memory {
 static memory_t memory_from_map(const rt_run_policy_t *policy, uint64_t unit_count, const uint64_t *map)
 {
     memory_t m = { .entries = policy == &rt_policy_linear ? zero_bytes(unit_count * ENTRY_BYTES) : NULL };
-    m.space = (rt_run_space_t){ .policy = policy, .unit_count = unit_count, .private_bytes = zero_bytes(policy->bytes(unit_count)),
-                                .state = m.entries, .state_stride = ENTRY_BYTES };
+    m.space = (rt_run_space_t){ .policy = policy,
+                                .unit_count = unit_count,
+                                .private_bytes = zero_bytes(policy->bytes(unit_count)),
+                                .state = m.entries,
+                                .state_stride = ENTRY_BYTES };
     policy->init(&m.space);
     for (uint64_t start = 0, end; start < unit_count; start = end) {
         end = start;
@@ -312,11 +322,11 @@ static const char *size_name(uint64_t unit_count)
 static void compare_policies(uint64_t unit_count)
 {
     const rt_run_policy_t *const POLICIES[] = { &rt_policy_indexed, &rt_policy_linear, &rt_policy_buddy };
-    const rt_runs_want_t run = { .count = RUN, .high = UINT64_MAX }, absent = { .count = 8 * RUN, .high = UINT64_MAX };
-    uint64_t *map = make_map(unit_count, USED_90, PLANTED), answer = 0;
-    double    search[3], take[3], failing[3];
-    unsigned  found = 0;
-    char      name[96];
+    const rt_runs_want_t         run = { .count = RUN, .high = UINT64_MAX }, absent = { .count = 8 * RUN, .high = UINT64_MAX };
+    uint64_t                    *map = make_map(unit_count, USED_90, PLANTED), answer = 0;
+    double                       search[3], take[3], failing[3];
+    unsigned                     found = 0;
+    char                         name[96];
     printf("\n1. %u units, %s, 90 %% used one by one, %u runs of %u planted\n", RUN, size_name(unit_count), PLANTED, RUN);
     for (unsigned p = 0; p < 3; p++) {
         memory_t m = memory_from_map(POLICIES[p], unit_count, map);
@@ -349,8 +359,8 @@ static void compare_policies(uint64_t unit_count)
 static void growth(unsigned largest_log2)
 {
     const rt_runs_want_t run = { .count = RUN, .high = UINT64_MAX };
-    double   smallest = 0, largest = 0;
-    unsigned found = 0;
+    double               smallest = 0, largest = 0;
+    unsigned             found = 0;
     printf("\n2. growth: %u units, 90 %% used one by one, 16 runs planted\n", RUN);
     for (unsigned k = 14; k <= largest_log2; k += 2) {
         uint64_t  unit_count = UINT64_C(1) << k;
@@ -375,7 +385,10 @@ static void growth(unsigned largest_log2)
 
 static void limits(uint64_t unit_count)
 {
-    const struct { const char *name; rt_runs_want_t want; } CASES[] = {
+    const struct {
+        const char    *name;
+        rt_runs_want_t want;
+    } CASES[] = {
         { "no limit", { .count = RUN, .high = UINT64_MAX } },
         { "low: upper half", { .count = RUN, .low = unit_count / 2 + 77, .high = UINT64_MAX } },
         { "high: lower half", { .count = RUN, .high = unit_count / 2 + 77 } },
@@ -418,7 +431,11 @@ static void fill_pattern(uint64_t *map, uint64_t unit_count, uint64_t period, ui
 
 static void adverse(uint64_t unit_count)
 {
-    const struct { const char *name; uint64_t period, first, count; rt_runs_want_t want; } CASES[] = {
+    const struct {
+        const char    *name;
+        uint64_t       period, first, count;
+        rt_runs_want_t want;
+    } CASES[] = {
         { "512 aligned 512, only misaligned runs", 1024, 1, 512, { .count = 512, .align = 512, .high = UINT64_MAX } },
         { "300 aligned 512, runs of 511 off by one", 1024, 1, 511, { .count = 300, .align = 512, .high = UINT64_MAX } },
         { "768 aligned 512, only 767 free there", 2048, 512, 767, { .count = 768, .align = 512, .high = UINT64_MAX } },
@@ -449,7 +466,7 @@ static void adverse(uint64_t unit_count)
 static span_t atomic_add(void)
 {
     static _Atomic uint64_t counter;
-    span_t start = now();
+    span_t                  start = now();
     for (unsigned i = 0; i < 1000000; i++)
         atomic_fetch_add(&counter, 1);
     span_t t = since(start);
@@ -485,8 +502,8 @@ static void singles(uint64_t unit_count)
 {
     enum { COUNT = 64 * 1600 };
     const unsigned USED[] = { 128, USED_90, 255 };
-    span_t   spans[MOST_REPETITIONS];
-    uint64_t *used = zero_bytes(COUNT * sizeof *used);
+    span_t         spans[MOST_REPETITIONS];
+    uint64_t      *used = zero_bytes(COUNT * sizeof *used);
     printf("\n5. single units, %s: give random used ones, take the lowest free ones, in batches as a frame cache does, or in turn\n",
            size_name(unit_count));
     for (unsigned r = 0; r < repetitions; r++)

@@ -66,7 +66,7 @@ static inline void ntmm_cmocka_print_leaks_(const ntmm_report *report)
         char             tag[5] = { 0 };
         for (unsigned c = 0; c < 4; c++) {
             char letter = (char)(leak->tag >> (8 * c));
-            tag[c]      = letter >= ' ' && letter <= '~' ? letter : '.';
+            tag[c] = letter >= ' ' && letter <= '~' ? letter : '.';
         }
         print_error("    tag '%s'  %zu bytes at %p\n", tag, leak->bytes, leak->address);
     }
@@ -76,9 +76,9 @@ static inline void ntmm_cmocka_print_leaks_(const ntmm_report *report)
 static inline int ntmm_cmocka_shutdown_(const char *who)
 {
     static ntmm_report report;
-    int                result  = 0;
+    int                result = 0;
     bool               stopped = ntmm_stop_report()[0] != '\0'; /* a halted machine keeps what it had */
-    KIRQL              irql    = KeGetCurrentIrql();
+    KIRQL              irql = KeGetCurrentIrql();
     size_t             leaks;
 
     ntmm_catch_pop(NULL);
@@ -177,13 +177,13 @@ static inline void ntmm_cmocka_expect_no_stop_(const ntmm_catch_frame *frame, co
     do { \
         const uintptr_t ntmm_parameter_[] = { (uintptr_t)(parameter1) }; \
         ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) \
-        ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), ntmm_parameter_, 1, #__VA_ARGS__, __FILE__, __LINE__); \
+            ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), ntmm_parameter_, 1, #__VA_ARGS__, __FILE__, __LINE__); \
     } while (0)
 /** The expression stops the machine with this code, whatever the parameters. */
 #define assert_bugcheck_code(code, ...) \
     do { \
         ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) \
-        ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), NULL, 0, #__VA_ARGS__, __FILE__, __LINE__); \
+            ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), NULL, 0, #__VA_ARGS__, __FILE__, __LINE__); \
     } while (0)
 /** The expression stops the machine with this code and these four parameters. */
 #define assert_bugcheck_all(code, parameter1, parameter2, parameter3, parameter4, ...) \
@@ -191,13 +191,12 @@ static inline void ntmm_cmocka_expect_no_stop_(const ntmm_catch_frame *frame, co
         const uintptr_t ntmm_parameter_[] = { (uintptr_t)(parameter1), (uintptr_t)(parameter2), (uintptr_t)(parameter3), \
                                               (uintptr_t)(parameter4) }; \
         ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) \
-        ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), ntmm_parameter_, 4, #__VA_ARGS__, __FILE__, __LINE__); \
+            ntmm_cmocka_expect_stop_(&ntmm_frame_, (code), ntmm_parameter_, 4, #__VA_ARGS__, __FILE__, __LINE__); \
     } while (0)
 /** The expression leaves the machine running. */
 #define assert_no_bugcheck(...) \
     do { \
-        ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) \
-        ntmm_cmocka_expect_no_stop_(&ntmm_frame_, #__VA_ARGS__, __FILE__, __LINE__); \
+        ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) ntmm_cmocka_expect_no_stop_(&ntmm_frame_, #__VA_ARGS__, __FILE__, __LINE__); \
     } while (0)
 
 /** The calling thread is at this IRQL. */
@@ -207,7 +206,7 @@ static inline void ntmm_cmocka_expect_no_stop_(const ntmm_catch_frame *frame, co
 #define assert_no_leaks() \
     do { \
         static ntmm_report ntmm_report_; \
-        size_t ntmm_leaks_ = ntmm_shutdown(&ntmm_report_); \
+        size_t             ntmm_leaks_ = ntmm_shutdown(&ntmm_report_); \
         if (ntmm_leaks_ == SIZE_MAX) \
             fail_msg("%s", ntmm_error()); \
         int ntmm_booted_ = ntmm_cmocka_boot_("assert_no_leaks"); \

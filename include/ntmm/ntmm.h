@@ -38,8 +38,8 @@ enum ntmm_run_policy { NTMM_RUNS_INDEXED, NTMM_RUNS_LINEAR, NTMM_RUNS_BUDDY };
 
 /** What machine to build. A zeroed config means defaults in every field. */
 typedef struct ntmm_config {
-    uint64_t              physical_memory;     /* bytes; 0 = 64 MiB, laid out with holes: some below 1 MiB, 16 MiB and 4 GiB, some above */
-    const ntmm_ram_range *ram;                 /* or an explicit map, in any order, not overlapping */
+    uint64_t              physical_memory; /* bytes; 0 = 64 MiB, laid out with holes: some below 1 MiB, 16 MiB and 4 GiB, some above */
+    const ntmm_ram_range *ram;             /* or an explicit map, in any order, not overlapping */
     size_t                ram_ranges;
     bool                  unbacked_ram;        /* frames without memory: PFN and contiguous experiments only; up to 1 TiB of them */
     uint32_t              processors;          /* 0 = 4; at most 64 */
@@ -49,13 +49,13 @@ typedef struct ntmm_config {
     uint64_t              page_file_size;      /* bytes; 0 = as much as RAM */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
-    uint32_t              verifier;            /* NTMM_VERIFY_* */
-    uint32_t              windows_version;     /* NTDDI value, 0 = newest */
+    uint32_t              verifier;        /* NTMM_VERIFY_* */
+    uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
-    bool                  no_magazines;        /* pools work on their free lists alone, as with the lookaside lists off */
-    bool                  server;              /* MmIsThisAnNtAsSystem answers TRUE */
-    bool                  quiet;               /* stop reports are kept for ntmm_stop_report() and not printed */
-    bool                  portable_memory;     /* use shm_open even where there is memfd */
+    bool                  no_magazines;    /* pools work on their free lists alone, as with the lookaside lists off */
+    bool                  server;          /* MmIsThisAnNtAsSystem answers TRUE */
+    bool                  quiet;           /* stop reports are kept for ntmm_stop_report() and not printed */
+    bool                  portable_memory; /* use shm_open even where there is memfd */
 } ntmm_config;
 
 /* ---- life of the machine ---- */
@@ -122,7 +122,7 @@ typedef struct ntmm_catch_frame {
     uintptr_t                stack;      /* address of the frame: tells stale frames from live ones */
     uint32_t                 generation; /* of the machine */
     uint16_t                 halted;     /* the machine had halted already when the frame was pushed */
-    uint16_t                 caught;     /* not zero: `stop` says why; also set by the pop when a thread without a catch stopped the machine */
+    uint16_t                 caught; /* not zero: `stop` says why; also set by the pop when a thread without a catch stopped the machine */
     ntmm_bugcheck            stop;
 } ntmm_catch_frame;
 NTMM_PUBLIC sigjmp_buf *ntmm_catch_push(ntmm_catch_frame *frame);
@@ -157,7 +157,9 @@ NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
 NTMM_PUBLIC bool ntmm_check(void);
 
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
-#define NTMM_TAG(s) ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | (uint32_t)(unsigned char)(s)[3] << 24))
+#define NTMM_TAG(s) \
+    ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | \
+             (uint32_t)(unsigned char)(s)[3] << 24))
 
 /* ---- hardware that a test plays ---- */
 

@@ -26,10 +26,10 @@
 typedef struct ex_request {
     const char *routine;
     mm_pool_t   pool;
-    ULONG       type;          /* as bug checks show it: a POOL_TYPE with whatever was or-ed to it */
+    ULONG       type; /* as bug checks show it: a POOL_TYPE with whatever was or-ed to it */
     SIZE_T      bytes;
     ULONG       tag;
-    bool        legacy;        /* the tag must have a letter or digit; a bad one is a bug check */
+    bool        legacy; /* the tag must have a letter or digit; a bad one is a bug check */
     bool        zero, raise, cache_aligned;
     ULONG_PTR   caller;
 } ex_request_t;
@@ -53,8 +53,8 @@ static void add_second_header(POOL_HEADER *header, unsigned type)
     char *body = ex_body(header), *aligned = (char *)(((uintptr_t)body + EX_CACHE_LINE - 1) & ~(uintptr_t)(EX_CACHE_LINE - 1));
     if (aligned == body)
         return;
-    POOL_HEADER *second  = ex_header_of(aligned);
-    *second              = *header;
+    POOL_HEADER *second = ex_header_of(aligned);
+    *second = *header;
     second->PreviousSize = (uint8_t)((aligned - body) / 16);
     ex_set_type(second, type | EX_TYPE_SECOND_HEADER);
     ex_set_type(header, type | EX_TYPE_SECOND_HEADER);
@@ -152,13 +152,13 @@ static bool pool_of_flags(POOL_FLAGS flags, mm_pool_t *pool)
 
 static NTMM_COLD PVOID allocate2_slowly(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    ex_request_t request = {.routine = "ExAllocatePool2",
-                            .bytes = bytes,
-                            .tag = tag,
-                            .caller = caller,
-                            .zero = (flags & POOL_FLAG_UNINITIALIZED) == 0,
-                            .raise = (flags & POOL_FLAG_RAISE_ON_FAILURE) != 0,
-                            .cache_aligned = (flags & POOL_FLAG_CACHE_ALIGNED) != 0};
+    ex_request_t request = { .routine = "ExAllocatePool2",
+                             .bytes = bytes,
+                             .tag = tag,
+                             .caller = caller,
+                             .zero = (flags & POOL_FLAG_UNINITIALIZED) == 0,
+                             .raise = (flags & POOL_FLAG_RAISE_ON_FAILURE) != 0,
+                             .cache_aligned = (flags & POOL_FLAG_CACHE_ALIGNED) != 0 };
     if (!pool_of_flags(flags, &request.pool) || bytes == 0 || tag == 0) {
         if (request.raise)
             ke_raise_status(request.routine, STATUS_INVALID_PARAMETER, caller);
@@ -172,9 +172,9 @@ static NTMM_COLD PVOID allocate2_slowly(POOL_FLAGS flags, SIZE_T bytes, ULONG ta
 static __attribute__((noinline)) PVOID allocate2_near(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
-    POOL_FLAGS   plain  = flags & ~POOL_FLAG_UNINITIALIZED;
-    mm_pool_t    pool   = plain == POOL_FLAG_PAGED ? MM_PAGED : MM_NONPAGED_NX;
-    void        *body   = NULL;
+    POOL_FLAGS   plain = flags & ~POOL_FLAG_UNINITIALIZED;
+    mm_pool_t    pool = plain == POOL_FLAG_PAGED ? MM_PAGED : MM_NONPAGED_NX;
+    void        *body = NULL;
     if (plain == POOL_FLAG_NON_PAGED || plain == POOL_FLAG_PAGED)
         body = bytes > EX_BLOCK_MAX ? ex_fast_take_run(thread, pool, bytes, tag) : ex_fast_take(thread, pool, bytes, tag, true);
     if (body == NULL)
@@ -185,8 +185,8 @@ static __attribute__((noinline)) PVOID allocate2_near(POOL_FLAGS flags, SIZE_T b
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
     ke_thread_t *thread = ke_self();
-    POOL_FLAGS   plain  = Flags & ~POOL_FLAG_UNINITIALIZED;
-    void        *body   = NULL;
+    POOL_FLAGS   plain = Flags & ~POOL_FLAG_UNINITIALIZED;
+    void        *body = NULL;
     if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
         body = ex_fast_take(thread, MM_NONPAGED_NX, NumberOfBytes, Tag, false);
     else if (plain == POOL_FLAG_PAGED)
@@ -198,8 +198,14 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 
 static NTMM_COLD PVOID allocate_with_tag_slowly(const char *routine, ULONG type, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    ex_request_t request = { .routine = routine, .type = type, .bytes = bytes, .tag = tag, .legacy = true, .caller = caller,
-                             .raise = (type & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0, .cache_aligned = (type & POOL_CACHE_ALIGNED) != 0 };
+    ex_request_t request = { .routine = routine,
+                             .type = type,
+                             .bytes = bytes,
+                             .tag = tag,
+                             .legacy = true,
+                             .caller = caller,
+                             .raise = (type & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0,
+                             .cache_aligned = (type & POOL_CACHE_ALIGNED) != 0 };
     request.pool = (type & PagedPool) != 0 ? MM_PAGED : (type & POOL_NX_ALLOCATION) != 0 ? MM_NONPAGED_NX : MM_NONPAGED_EXECUTE;
     return allocate_slowly(&request);
 }
@@ -208,8 +214,8 @@ static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routin
                                                               ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
-    mm_pool_t    pool   = type == NonPagedPoolNx ? MM_NONPAGED_NX : type == PagedPool ? MM_PAGED : MM_NONPAGED_EXECUTE;
-    void        *body   = NULL;
+    mm_pool_t    pool = type == NonPagedPoolNx ? MM_NONPAGED_NX : type == PagedPool ? MM_PAGED : MM_NONPAGED_EXECUTE;
+    void        *body = NULL;
     if (type == NonPagedPoolNx || type == PagedPool || type == NonPagedPool)
         body = bytes > EX_BLOCK_MAX ? ex_fast_take_run(thread, pool, bytes, tag) : ex_fast_take(thread, pool, bytes, tag, true);
     return body != NULL ? body : allocate_with_tag_slowly(routine, (ULONG)type, bytes, tag, caller);
@@ -218,7 +224,7 @@ static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routin
 EX_ALWAYS_INLINE PVOID allocate_with_tag(const char *routine, POOL_TYPE type, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
-    void        *body   = NULL;
+    void        *body = NULL;
     if (NTMM_LIKELY(type == NonPagedPoolNx))
         body = ex_fast_take(thread, MM_NONPAGED_NX, bytes, tag, false);
     else if (type == PagedPool)
@@ -269,7 +275,7 @@ static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
 static __attribute__((noinline)) void free_near(const char *routine, PVOID address, ULONG tag)
 {
     ke_thread_t *thread = ke_self();
-    bool         given  = BYTE_OFFSET(address) == 0 ? ex_fast_give_run(thread, address, tag) : ex_fast_give(thread, address, tag, true);
+    bool         given = BYTE_OFFSET(address) == 0 ? ex_fast_give_run(thread, address, tag) : ex_fast_give(thread, address, tag, true);
     if (!given)
         free_slowly(routine, address, tag);
 }

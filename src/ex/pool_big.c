@@ -28,8 +28,8 @@ static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, b
     void *run = mm_pool_pages_alloc(pool, thread->processor->node, page_count, zeroed);
     for (size_t i = 1; run != NULL && i < page_count; i++) {
         mm_owner_t *owner = mm_owner_of(page_at(run, i));
-        owner->use        = MM_USE_POOL_TAIL;
-        owner->bytes      = i;
+        owner->use = MM_USE_POOL_TAIL;
+        owner->bytes = i;
     }
     return run;
 }
@@ -37,7 +37,7 @@ static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, b
 static void give_tail(mm_pool_t pool, void *run, size_t page_count, unsigned first)
 {
     ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    void            *last       = page_at(run, page_count - 1);
+    void            *last = page_at(run, page_count - 1);
     ke_lock(&descriptor->lock);
     mm_owner_of(last)->first_unit = (uint8_t)first;
     ex_block_give_tail_locked(descriptor, last, first);
@@ -47,9 +47,9 @@ static void give_tail(mm_pool_t pool, void *run, size_t page_count, unsigned fir
 void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed)
 {
     size_t   page_count = BYTES_TO_PAGES(bytes);
-    unsigned tail       = ex_big_tail_unit(bytes); /* 0 below when the frames turned out to be scattered */
-    void    *run        = tail == 0 ? ex_run_take(thread, pool, page_count) : NULL;
-    *zeroed             = false;
+    unsigned tail = ex_big_tail_unit(bytes); /* 0 below when the frames turned out to be scattered */
+    void    *run = tail == 0 ? ex_run_take(thread, pool, page_count) : NULL;
+    *zeroed = false;
     if (run == NULL)
         run = fresh_run(thread, pool, page_count, zeroed);
     if (run == NULL)
@@ -76,7 +76,7 @@ static void give_front_of_last(mm_pool_t pool, void *last, ex_stop_t *stop)
     ke_lock(&descriptor->lock);
     mm_owner_t *owner = mm_owner_of(last);
     unsigned    units = owner->first_unit;
-    *owner            = (mm_owner_t){ .use = MM_USE_POOL_BLOCKS, .pool = owner->pool };
+    *owner = (mm_owner_t){ .use = MM_USE_POOL_BLOCKS, .pool = owner->pool };
     ex_block_give_head_locked(descriptor, last, units, stop);
     ke_unlock(&descriptor->lock);
 }

@@ -18,8 +18,8 @@ static inline unsigned ex_big_tail_unit(size_t bytes)
 static inline void ex_big_own(mm_owner_t *owner, size_t bytes, uint32_t tag, uint8_t flags)
 {
     owner->bytes = bytes;
-    owner->tag   = tag;
-    owner->use   = MM_USE_POOL_RUN;
+    owner->tag = tag;
+    owner->use = MM_USE_POOL_RUN;
     owner->flags = flags;
 }
 

@@ -29,7 +29,7 @@ static void header_init(const ex_descriptor_t *descriptor, POOL_HEADER *header, 
     header->PoolIndex = descriptor->index;
     header->BlockSize = (uint8_t)units;
     ex_set_type(header, type);
-    header->PoolTag       = 0;
+    header->PoolTag = 0;
     header->ProcessBilled = 0;
 }
 
@@ -64,9 +64,9 @@ static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned 
     }
     for (unsigned i = 0; i < count; i++) {
         header_init(descriptor, header, previous, units, EX_TYPE_HELD | descriptor->paged);
-        out[i]   = header;
+        out[i] = header;
         previous = units;
-        header   = ex_right(header, units);
+        header = ex_right(header, units);
     }
     if (front && rest != 0) {
         header_init(descriptor, header, units, rest, EX_TYPE_FREE);
@@ -190,7 +190,7 @@ void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, uns
 {
     for (unsigned i = 0; i < count && stop->code == 0;) {
         POOL_HEADER *first = ex_header_of(bodies[i]), *header = first;
-        unsigned     size  = 0;
+        unsigned     size = 0;
         do {
             if (!sizes_are_sane(header, stop))
                 return;

@@ -45,12 +45,12 @@ int ex_pool_boot(const ntmm_config *config)
         return ke_error(-ENOTSUP, "the segment pool model is not built yet");
     ex_descriptors_boot();
     ex_tags_boot();
-    ex_big_tails           = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
-    magazines_wanted       = !config->no_magazines;
+    ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
+    magazines_wanted = !config->no_magazines;
     ex_magazines_boot(magazines_wanted);
-    ke_thread_hooks.stop   = thread_stops;
+    ke_thread_hooks.stop = thread_stops;
     ke_thread_hooks.disarm = thread_disarmed;
-    ke_inject_armed_hook   = failure_armed;
+    ke_inject_armed_hook = failure_armed;
     return 0;
 }
 
@@ -93,16 +93,16 @@ static uint64_t difference(uint64_t more, uint64_t less)
 
 static void usage_of(const ex_tag_counts_t *sum, ntmm_pool_usage *out)
 {
-    out->allocs          = sum->allocs;
-    out->frees           = sum->frees;
-    out->bytes_in_use    = difference(sum->alloc_bytes, sum->free_bytes);
+    out->allocs = sum->allocs;
+    out->frees = sum->frees;
+    out->bytes_in_use = difference(sum->alloc_bytes, sum->free_bytes);
     out->bytes_requested = difference(sum->alloc_requested, sum->free_requested);
 }
 
 void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out)
 {
     ex_tag_counts_t sum = { 0 };
-    *out                = (ntmm_pool_usage){ 0 };
+    *out = (ntmm_pool_usage){ 0 };
     for (unsigned pool = 0; pool < MM_POOLS; pool++) {
         if (!is_asked(base_type, (mm_pool_t)pool))
             continue;
@@ -129,10 +129,10 @@ static void count_pages(void *context, void *page, mm_owner_t *owner)
 
 bool ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out)
 {
-    ex_tag_counts_t sum   = { 0 };
+    ex_tag_counts_t sum = { 0 };
     page_count_t    count = { tag, base_type, 0 };
     bool            found = false;
-    *out                  = (ntmm_pool_usage){ 0 };
+    *out = (ntmm_pool_usage){ 0 };
     for (unsigned pool = 0; pool < MM_POOLS; pool++)
         if (is_asked(base_type, (mm_pool_t)pool))
             found |= ex_tag_sum(tag, false, (mm_pool_t)pool, &sum);

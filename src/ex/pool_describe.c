@@ -33,7 +33,7 @@ static mm_owner_t *run_of(uintptr_t *page)
 
 static bool describe_run(uintptr_t address, mm_pool_t pool, char *line, size_t bytes)
 {
-    uintptr_t         page  = address & ~((uintptr_t)PAGE_SIZE - 1);
+    uintptr_t         page = address & ~((uintptr_t)PAGE_SIZE - 1);
     const mm_owner_t *owner = run_of(&page);
     char              tag[5];
     if (owner == NULL || (owner->use != MM_USE_POOL_RUN && owner->use != MM_USE_POOL_CACHED))
@@ -69,7 +69,7 @@ static bool describe_block(uintptr_t address, mm_pool_t pool, unsigned first, ch
 
 static bool describe(uintptr_t address, char *line, size_t bytes)
 {
-    mm_pool_t         pool  = mm_pool_of((void *)address);
+    mm_pool_t         pool = mm_pool_of((void *)address);
     const mm_owner_t *owner = pool != MM_POOLS ? mm_owner_of((void *)address) : NULL;
     if (owner == NULL)
         return false;

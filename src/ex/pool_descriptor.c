@@ -17,7 +17,7 @@ void ex_descriptors_boot(void)
     for (unsigned pool = 0; pool < MM_POOLS; pool++) {
         ex_descriptor_t *descriptor = &ex_descriptors[pool];
         ke_lock_init(&descriptor->lock, KE_RANK_EX_POOL);
-        descriptor->pool  = (mm_pool_t)pool;
+        descriptor->pool = (mm_pool_t)pool;
         descriptor->paged = pool == MM_PAGED ? EX_TYPE_PAGED : 0;
         for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
             descriptor->list[units].Flink = descriptor->list[units].Blink = &descriptor->list[units];
@@ -57,7 +57,7 @@ bool ex_descriptor_owns_link(const ex_descriptor_t *descriptor, const LIST_ENTRY
 static bool links_agree(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)
 {
     const LIST_ENTRY *right = link->Flink, *left = link->Blink;
-    bool              sane  = ex_descriptor_owns_link(descriptor, right) && ex_descriptor_owns_link(descriptor, left);
+    bool              sane = ex_descriptor_owns_link(descriptor, right) && ex_descriptor_owns_link(descriptor, left);
     if (NTMM_LIKELY(sane && right->Blink == link && left->Flink == link))
         return true;
     ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3,

@@ -27,12 +27,12 @@
  * larger. */
 EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
-    ex_thread_t  *own  = ex_thread_of(thread);
-    ex_tag_row_t *row  = near ? ex_tag_find(own, tag, pool) : ex_tag_hit(own, tag, pool);
+    ex_thread_t  *own = ex_thread_of(thread);
+    ex_tag_row_t *row = near ? ex_tag_find(own, tag, pool) : ex_tag_hit(own, tag, pool);
     unsigned      type = EX_TYPE_IN_USE | (pool == MM_PAGED ? EX_TYPE_PAGED : 0u);
     if (NTMM_UNLIKELY(thread->irql > ex_irql_limit(pool) || bytes - 1 >= EX_BLOCK_MAX || row == NULL))
         return NULL;
-    size_t         units    = ex_units(bytes);
+    size_t         units = ex_units(bytes);
     ex_magazine_t *magazine = &own->blocks[pool][units], *last = near ? ex_magazine_nearest(own->blocks[pool], units) : magazine;
     while (NTMM_UNLIKELY(magazine->head == NULL)) {
         if (magazine++ == last)
@@ -52,9 +52,9 @@ EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t 
  * random sizes it would be guessed wrong, and found wrong only when the header has come from memory. */
 EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned unit, unsigned units)
 {
-    unsigned       end   = unit + units;
-    uintptr_t      mask  = (uintptr_t)(end / EX_PAGE_UNITS) - 1; /* all ones; 0 at the end of the page: the block asks itself, in vain */
-    uintptr_t      own   = offsetof(POOL_HEADER, BlockSize);
+    unsigned       end = unit + units;
+    uintptr_t      mask = (uintptr_t)(end / EX_PAGE_UNITS) - 1; /* all ones; 0 at the end of the page: the block asks itself, in vain */
+    uintptr_t      own = offsetof(POOL_HEADER, BlockSize);
     const uint8_t *asked = (const uint8_t *)((uintptr_t)header + own + ((((uintptr_t)units << EX_UNIT_SHIFT) - own) & mask));
     return units - 1 < EX_PAGE_UNITS - unit && (((uintptr_t)*asked ^ units) & mask) == 0; /* a size of 0 is out of range too */
 }
@@ -65,15 +65,15 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     if (NTMM_UNLIKELY(thread->irql > ex_irql_limit(pool) || BYTE_OFFSET(body) == 0 || BYTE_OFFSET(body) % 16 != 0))
         return false;
     POOL_HEADER *header = ex_header_of(body);
-    uint64_t     word   = ex_word(header);
+    uint64_t     word = ex_word(header);
     if (any_tag)
         tag = (uint32_t)(word >> 16) & ~PROTECTED_POOL; /* a protected block then has the wrong tag */
     if (NTMM_UNLIKELY(((word ^ EX_WORD(0, type, tag, 0)) & EX_WORD_OWNER_MASK) != 0))
         return false;
-    unsigned       units    = (unsigned)(word & 0xff);
-    ex_thread_t   *own      = ex_thread_of(thread);
+    unsigned       units = (unsigned)(word & 0xff);
+    ex_thread_t   *own = ex_thread_of(thread);
     ex_magazine_t *magazine = &own->blocks[pool][units];
-    ex_tag_row_t  *row      = near ? ex_tag_find(own, tag, pool) : ex_tag_hit(own, tag, pool);
+    ex_tag_row_t  *row = near ? ex_tag_find(own, tag, pool) : ex_tag_hit(own, tag, pool);
     if (NTMM_UNLIKELY(row == NULL || own->room < (ptrdiff_t)units || !ex_fast_right_agrees(header, ex_unit_of(header), units)))
         return false;
     ex_set_type(header, EX_TYPE_HELD | (type & EX_TYPE_PAGED));
@@ -113,13 +113,13 @@ EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
 
 EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag)
 {
-    ex_thread_t  *own   = ex_thread_of(thread);
-    ex_tag_row_t *row   = ex_tag_find(own, tag, pool);
+    ex_thread_t  *own = ex_thread_of(thread);
+    ex_tag_row_t *row = ex_tag_find(own, tag, pool);
     size_t        pages = BYTES_TO_PAGES(bytes);
     if (thread->irql > ex_irql_limit(pool) || row == NULL || pages > EX_RUN_PAGES_MAX || ex_big_tail_unit(bytes) != 0)
         return NULL;
     ex_magazine_t *magazine = &own->runs[pool][pages];
-    void          *run      = magazine->head;
+    void          *run = magazine->head;
     if (run == NULL || mm_in(&mm_system_pte_region, (uintptr_t)run))
         return NULL;
     magazine->head = *(void **)run;
@@ -131,19 +131,19 @@ EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, siz
 
 EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, void *run, uint32_t tag)
 {
-    ex_thread_t *own   = ex_thread_of(thread);
+    ex_thread_t *own = ex_thread_of(thread);
     mm_owner_t  *owner = ex_fast_owner(pool, run);
     if (thread->irql > ex_irql_limit(pool) || owner == NULL || owner->use != MM_USE_POOL_RUN || owner->pool != pool || owner->flags != 0 ||
         (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0)
         return false;
     size_t        pages = BYTES_TO_PAGES(owner->bytes);
-    ex_tag_row_t *row   = ex_tag_find(own, owner->tag, pool);
+    ex_tag_row_t *row = ex_tag_find(own, owner->tag, pool);
     if (row == NULL || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS))
         return false;
     ex_magazine_t *magazine = &own->runs[pool][pages];
-    owner->use              = MM_USE_POOL_CACHED;
-    *(void **)run           = magazine->head;
-    magazine->head          = run;
+    owner->use = MM_USE_POOL_CACHED;
+    *(void **)run = magazine->head;
+    magazine->head = run;
     own->room -= (ptrdiff_t)(pages * EX_PAGE_UNITS);
     ex_tag_row_free(row, pages << PAGE_SHIFT, owner->bytes);
     return true;

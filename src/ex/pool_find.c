@@ -47,11 +47,11 @@ static void walk_to(ex_descriptor_t *descriptor, void *page, unsigned first, con
     POOL_HEADER *target = ex_header_of(address), *block = ex_at(page, first), *left = NULL;
     ke_lock(&descriptor->lock);
     while (block < target && ex_block_agrees(block)) {
-        left  = block;
+        left = block;
         block = ex_right(block, block->BlockSize);
     }
     bool    reached = block == target, passed = block > target;
-    uint8_t type    = ex_type(passed ? left : block);
+    uint8_t type = ex_type(passed ? left : block);
     bool    is_free = type == EX_TYPE_FREE || (type & EX_TYPE_HELD) != 0;
     if (passed && !is_free)
         bad_caller(stop, "The address is inside a pool block, not at its beginning.", 0x99, address);
@@ -96,7 +96,7 @@ static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_fo
         bad_caller(stop, "No pool block begins at this page.", 0x99, address);
     } else if (tag_is_right(address, owner->tag, tag, stop)) {
         found->owner = owner;
-        found->tag   = owner->tag;
+        found->tag = owner->tag;
         return true;
     }
     return false;
@@ -114,7 +114,7 @@ void *ex_block_body(POOL_HEADER *header)
 static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
 {
     POOL_HEADER *header = ex_header_of(address);
-    unsigned     type   = EX_TYPE_IN_USE | ex_descriptors[pool].paged;
+    unsigned     type = EX_TYPE_IN_USE | ex_descriptors[pool].paged;
     if (ex_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
         size_t distance = header->PreviousSize * SECOND_STEP;
         if (distance == 0 || distance >= EX_CACHE_LINE || distance > BYTE_OFFSET(header))
@@ -154,7 +154,7 @@ static bool find_block(const void *address, uint32_t tag, unsigned first, ex_fou
         return false;
     }
     found->header = header;
-    found->tag    = header->PoolTag;
+    found->tag = header->PoolTag;
     return tag_is_right(address, header->PoolTag, tag, stop);
 }
 

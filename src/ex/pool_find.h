@@ -16,7 +16,7 @@ typedef struct ex_found {
 /* Tag 0 accepts any but a protected one. False with *stop set. */
 bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop);
 
-static inline KIRQL ex_irql_limit(mm_pool_t pool) { return pool == MM_PAGED ? APC_LEVEL : DISPATCH_LEVEL; }
+static inline KIRQL     ex_irql_limit(mm_pool_t pool) { return pool == MM_PAGED ? APC_LEVEL : DISPATCH_LEVEL; }
 static inline POOL_TYPE ex_pool_type(mm_pool_t pool)
 {
     return pool == MM_PAGED ? PagedPool : pool == MM_NONPAGED_NX ? NonPagedPoolNx : NonPagedPool;

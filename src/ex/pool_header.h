@@ -38,7 +38,7 @@
 #endif
 
 #define EX_UNIT_SHIFT (PAGE_SHIFT - 8)
-#define EX_UNIT (1u << EX_UNIT_SHIFT)   /* bytes */
+#define EX_UNIT (1u << EX_UNIT_SHIFT) /* bytes */
 #define EX_PAGE_UNITS 256u
 #define EX_HEADER_BYTES 16u
 #define EX_MIN_UNITS ((EX_HEADER_BYTES + (unsigned)sizeof(LIST_ENTRY) + EX_UNIT - 1) / EX_UNIT) /* a free block must hold list links */
@@ -49,8 +49,8 @@ enum { EX_TYPE_FREE = 0, EX_TYPE_PAGED = 1, EX_TYPE_IN_USE = 2, EX_TYPE_SECOND_H
 typedef struct POOL_HEADER {
     uint8_t  PreviousSize; /* units of the block to the left; 0: first of its chain */
     uint8_t  PoolIndex;
-    uint8_t  BlockSize;    /* units, header included */
-    uint8_t  PoolType;     /* EX_TYPE_* */
+    uint8_t  BlockSize; /* units, header included */
+    uint8_t  PoolType;  /* EX_TYPE_* */
     uint32_t PoolTag;
     uint64_t ProcessBilled;
 } POOL_HEADER;
@@ -62,7 +62,7 @@ static inline unsigned ex_units(size_t bytes) /* of a request of 1 .. EX_BLOCK_M
 {
     return (unsigned)((bytes + EX_HEADER_BYTES + EX_UNIT - 1) >> EX_UNIT_SHIFT);
 }
-static inline void *ex_body(POOL_HEADER *header) { return (char *)header + EX_HEADER_BYTES; }
+static inline void        *ex_body(POOL_HEADER *header) { return (char *)header + EX_HEADER_BYTES; }
 static inline POOL_HEADER *ex_header_of(const void *body) { return (POOL_HEADER *)((uintptr_t)body - EX_HEADER_BYTES); }
 static inline POOL_HEADER *ex_at(void *page, unsigned unit) { return (POOL_HEADER *)((char *)page + (unit << EX_UNIT_SHIFT)); }
 static inline POOL_HEADER *ex_right(POOL_HEADER *header, unsigned units) { return ex_at(header, units); }
@@ -77,7 +77,7 @@ static inline uint8_t ex_type(const POOL_HEADER *header) { return __atomic_load_
 static inline void ex_set_type(POOL_HEADER *header, unsigned type) { __atomic_store_n(&header->PoolType, (uint8_t)type, __ATOMIC_RELAXED); }
 
 /* Bytes 2 to 9 as one word: units | type << 8 | tag << 16 | bytes asked for << 48. */
-#define EX_WORD(units, type, tag, requested)                                                                                               \
+#define EX_WORD(units, type, tag, requested) \
     ((uint64_t)(units) | (uint64_t)(type) << 8 | (uint64_t)(tag) << 16 | (uint64_t)(requested) << 48)
 #define EX_WORD_OWNER_MASK 0x0000ffffffffff00u /* type and tag: what a free must find */
 

@@ -52,7 +52,7 @@ static void push(ex_thread_t *own, ex_magazine_t *magazine, void *body, ptrdiff_
 
 static void *pop(ex_thread_t *own, ex_magazine_t *magazine, ptrdiff_t units)
 {
-    void *body     = magazine->head;
+    void *body = magazine->head;
     magazine->head = link_of(body);
     own->room += units;
     return body;
@@ -71,8 +71,8 @@ static bool is_ascending(void *const *bodies, unsigned count)
 static void reverse(void **bodies, unsigned count)
 {
     for (unsigned i = 0; i < count / 2; i++) {
-        void *body            = bodies[i];
-        bodies[i]             = bodies[count - 1 - i];
+        void *body = bodies[i];
+        bodies[i] = bodies[count - 1 - i];
         bodies[count - 1 - i] = body;
     }
 }
@@ -87,7 +87,7 @@ static void sort_by_address(void **bodies, unsigned count)
     for (unsigned g = is_ascending(bodies, count) ? NTMM_ARRAY_COUNT(GAPS) : 0; g < NTMM_ARRAY_COUNT(GAPS); g++) {
         for (unsigned i = GAPS[g]; i < count; i++) {
             void    *body = bodies[i];
-            unsigned at   = i;
+            unsigned at = i;
             for (; at >= GAPS[g] && bodies[at - GAPS[g]] > body; at -= GAPS[g])
                 bodies[at] = bodies[at - GAPS[g]];
             bodies[at] = body;
@@ -130,7 +130,7 @@ static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **c
 {
     while (*chain != NULL && own->room < wanted) {
         void *run = *chain;
-        *chain    = link_of(run);
+        *chain = link_of(run);
         own->room += (ptrdiff_t)pages * (ptrdiff_t)EX_PAGE_UNITS;
         mm_pool_pages_free(pool, run, pages);
     }
@@ -150,11 +150,11 @@ static void **spare_part(ex_magazine_t *magazine)
 static void visit(ex_thread_t *own, uint32_t number, ptrdiff_t wanted, ex_stop_t *stop)
 {
     if (number < BLOCK_MAGAZINES) {
-        mm_pool_t pool  = (mm_pool_t)(number / EX_PAGE_UNITS);
+        mm_pool_t pool = (mm_pool_t)(number / EX_PAGE_UNITS);
         unsigned  units = number % EX_PAGE_UNITS;
         give_blocks(own, pool, units, spare_part(&own->blocks[pool][units]), wanted, stop);
     } else {
-        mm_pool_t pool  = (mm_pool_t)((number - BLOCK_MAGAZINES) / (EX_RUN_PAGES_MAX + 1));
+        mm_pool_t pool = (mm_pool_t)((number - BLOCK_MAGAZINES) / (EX_RUN_PAGES_MAX + 1));
         unsigned  pages = (number - BLOCK_MAGAZINES) % (EX_RUN_PAGES_MAX + 1);
         give_runs(own, pool, pages, spare_part(&own->runs[pool][pages]), wanted);
     }
@@ -163,15 +163,15 @@ static void visit(ex_thread_t *own, uint32_t number, ptrdiff_t wanted, ex_stop_t
 /* What drivers have now decides, so that a pool that shrinks takes its magazines along. */
 static void set_limit(ex_thread_t *own)
 {
-    size_t    out  = 0;
+    size_t    out = 0;
     ptrdiff_t kept = own->limit - own->room;
     if (own->limit == 0)
         atomic_fetch_add_explicit(&keepers, 1, memory_order_relaxed);
     for (unsigned pool = 0; pool < MM_POOLS; pool++)
         out += ex_descriptor_out(&ex_descriptors[pool]);
     ptrdiff_t share = ((ptrdiff_t)out - kept) / (ptrdiff_t)(LIMIT_SHARE * atomic_load_explicit(&keepers, memory_order_relaxed));
-    own->limit      = share > LIMIT_MIN / (ptrdiff_t)EX_UNIT ? share : LIMIT_MIN / (ptrdiff_t)EX_UNIT;
-    own->room       = own->limit - kept;
+    own->limit = share > LIMIT_MIN / (ptrdiff_t)EX_UNIT ? share : LIMIT_MIN / (ptrdiff_t)EX_UNIT;
+    own->room = own->limit - kept;
 }
 
 /* Make room for so many units. False: a thread may not keep as much. */
@@ -219,14 +219,14 @@ static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
 static unsigned batch_of(ex_thread_t *own, unsigned units, ex_stop_t *stop)
 {
     unsigned count = BATCH_BYTES / (units << EX_UNIT_SHIFT);
-    count          = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
+    count = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
     ptrdiff_t spare = (ptrdiff_t)(count - 1) * (ptrdiff_t)units;
     return own->room >= spare || make_room(own, spare, stop) ? count : 1;
 }
 
 POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
 {
-    ex_thread_t     *own        = ex_thread_of(thread);
+    ex_thread_t     *own = ex_thread_of(thread);
     ex_descriptor_t *descriptor = &ex_descriptors[pool];
     POOL_HEADER     *near = take_near(own, pool, units), *taken[BATCH_MAX];
     if (near != NULL)
@@ -245,9 +245,9 @@ POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned unit
 
 void ex_magazine_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop)
 {
-    ex_thread_t *own   = ex_thread_of(thread);
+    ex_thread_t *own = ex_thread_of(thread);
     ptrdiff_t    units = header->BlockSize;
-    void        *body  = ex_body(header);
+    void        *body = ex_body(header);
     ex_set_type(header, EX_TYPE_HELD | ex_descriptors[pool].paged);
     if (own->room >= units || make_room(own, units, stop)) {
         push(own, &own->blocks[pool][units], body, units);
@@ -270,7 +270,7 @@ void *ex_run_take(ke_thread_t *thread, mm_pool_t pool, size_t page_count)
 
 bool ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_count, ex_stop_t *stop)
 {
-    ex_thread_t *own   = ex_thread_of(thread);
+    ex_thread_t *own = ex_thread_of(thread);
     ptrdiff_t    units = (ptrdiff_t)(page_count * EX_PAGE_UNITS);
     if (page_count > EX_RUN_PAGES_MAX || (own->room < units && !make_room(own, units, stop)))
         return false;

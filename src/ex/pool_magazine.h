@@ -27,8 +27,8 @@ POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned unit
 void ex_magazine_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop);
 /* Whole pages. */
 void *ex_run_take(ke_thread_t *thread, mm_pool_t pool, size_t page_count); /* NULL: none ready */
-bool ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_count,
-                ex_stop_t *stop); /* false: not kept, the caller gives it to mm */
+bool  ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_count,
+                 ex_stop_t *stop); /* false: not kept, the caller gives it to mm */
 /* Everything this thread holds goes back. */
 void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop);
 

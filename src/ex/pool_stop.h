@@ -9,9 +9,9 @@
 #include "ke/bugcheck.h"
 
 typedef struct ex_stop {
-    ULONG       code;         /* 0: nothing is wrong */
+    ULONG       code; /* 0: nothing is wrong */
     ULONG_PTR   parameter[4];
-    const char *why;          /* one sentence */
+    const char *why; /* one sentence */
 } ex_stop_t;
 
 static inline void ex_stop_set(ex_stop_t *stop, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)

@@ -159,7 +159,7 @@ void ex_tag_retire(ex_thread_t *own)
     ke_lock(&tags_lock);
     for (unsigned i = 0; i < EX_THREAD_TAGS; i++) {
         ex_tag_row_t *from = &own->tags[i];
-        uint64_t      key  = key_in(from);
+        uint64_t      key = key_in(from);
         if (key == 0)
             continue;
         ex_tag_row_t *to = shared_row_locked(key, ex_pool_of_key(key));
@@ -186,11 +186,11 @@ void ex_tags_boot(void)
 static ex_tag_counts_t counts_of(const ex_tag_row_t *row) /* frees first: a block freed meanwhile never shows as less than nothing in use */
 {
     ex_tag_counts_t c;
-    c.frees           = atomic_load_explicit(&row->frees, memory_order_relaxed);
-    c.free_bytes      = atomic_load_explicit(&row->free_bytes, memory_order_relaxed);
-    c.free_requested  = atomic_load_explicit(&row->free_requested, memory_order_relaxed);
-    c.allocs          = atomic_load_explicit(&row->allocs, memory_order_relaxed);
-    c.alloc_bytes     = atomic_load_explicit(&row->alloc_bytes, memory_order_relaxed);
+    c.frees = atomic_load_explicit(&row->frees, memory_order_relaxed);
+    c.free_bytes = atomic_load_explicit(&row->free_bytes, memory_order_relaxed);
+    c.free_requested = atomic_load_explicit(&row->free_requested, memory_order_relaxed);
+    c.allocs = atomic_load_explicit(&row->allocs, memory_order_relaxed);
+    c.alloc_bytes = atomic_load_explicit(&row->alloc_bytes, memory_order_relaxed);
     c.alloc_requested = atomic_load_explicit(&row->alloc_requested, memory_order_relaxed);
     return c;
 }

@@ -14,22 +14,21 @@
 #define EX_TAG_ODD (1ull << 40)
 #define EX_TAG_DISARMED (1ull << 41) /* the counters stay readable */
 #define EX_TAG_BIG 0x20474942u       /* `BIG `: the pool's own, for large blocks that found no place in the big-page table */
-#define EX_TAG_KEY(tag, pool) ((uint64_t)(tag) * 4 + (uint64_t)(pool) + 1)
+#define EX_TAG_KEY(tag, pool) ((uint64_t)(tag)*4 + (uint64_t)(pool) + 1)
 _Static_assert(MM_POOLS < 4, "a pool fits two bits");
 
 typedef struct ex_tag_counts {
     uint64_t allocs, frees, alloc_bytes, free_bytes, alloc_requested, free_requested;
 } ex_tag_counts_t;
 
-static inline uint32_t ex_tag_of_key(uint64_t key) { return (uint32_t)(key >> 2); }
+static inline uint32_t  ex_tag_of_key(uint64_t key) { return (uint32_t)(key >> 2); }
 static inline mm_pool_t ex_pool_of_key(uint64_t key) { return (mm_pool_t)((key & 3) - 1); }
 
 /* Where a tag's row is looked for first. The same tag in another pool begins elsewhere. */
 #define EX_TAG_SHIFT 24
 _Static_assert(EX_THREAD_TAGS == 1u << (32 - EX_TAG_SHIFT), "the hash names a row");
-#define EX_TAG_HASH(tag, pool) ((uint32_t)(tag) * 0x9E3779B1u + (uint32_t)(pool) * 0x55555555u)
+#define EX_TAG_HASH(tag, pool) ((uint32_t)(tag)*0x9E3779B1u + (uint32_t)(pool)*0x55555555u)
 static inline unsigned ex_tag_first_row(uint64_t key) { return EX_TAG_HASH(ex_tag_of_key(key), ex_pool_of_key(key)) >> EX_TAG_SHIFT; }
-
 
 /* Only the row's thread writes: a plain add, of which others may read the outcome at any time. One instruction where the processor has one
  * that adds to memory; a compiler makes three of the atomic form, and the fast paths are short enough to notice. */
@@ -82,8 +81,8 @@ static inline void ex_tag_row_free(ex_tag_row_t *row, size_t bytes, size_t reque
 bool ex_tag_is_ordinary(uint32_t tag);
 void ex_tag_count_alloc(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested); /* slow paths: any tag */
 void ex_tag_count_free(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested);
-void ex_tag_retire(ex_thread_t *own);  /* the thread ends: its rows go to the machine's table */
-void ex_tag_disarm(ex_thread_t *own);  /* from any thread */
+void ex_tag_retire(ex_thread_t *own); /* the thread ends: its rows go to the machine's table */
+void ex_tag_disarm(ex_thread_t *own); /* from any thread */
 void ex_tags_boot(void);
 /* Sums over all threads; tag 0 with `any`: over all tags. False when no row was found. */
 bool ex_tag_sum(uint32_t tag, bool any, mm_pool_t pool, ex_tag_counts_t *sum);

@@ -62,7 +62,7 @@ void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), vo
 
 /* ---- the check ---- */
 
-typedef struct check_counts { /* of one pool */
+typedef struct check_counts {                            /* of one pool */
     uint64_t listed[EX_PAGE_UNITS], held[EX_PAGE_UNITS]; /* free blocks large enough for a list; blocks in magazines */
     uint64_t cached_runs, block_pages, out, live, live_bytes, live_requested;
 } check_counts_t;
@@ -110,7 +110,7 @@ static bool check_chain(void *page, unsigned first, const ex_descriptor_t *descr
             return wrong("two free blocks touch", header);
         count_block(counts, header);
         left_is_free = ex_type(header) == EX_TYPE_FREE;
-        left         = header->BlockSize;
+        left = header->BlockSize;
         unit += left;
     }
     return true;

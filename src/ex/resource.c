@@ -32,11 +32,11 @@
 #include "ke/thread.h"
 
 #define LOCK_COUNT 16u
-#define TABLE_STEP 4u                 /* entries that an owner table grows by */
-#define OWNER_TAG 0x6f527845u         /* "ExRo" */
-#define RECHECK_NS 10000000u          /* how late a waiter may notice that the machine has halted */
+#define TABLE_STEP 4u         /* entries that an owner table grows by */
+#define OWNER_TAG 0x6f527845u /* "ExRo" */
+#define RECHECK_NS 10000000u  /* how late a waiter may notice that the machine has halted */
 #define REFUSED_TABLE_RETRY_NS 1000000u
-#define NOT_OWNED_RESERVED 3u         /* parameter 4 of bug check 0xE3 */
+#define NOT_OWNED_RESERVED 3u /* parameter 4 of bug check 0xE3 */
 
 static_assert(sizeof(ERESOURCE) == 104, "x64 layout of the public wdm.h");
 static_assert(offsetof(ERESOURCE, SharedWaiters) == 32 && offsetof(ERESOURCE, OwnerEntry) == 48, "x64 layout of the public wdm.h");
@@ -107,7 +107,7 @@ static void add_owner_locked(PERESOURCE r, ERESOURCE_THREAD thread)
     entry = find_entry_locked(r, 0);
     NTMM_INVARIANT(entry != NULL, "an owner is let in only when an entry is free for it");
     entry->OwnerThread = thread;
-    entry->OwnerCount  = 1;
+    entry->OwnerCount = 1;
     r->ActiveEntries++;
     r->ActiveCount++;
 }
@@ -135,7 +135,7 @@ static void enqueue_locked(PVOID *queue, ULONG *count, ke_thread_t *self)
 static void let_first_in_locked(PERESOURCE r, PVOID *queue, ULONG *count)
 {
     ke_thread_t *thread = *queue;
-    *queue              = thread->wait_next;
+    *queue = thread->wait_next;
     --*count;
     add_owner_locked(r, thread_id(thread));
     atomic_store_explicit(&thread->granted, 1, memory_order_release);
@@ -184,7 +184,7 @@ static answer_t try_exclusive_locked(PERESOURCE r, ERESOURCE_THREAD self)
 static answer_t try_shared_locked(PERESOURCE r, ERESOURCE_THREAD self, access_t access, bool wait)
 {
     bool writers_wait = r->NumberOfExclusiveWaiters != 0;
-    bool is_owner     = find_entry_locked(r, self) != NULL;
+    bool is_owner = find_entry_locked(r, self) != NULL;
     bool may_enter;
 
     if (is_exclusive_locked(r))
@@ -235,8 +235,8 @@ static bool grow_table(PERESOURCE r, bool wait)
         for (ULONG i = 1; i < size; i++)
             fresh[i] = old[i];
         fresh[0].TableSize = size + TABLE_STEP;
-        r->OwnerTable      = fresh;
-        fresh              = old;
+        r->OwnerTable = fresh;
+        fresh = old;
     }
     unlock_resource(r);
     if (fresh != NULL)
@@ -425,7 +425,7 @@ static ULONG acquired(const char *routine, PERESOURCE r, bool *exclusive)
 {
     POWNER_ENTRY entry;
     ULONG        count = 0;
-    ke_thread_t *self  = ke_thread_enter(routine);
+    ke_thread_t *self = ke_thread_enter(routine);
 
     *exclusive = false;
     if (self == NULL)
@@ -433,7 +433,7 @@ static ULONG acquired(const char *routine, PERESOURCE r, bool *exclusive)
     lock_resource(r);
     entry = find_entry_locked(r, thread_id(self));
     if (entry != NULL) {
-        count      = entry->OwnerCount;
+        count = entry->OwnerCount;
         *exclusive = is_exclusive_locked(r);
     }
     unlock_resource(r);

@@ -41,7 +41,7 @@ enum { PIECES_PER_CALL = 64 };
 static ssize_t copy_by_process(uintptr_t to, uintptr_t from, size_t bytes)
 {
     struct iovec local[PIECES_PER_CALL], remote[PIECES_PER_CALL];
-    unsigned count = 0;
+    unsigned     count = 0;
     for (; count < PIECES_PER_CALL && bytes != 0; count++) {
         size_t piece = piece_bytes(to, from, bytes);
         local[count] = (struct iovec){ (void *)to, piece };
@@ -67,7 +67,7 @@ static size_t copy_by_pipe(const int pipe_ends[2], uintptr_t to, uintptr_t from,
 
 size_t host_copy_through_pipe(void *to, const void *from, size_t bytes)
 {
-    int ends[2];
+    int    ends[2];
     size_t done = 0, got = 1;
     if (syscall(SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return 0;
@@ -100,7 +100,7 @@ static size_t copy(void *to, const void *from, size_t bytes)
     size_t done = 0;
     while (done < bytes) {
         uintptr_t target = (uintptr_t)to + done, source = (uintptr_t)from + done;
-        size_t piece = piece_bytes(target, source, bytes - done);
+        size_t    piece = piece_bytes(target, source, bytes - done);
         vm_size_t got = 0;
         if (vm_read_overwrite(mach_task_self(), source, piece, target, &got) != KERN_SUCCESS || got != piece)
             break;
@@ -113,7 +113,7 @@ static size_t copy(void *to, const void *from, size_t bytes)
 
 size_t host_copy_safely(void *to, const void *from, size_t bytes)
 {
-    int saved_errno = errno;
+    int    saved_errno = errno;
     size_t done = copy(to, from, bytes);
     errno = saved_errno;
     return done;

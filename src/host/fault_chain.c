@@ -29,12 +29,12 @@ enum { SIGNAL_COUNT = NTMM_ARRAY_COUNT(fault_signals) };
 
 static atomic_flag chain_lock = ATOMIC_FLAG_INIT;
 static struct chain {
-    struct sigaction last;   /* what others believe to be installed */
-    struct sigaction before; /* what the kernel had when ours was installed */
-    bool changed;            /* by others, since */
-} chains[SIGNAL_COUNT]; /* under chain_lock */
-static host_signal_action_t installed; /* ours, or NULL; under chain_lock */
-_Atomic bool host_chain_is_armed; /* written under chain_lock */
+    struct sigaction last;                       /* what others believe to be installed */
+    struct sigaction before;                     /* what the kernel had when ours was installed */
+    bool             changed;                    /* by others, since */
+} chains[SIGNAL_COUNT];                          /* under chain_lock */
+static host_signal_action_t installed;           /* ours, or NULL; under chain_lock */
+_Atomic bool                host_chain_is_armed; /* written under chain_lock */
 
 static void lock_chain(sigset_t *before)
 {
@@ -81,7 +81,7 @@ static bool is_ours(const struct sigaction *action, host_signal_action_t ours)
 
 static int install(size_t i, host_signal_action_t ours)
 {
-    struct chain *chain = &chains[i];
+    struct chain    *chain = &chains[i];
     struct sigaction action = our_action(ours);
     chain->changed = false;
     if (host_next_sigaction(fault_signals[i], NULL, &chain->last) != 0)
@@ -92,7 +92,7 @@ static int install(size_t i, host_signal_action_t ours)
 /* Somebody who has gone past us and owns the signal now keeps it. */
 static void give_back(size_t i, host_signal_action_t ours)
 {
-    struct chain *chain = &chains[i];
+    struct chain    *chain = &chains[i];
     struct sigaction now;
     if (host_real_sigaction(fault_signals[i], NULL, &now) != 0 || !is_ours(&now, ours))
         return;
@@ -104,7 +104,7 @@ static void give_back(size_t i, host_signal_action_t ours)
 int host_chain_start(host_signal_action_t ours)
 {
     sigset_t before;
-    int error = 0;
+    int      error = 0;
     lock_chain(&before);
     if (host_chain_armed())
         error = -EBUSY;
@@ -172,7 +172,7 @@ bool host_chain_exchange(int signal, const struct sigaction *action, struct siga
 /* The handler to call now; a one-shot handler is used up by it. */
 static struct sigaction take_chained(int signal)
 {
-    int i = index_of(signal);
+    int      i = index_of(signal);
     sigset_t before;
     lock_chain(&before);
     struct sigaction action = chains[i].last;

@@ -16,8 +16,8 @@ int host_chain_start(host_signal_action_t ours);
 /** Give both signals back to the last handler of the chain, unless somebody has gone past us and owns the signal already. */
 void host_chain_stop(void);
 /** Whoever has gone past us becomes the chained handler, and ours is installed again. */
-void host_chain_rearm(void);
-bool host_chain_armed(void);
+void                host_chain_rearm(void);
+bool                host_chain_armed(void);
 extern _Atomic bool host_chain_is_armed; /* the same, for the interposed functions: see there */
 
 /** Another party's sigaction. true: answered from the chain, nothing was installed. false: not ours to answer. */

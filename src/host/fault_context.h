@@ -54,8 +54,8 @@ typedef uint64_t host_register_t;
 static inline uint64_t context_register(const ucontext_t *uc, unsigned number)
 {
     const _STRUCT_X86_THREAD_STATE64 *s = &uc->uc_mcontext->__ss;
-    const uint64_t all[16] = { s->__rax, s->__rcx, s->__rdx, s->__rbx, s->__rsp, s->__rbp, s->__rsi, s->__rdi,
-                               s->__r8,  s->__r9,  s->__r10, s->__r11, s->__r12, s->__r13, s->__r14, s->__r15 };
+    const uint64_t                    all[16] = { s->__rax, s->__rcx, s->__rdx, s->__rbx, s->__rsp, s->__rbp, s->__rsi, s->__rdi,
+                                                  s->__r8,  s->__r9,  s->__r10, s->__r11, s->__r12, s->__r13, s->__r14, s->__r15 };
     return all[number];
 }
 #else
@@ -84,7 +84,7 @@ static inline void context_read_general_protection(host_fault_t *fault, const uc
     uint64_t registers[16];
     for (unsigned i = 0; i < 16; i++)
         registers[i] = context_register(uc, i);
-    uint8_t code[15];
+    uint8_t        code[15];
     host_operand_t operand = host_decode_x86(code, host_copy_safely(code, (const void *)fault->pc, sizeof code), registers);
     fault->non_canonical = 1;
     fault->address = operand.address;
@@ -140,7 +140,7 @@ enum { PSTATE_BRANCH_TYPE = 3u << 10 };
 #if defined(__APPLE__)
 static inline uintptr_t context_pc(const ucontext_t *uc) { return (uintptr_t)__darwin_arm_thread_state64_get_pc(uc->uc_mcontext->__ss); }
 static inline uintptr_t context_sp(const ucontext_t *uc) { return (uintptr_t)__darwin_arm_thread_state64_get_sp(uc->uc_mcontext->__ss); }
-static inline uint64_t context_esr(const ucontext_t *uc) { return uc->uc_mcontext->__es.__esr; }
+static inline uint64_t  context_esr(const ucontext_t *uc) { return uc->uc_mcontext->__es.__esr; }
 static inline uintptr_t context_address(const ucontext_t *uc, const siginfo_t *info)
 {
     (void)info; /* si_addr is the same, but not on every release for an instruction fetch */
@@ -177,7 +177,7 @@ static inline uint64_t context_esr(const ucontext_t *uc)
 static inline bool context_instruction_writes(uintptr_t pc)
 {
     uint32_t instruction;
-    size_t read = host_copy_safely(&instruction, (const void *)pc, sizeof instruction);
+    size_t   read = host_copy_safely(&instruction, (const void *)pc, sizeof instruction);
     return read == sizeof instruction && host_decode_a64_writes(instruction);
 }
 

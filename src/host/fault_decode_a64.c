@@ -18,7 +18,7 @@ static bool exclusive_writes(uint32_t instruction)
 /* One register: bits 23:22 are 0 for stores, for vectors of 16 bytes 2. Atomics sit where bit 21 is set and bits 11:10 are zero. */
 static bool single_writes(uint32_t instruction)
 {
-    bool register_form = !bit(instruction, 24) && bit(instruction, 21);
+    bool     register_form = !bit(instruction, 24) && bit(instruction, 21);
     unsigned form = instruction >> 10 & 3;
     if (register_form && form == 0)
         return (instruction & 0x0080f000) != 0x0080c000; /* LDAPR is the one atomic that only reads */

@@ -17,12 +17,12 @@ enum { RSP = 4, RBP = 5, RSI = 6, RDI = 7 }; /* as the processor numbers them */
 
 typedef struct instruction {
     const uint8_t *at, *end;
-    unsigned map, opcode, rex;
-    bool     short_addresses; /* prefix 67: 32-bit addresses are always canonical */
-    bool     based_segment;   /* FS or GS: its base is not among the registers */
-    bool     scaled_displacement; /* EVEX counts a one-byte displacement in vectors */
-    bool     repeats;         /* prefix F2 or F3, which tells apart some opcodes */
-    bool     cut_short;       /* more bytes were needed than could be read */
+    unsigned       map, opcode, rex;
+    bool           short_addresses;     /* prefix 67: 32-bit addresses are always canonical */
+    bool           based_segment;       /* FS or GS: its base is not among the registers */
+    bool           scaled_displacement; /* EVEX counts a one-byte displacement in vectors */
+    bool           repeats;             /* prefix F2 or F3, which tells apart some opcodes */
+    bool           cut_short;           /* more bytes were needed than could be read */
 } instruction_t;
 
 static unsigned next(instruction_t *i)
@@ -38,26 +38,18 @@ static unsigned read_prefixes(instruction_t *i)
     for (;;) {
         unsigned byte = next(i);
         switch (byte) {
-        case 0x67:
-            i->short_addresses = true;
-            break;
+        case 0x67: i->short_addresses = true; break;
         case 0x64:
-        case 0x65:
-            i->based_segment = true;
-            break;
+        case 0x65: i->based_segment = true; break;
         case 0xf2:
-        case 0xf3:
-            i->repeats = true;
-            break;
+        case 0xf3: i->repeats = true; break;
         case 0x66:
         case 0xf0:
         case 0x2e:
         case 0x36:
         case 0x3e:
-        case 0x26:
-            break;
-        default:
-            return byte;
+        case 0x26: break;
+        default: return byte;
         }
     }
 }
@@ -146,13 +138,12 @@ static uint64_t read_sib(instruction_t *i, unsigned mode, const uint64_t registe
 static uintptr_t read_address(instruction_t *i, unsigned modrm, const uint64_t registers[16])
 {
     unsigned mode = modrm >> 6, base = modrm & 7, displacement_bytes = mode == 1 ? 1 : mode == 2 ? 4 : 0;
-    bool gather = i->map == MAP_0F38 && ((i->opcode & 0xfc) == 0x90 || (i->opcode & 0xfc) == 0xa0);
+    bool     gather = i->map == MAP_0F38 && ((i->opcode & 0xfc) == 0x90 || (i->opcode & 0xfc) == 0xa0);
     if (mode == 3 || (mode == 0 && base == RBP) || i->short_addresses || i->based_segment || gather)
         return 0;
     if (mode == 1 && i->scaled_displacement)
         return 0;
-    uint64_t address = base == RSP ? read_sib(i, mode, registers, &displacement_bytes)
-                                   : registers[base | ((i->rex & REX_B) != 0 ? 8u : 0)];
+    uint64_t address = base == RSP ? read_sib(i, mode, registers, &displacement_bytes) : registers[base | ((i->rex & REX_B) != 0 ? 8u : 0)];
     return (uintptr_t)(address + (uint64_t)read_displacement(i, displacement_bytes));
 }
 
@@ -165,7 +156,7 @@ static const struct group {
     { MAP_ONE_BYTE, 0xdf, 0xce }, { MAP_ONE_BYTE, 0xf6, 0x0c }, { MAP_ONE_BYTE, 0xf7, 0x0c }, /* not, neg */
     { MAP_ONE_BYTE, 0xfe, 0x03 }, { MAP_ONE_BYTE, 0xff, 0x03 },                               /* inc, dec */
     { MAP_0F, 0xae, 0x59 },                                                                   /* fxsave, stmxcsr, xsave, xsaveopt */
-    { MAP_0F, 0xba, 0xe0 }, { MAP_0F, 0xc7, 0x32 },                                           /* bts, btr, btc; cmpxchg8b, xsavec, xsaves */
+    { MAP_0F, 0xba, 0xe0 },       { MAP_0F, 0xc7, 0x32 },                                     /* bts, btr, btc; cmpxchg8b, xsavec, xsaves */
 };
 
 /* Opcodes whose memory operand is the destination, whatever the middle field says. */
@@ -174,16 +165,13 @@ static bool stores(const instruction_t *i)
     static const uint16_t one_byte[16] = { 0x0303, 0x0303, 0x0303, 0x0003, 0, 0, 0, 0, 0x93c0, 0, 0, 0, 0x00c3, 0x000f, 0, 0 };
     static const uint16_t map_0f[16] = { 0, 0x008a, 0x0a00, 0, 0, 0, 0, 0x8000, 0, 0xffff, 0x3830, 0x080b, 0x000b, 0x0040, 0x0080, 0 };
     switch (i->map) {
-    case MAP_ONE_BYTE:
-        return listed(one_byte, i->opcode);
-    case MAP_0F:
-        return listed(map_0f, i->opcode) || (i->opcode == 0x7e && !i->repeats); /* movd; with F3 it loads */
+    case MAP_ONE_BYTE: return listed(one_byte, i->opcode);
+    case MAP_0F: return listed(map_0f, i->opcode) || (i->opcode == 0x7e && !i->repeats); /* movd; with F3 it loads */
     case MAP_0F38:
         return i->opcode == 0x2e || i->opcode == 0x2f || i->opcode == 0x8e || (i->opcode == 0xf1 && !i->repeats); /* vmaskmov, movbe */
     case MAP_0F3A:
         return (i->opcode & 0xfc) == 0x14 || i->opcode == 0x19 || i->opcode == 0x1d || i->opcode == 0x39; /* pextr, vextract, vcvtps2ph */
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -205,8 +193,8 @@ static bool is_canonical(uint64_t address)
 static host_operand_t string_operand(const instruction_t *i, const uint64_t registers[16])
 {
     unsigned opcode = i->opcode;
-    bool reads_source = opcode <= 0xa7 || opcode == 0xac || opcode == 0xad;
-    bool writes_target = opcode == 0xa4 || opcode == 0xa5 || opcode == 0xaa || opcode == 0xab;
+    bool     reads_source = opcode <= 0xa7 || opcode == 0xac || opcode == 0xad;
+    bool     writes_target = opcode == 0xa4 || opcode == 0xa5 || opcode == 0xaa || opcode == 0xab;
     if (i->short_addresses || i->based_segment)
         return (host_operand_t){ .address = 0 };
     if (reads_source && (opcode >= 0xac || !is_canonical(registers[RSI])))
@@ -237,7 +225,7 @@ static host_operand_t modrm_operand(instruction_t *i, const uint64_t registers[1
 
 host_operand_t host_decode_x86(const uint8_t *code, size_t bytes, const uint64_t registers[16])
 {
-    instruction_t i = { .at = code, .end = code + (bytes < 15 ? bytes : 15) };
+    instruction_t  i = { .at = code, .end = code + (bytes < 15 ? bytes : 15) };
     host_operand_t operand = { .address = 0 };
     read_opcode(&i);
     if (i.map == MAP_ONE_BYTE && ((i.opcode >= 0xa4 && i.opcode <= 0xa7) || (i.opcode >= 0xaa && i.opcode <= 0xaf)))

@@ -26,20 +26,20 @@
 #endif
 
 #if defined(__x86_64__)
-#define FRAME                                                                                                                              \
-    ".cfi_escape 0x0f, 3, 0x77, 16, 0x06\n" /* rsp */                                                                                      \
-    ".cfi_escape 0x10, 16, 2, 0x77, 8\n"    /* rip */                                                                                      \
+#define FRAME \
+    ".cfi_escape 0x0f, 3, 0x77, 16, 0x06\n" /* rsp */ \
+    ".cfi_escape 0x10, 16, 2, 0x77, 8\n"    /* rip */ \
     ".cfi_escape 0x10, 6, 2, 0x77, 0\n"     /* rbp */
 #define CODE "call *%rsi\nud2\n"
 #elif defined(__APPLE__) /* its unwinder has no column for a pc beside lr: the frame record serves */
 #define FRAME ".cfi_def_cfa w29, 16\n.cfi_offset w30, -8\n.cfi_offset w29, -16\n"
 #define CODE "blr x1\nbrk #1\n"
 #else
-#define FRAME                                                                                                                              \
-    ".cfi_return_column 96\n"               /* a pc of its own: the interrupted x30 is still needed */                                     \
-    ".cfi_escape 0x0f, 3, 0x8f, 16, 0x06\n" /* sp */                                                                                       \
-    ".cfi_escape 0x10, 96, 2, 0x8f, 8\n"    /* pc */                                                                                       \
-    ".cfi_escape 0x10, 29, 2, 0x8f, 0\n"    /* x29 */                                                                                      \
+#define FRAME \
+    ".cfi_return_column 96\n"               /* a pc of its own: the interrupted x30 is still needed */ \
+    ".cfi_escape 0x0f, 3, 0x8f, 16, 0x06\n" /* sp */ \
+    ".cfi_escape 0x10, 96, 2, 0x8f, 8\n"    /* pc */ \
+    ".cfi_escape 0x10, 29, 2, 0x8f, 0\n"    /* x29 */ \
     ".cfi_escape 0x10, 30, 2, 0x8f, 24\n"   /* x30 */
 #define CODE "blr x1\nbrk #1\n"
 #endif

@@ -80,7 +80,7 @@ bool host_faults_armed(void) { return host_chain_armed(); }
 
 void host_fault_redirect(host_fault_t *fault, void (*target)(void *), void *argument, void *stack_top)
 {
-    uintptr_t top = stack_top != NULL ? (uintptr_t)stack_top : fault->sp - HOST_RED_ZONE;
+    uintptr_t       top = stack_top != NULL ? (uintptr_t)stack_top : fault->sp - HOST_RED_ZONE;
     host_landing_t *landing = (host_landing_t *)(top & ~(uintptr_t)15) - 1;
     landing->pc = fault->pc;
     landing->sp = fault->sp;
@@ -129,7 +129,7 @@ static void make_stack_key(void) { stack_key_made = pthread_key_create(&stack_ke
 static void *make_stack(void)
 {
     size_t page = host_page_size(), bytes = stack_bytes();
-    char *memory = host_reserve(bytes + page);
+    char  *memory = host_reserve(bytes + page);
     if (memory == NULL)
         return NULL;
     if (host_protect(memory + page, bytes, HOST_READ | HOST_WRITE) != 0) {

@@ -37,34 +37,34 @@ enum host_access { HOST_NONE = 0, HOST_READ = 1, HOST_WRITE = 2, HOST_EXECUTE = 
 size_t host_page_size(void);
 int    host_object_create(host_object_t *object, uint64_t bytes, enum host_object_kind kind);
 void   host_object_close(host_object_t *object);
-int    host_object_discard(host_object_t *object, uint64_t offset, uint64_t bytes); /* the bytes read as zero, the host has its memory back */
+int host_object_discard(host_object_t *object, uint64_t offset, uint64_t bytes); /* the bytes read as zero, the host has its memory back */
 
-void *host_reserve(size_t bytes);                 /* address space that faults when touched; NULL: none left */
-void *host_reserve_at(void *hint, size_t bytes);  /* the same near a hint, or NULL when it would land elsewhere */
-void  host_release(void *address, size_t bytes);
-int   host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
-int   host_unmap(void *at, size_t bytes);                      /* back to a bare reservation */
-int   host_protect(void *at, size_t bytes, unsigned access);
-void *host_tables(size_t bytes);                  /* private zero bytes that cost nothing until touched; NULL: no memory */
-int   host_tables_clear(void *tables, size_t bytes);           /* zero again, memory given back */
-uint64_t host_resident_bytes(void);               /* of this process, shared pages included; 0 if the host does not tell */
-size_t   host_mapping_limit(void);                /* how many separate mappings a process may have */
+void    *host_reserve(size_t bytes);                /* address space that faults when touched; NULL: none left */
+void    *host_reserve_at(void *hint, size_t bytes); /* the same near a hint, or NULL when it would land elsewhere */
+void     host_release(void *address, size_t bytes);
+int      host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
+int      host_unmap(void *at, size_t bytes); /* back to a bare reservation */
+int      host_protect(void *at, size_t bytes, unsigned access);
+void    *host_tables(size_t bytes);                     /* private zero bytes that cost nothing until touched; NULL: no memory */
+int      host_tables_clear(void *tables, size_t bytes); /* zero again, memory given back */
+uint64_t host_resident_bytes(void);                     /* of this process, shared pages included; 0 if the host does not tell */
+size_t   host_mapping_limit(void);                      /* how many separate mappings a process may have */
 
 /* ---- faults (fault_posix.c) ---- */
 
 /* How a fault is described to the machine. Filled from the signal frame; valid during the handler only. */
 typedef struct host_fault {
-    uintptr_t address;      /* what was touched */
-    uintptr_t pc;           /* the instruction that did it */
-    uintptr_t sp;           /* the stack pointer of the interrupted code */
+    uintptr_t address;                            /* what was touched */
+    uintptr_t pc;                                 /* the instruction that did it */
+    uintptr_t sp;                                 /* the stack pointer of the interrupted code */
     uint8_t   write, execute, non_canonical, bus; /* bus: it came as SIGBUS */
-    void     *context;      /* ucontext_t of the host */
+    void     *context;                            /* ucontext_t of the host */
 } host_fault_t;
 
 typedef enum host_fault_verdict {
-    HOST_FAULT_RESOLVED,    /* the instruction may run again */
-    HOST_FAULT_NOT_OURS,    /* to whoever had the signal before */
-    HOST_FAULT_REDIRECT     /* leave the handler into ordinary code: see host_fault_redirect */
+    HOST_FAULT_RESOLVED, /* the instruction may run again */
+    HOST_FAULT_NOT_OURS, /* to whoever had the signal before */
+    HOST_FAULT_REDIRECT  /* leave the handler into ordinary code: see host_fault_redirect */
 } host_fault_verdict_t;
 
 typedef host_fault_verdict_t (*host_fault_handler_t)(host_fault_t *fault);
@@ -96,14 +96,14 @@ bool host_is_library_code(uintptr_t pc);
 #endif
 
 typedef struct host_thread host_thread_t;
-int      host_thread_start(host_thread_t **out, void (*entry)(void *), void *argument);
-void     host_thread_join(host_thread_t *thread);
-uint64_t host_thread_id(void); /* as gdb and perf show it */
-_Noreturn void host_thread_exit(void); /* end the calling thread here; not the first one */
-bool     host_thread_is_first(void);   /* the thread that the process began with */
-int      host_at_thread_exit(void (*hook)(void *), void *argument); /* for the calling thread, at most once; NULL argument cancels;
+int                        host_thread_start(host_thread_t **out, void (*entry)(void *), void *argument);
+void                       host_thread_join(host_thread_t *thread);
+uint64_t                   host_thread_id(void);                /* as gdb and perf show it */
+_Noreturn void             host_thread_exit(void);              /* end the calling thread here; not the first one */
+bool                       host_thread_is_first(void);          /* the thread that the process began with */
+int  host_at_thread_exit(void (*hook)(void *), void *argument); /* for the calling thread, at most once; NULL argument cancels;
                                                                        one function for all threads, a second one: -EBUSY */
-void     host_at_fork_child(void (*hook)(void));                    /* at most one hook */
+void host_at_fork_child(void (*hook)(void));                    /* at most one hook */
 
 void host_pause(void); /* a spin-wait hint */
 void host_yield(void);
@@ -114,11 +114,11 @@ void host_wake(_Atomic uint32_t *word, bool all);
 
 /* Asymmetric fence: host_fence_light() between a store and a load on the fast side costs nothing where the host has membarrier,
  * because host_fence_heavy() on the rare side makes every thread of the process execute a full fence. */
-int  host_fences_start(void); /* once; decides which kind */
-void host_fence_heavy(void);
-extern bool host_fence_is_free; /* true: host_fence_light is a compiler barrier only */
+int                     host_fences_start(void); /* once; decides which kind */
+void                    host_fence_heavy(void);
+extern bool             host_fence_is_free; /* true: host_fence_light is a compiler barrier only */
 extern _Atomic uint32_t host_fence_word;
-static inline void host_fence_light(void)
+static inline void      host_fence_light(void)
 {
     if (NTMM_LIKELY(host_fence_is_free))
         atomic_signal_fence(memory_order_seq_cst);
@@ -131,11 +131,11 @@ static inline void host_fence_light(void)
 }
 
 /* ---- time ---- */
-uint64_t host_clock_ns(void);     /* monotonic */
-uint64_t host_wall_100ns(void);   /* since 1601, as Windows counts */
+uint64_t host_clock_ns(void);   /* monotonic */
+uint64_t host_wall_100ns(void); /* since 1601, as Windows counts */
 
 /* ---- text ---- */
-size_t host_backtrace(void **frames, size_t count);                       /* return addresses, innermost first */
-void   host_describe_address(uintptr_t pc, char *text, size_t bytes);     /* "function+0x12 (file)" as far as known */
+size_t host_backtrace(void **frames, size_t count);                   /* return addresses, innermost first */
+void   host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
 
 #endif

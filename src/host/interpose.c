@@ -91,7 +91,7 @@ UNINSTRUMENTED static void *next_symbol(const char *name, void *_Atomic *cache)
 UNINSTRUMENTED int host_next_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
     static void *_Atomic cache;
-    sigaction_t next = (sigaction_t)(uintptr_t)next_symbol("sigaction", &cache);
+    sigaction_t          next = (sigaction_t)(uintptr_t)next_symbol("sigaction", &cache);
     if (next == NULL)
         next = host_real_sigaction; /* a static program: there is no next object */
     return next(number, action, old);
@@ -112,7 +112,7 @@ UNINSTRUMENTED static handler_t signal_by_sigaction(int number, handler_t handle
 EXPORTED handler_t signal(int number, handler_t handler)
 {
     static void *_Atomic cache;
-    handler_t answer;
+    handler_t            answer;
     if (armed() && answer_signal(number, handler, SA_RESTART, &answer))
         return answer;
     signal_t next = (signal_t)(uintptr_t)next_symbol("signal", &cache);
@@ -124,8 +124,8 @@ EXPORTED handler_t signal(int number, handler_t handler)
 EXPORTED handler_t __sysv_signal(int number, handler_t handler)
 {
     static void *_Atomic cache;
-    const int flags = (int)(SA_RESETHAND | SA_NODEFER);
-    handler_t answer;
+    const int            flags = (int)(SA_RESETHAND | SA_NODEFER);
+    handler_t            answer;
     if (armed() && answer_signal(number, handler, flags, &answer))
         return answer;
     signal_t next = (signal_t)(uintptr_t)next_symbol("__sysv_signal", &cache);

@@ -39,7 +39,7 @@ enum { ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
 size_t host_page_size(void)
 {
     static _Atomic size_t page_bytes;
-    size_t bytes = atomic_load_explicit(&page_bytes, memory_order_relaxed);
+    size_t                bytes = atomic_load_explicit(&page_bytes, memory_order_relaxed);
     if (NTMM_UNLIKELY(bytes == 0)) {
         bytes = (size_t)sysconf(_SC_PAGESIZE);
         atomic_store_explicit(&page_bytes, bytes, memory_order_relaxed);
@@ -53,7 +53,7 @@ size_t host_page_size(void)
 static int open_shm(void)
 {
     static _Atomic unsigned serial;
-    char name[32];
+    char                    name[32];
     for (int attempt = 0; attempt < 100; attempt++) {
         unsigned number = atomic_fetch_add(&serial, 1) ^ (unsigned)host_clock_ns();
         snprintf(name, sizeof name, "/ntmm.%x.%x", (unsigned)getpid(), number);
@@ -118,7 +118,7 @@ int host_discard_by_writing(const host_object_t *object, uint64_t offset, uint64
     const uint64_t window = 4u << 20;
     while (bytes != 0) {
         size_t part = (size_t)(bytes < window ? bytes : window);
-        void *view = mmap(NULL, part, PROT_READ | PROT_WRITE, MAP_SHARED, object->fd, (off_t)offset);
+        void  *view = mmap(NULL, part, PROT_READ | PROT_WRITE, MAP_SHARED, object->fd, (off_t)offset);
         if (view == MAP_FAILED)
             return -errno;
         memset(view, 0, part);
@@ -185,15 +185,9 @@ int host_map_object(void *at, const host_object_t *object, uint64_t offset, size
     return got == MAP_FAILED ? -errno : 0;
 }
 
-int host_unmap(void *at, size_t bytes)
-{
-    return mmap(at, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno : 0;
-}
+int host_unmap(void *at, size_t bytes) { return mmap(at, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno : 0; }
 
-int host_protect(void *at, size_t bytes, unsigned access)
-{
-    return mprotect(at, bytes, protection(access)) == 0 ? 0 : -errno;
-}
+int host_protect(void *at, size_t bytes, unsigned access) { return mprotect(at, bytes, protection(access)) == 0 ? 0 : -errno; }
 
 /* ---- tables ---- */
 
@@ -224,7 +218,7 @@ int host_tables_clear(void *tables, size_t bytes)
 static uint64_t read_proc_number(const char *path, unsigned field)
 {
     char text[256];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int  fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     ssize_t length = read(fd, text, sizeof text - 1);
@@ -232,7 +226,7 @@ static uint64_t read_proc_number(const char *path, unsigned field)
     if (length <= 0)
         return 0;
     text[length] = '\0';
-    char *at = text;
+    char    *at = text;
     uint64_t number = 0;
     for (unsigned i = 0; i <= field; i++)
         number = strtoull(at, &at, 10);
@@ -259,5 +253,5 @@ uint64_t host_resident_bytes(void)
 size_t host_mapping_limit(void) { return SIZE_MAX; } /* bounded by memory only */
 #else
 uint64_t host_resident_bytes(void) { return 0; }
-size_t host_mapping_limit(void) { return SIZE_MAX; }
+size_t   host_mapping_limit(void) { return SIZE_MAX; }
 #endif

@@ -28,7 +28,7 @@ typedef struct trace {
 
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *frame, void *context)
 {
-    trace_t *trace = context;
+    trace_t  *trace = context;
     uintptr_t pc = (uintptr_t)_Unwind_GetIP(frame);
     if (pc == 0 || trace->count == trace->limit)
         return _URC_END_OF_STACK;
@@ -72,7 +72,7 @@ static void say(const char *text)
 
 _Noreturn void host_invariant_failed(const char *file, int line, const char *condition, const char *what)
 {
-    char text[512];
+    char  text[512];
     void *frames[32];
     snprintf(text, sizeof text, "ntmm: broken invariant at %s:%d: %s\n      (%s)\n", base_name(file), line, what, condition);
     say(text);
@@ -139,7 +139,7 @@ static void collect_ranges(void)
     if (header->filetype == MH_EXECUTE)
         return; /* we are part of the program itself */
     const struct load_command *command = (const struct load_command *)(header + 1);
-    uintptr_t slide = 0;
+    uintptr_t                  slide = 0;
     for (uint32_t i = 0; i < header->ncmds; i++, command = (const struct load_command *)((const char *)command + command->cmdsize)) {
         const struct segment_command_64 *segment = (const struct segment_command_64 *)command;
         if (command->cmd != LC_SEGMENT_64)

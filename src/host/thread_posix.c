@@ -49,7 +49,7 @@ static void *thread_main(void *argument)
 static void block_foreign_signals(sigset_t *before)
 {
     static const int kept[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
-    sigset_t blocked;
+    sigset_t         blocked;
     sigfillset(&blocked);
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(kept); i++)
         sigdelset(&blocked, kept[i]);
@@ -188,7 +188,7 @@ void host_wake(_Atomic uint32_t *word, bool all)
 
 /* ---- the asymmetric fence ---- */
 
-bool host_fence_is_free;
+bool             host_fence_is_free;
 _Atomic uint32_t host_fence_word;
 
 #ifdef __linux__

@@ -23,7 +23,7 @@ typedef struct bucket {
     pthread_cond_t  changed;
 } bucket_t;
 
-static bucket_t buckets[BUCKET_COUNT];
+static bucket_t       buckets[BUCKET_COUNT];
 static pthread_once_t buckets_once = PTHREAD_ONCE_INIT;
 
 static void init_buckets(void)
@@ -54,7 +54,7 @@ static void sleep_on(bucket_t *bucket, uint64_t timeout_ns)
     struct timespec limit = { .tv_sec = (time_t)(timeout_ns / second), .tv_nsec = (long)(timeout_ns % second) };
     pthread_cond_timedwait_relative_np(&bucket->changed, &bucket->mutex, &limit);
 #else
-    uint64_t end = host_clock_ns() + timeout_ns;
+    uint64_t        end = host_clock_ns() + timeout_ns;
     struct timespec limit = { .tv_sec = (time_t)(end / second), .tv_nsec = (long)(end % second) };
     pthread_cond_timedwait(&bucket->changed, &bucket->mutex, &limit);
 #endif

@@ -31,7 +31,7 @@ typedef struct ksr_name { /* what tells blobs apart; pointers are the caller's *
     size_t      driver_bytes, device_bytes;
     uint8_t     device_kind; /* 'N' none, 'P' by address, 'I' by id */
     uint16_t    tag;
-    uintptr_t   address[2];  /* what driver and device point at when they are known by address */
+    uintptr_t   address[2]; /* what driver and device point at when they are known by address */
 } ksr_name_t;
 
 typedef struct ksr_blob {
@@ -41,15 +41,15 @@ typedef struct ksr_blob {
     uint32_t         version;
     bool             written;
     size_t           room, bytes;
-    unsigned char   *data;       /* [room] */
-    ksr_name_t       name;       /* its pointers are into text */
+    unsigned char   *data; /* [room] */
+    ksr_name_t       name; /* its pointers are into text */
     unsigned char    text[] __attribute__((aligned(2)));
 } ksr_blob_t;
 
-static ke_lock_t   ksr_lock;
+static ke_lock_t        ksr_lock;
 static _Atomic uint64_t ksr_lock_state; /* twice the generation that the lock was made for; 1 less while it is being made */
-static ksr_blob_t *ksr_first;
-static uint64_t    ksr_serial;
+static ksr_blob_t      *ksr_first;
+static uint64_t         ksr_serial;
 
 /* ---- the driver's memory ---- */
 
@@ -79,22 +79,22 @@ static bool name_init(ksr_name_t *name, PDRIVER_OBJECT driver, PDEVICE_OBJECT de
     if (driver == NULL || (id != NULL && (id->Length == 0 || id->Buffer == NULL)))
         return false;
     memset(name, 0, sizeof *name);
-    name->address[0]   = (uintptr_t)driver;
-    name->address[1]   = (uintptr_t)device;
-    name->driver       = &name->address[0];
+    name->address[0] = (uintptr_t)driver;
+    name->address[1] = (uintptr_t)device;
+    name->driver = &name->address[0];
     name->driver_bytes = sizeof name->address[0];
-    name->device       = &name->address[1];
+    name->device = &name->address[1];
     name->device_bytes = device != NULL ? sizeof name->address[1] : 0;
-    name->device_kind  = device != NULL ? 'P' : 'N';
-    name->tag          = tag != NULL ? *tag : 0;
+    name->device_kind = device != NULL ? 'P' : 'N';
+    name->tag = tag != NULL ? *tag : 0;
     if (driver->DriverName.Length != 0) {
-        name->driver       = driver->DriverName.Buffer;
+        name->driver = driver->DriverName.Buffer;
         name->driver_bytes = driver->DriverName.Length;
     }
     if (id != NULL) {
-        name->device       = id->Buffer;
+        name->device = id->Buffer;
         name->device_bytes = id->Length;
-        name->device_kind  = 'I';
+        name->device_kind = 'I';
     }
     touch_readable(name->driver, name->driver_bytes);
     touch_readable(name->device, name->device_bytes);
@@ -138,7 +138,7 @@ static void list_purge_locked(void)
 {
     for (ksr_blob_t **at = &ksr_first; *at != NULL;) {
         ksr_blob_t *blob = *at;
-        uint32_t    age  = ke_machine_generation - blob->generation;
+        uint32_t    age = ke_machine_generation - blob->generation;
         if (age == 0 || (age == 1 && blob->written)) {
             at = &blob->next;
             continue;
@@ -168,7 +168,7 @@ static ksr_blob_t **handle_find_locked(const void *handle)
 static NTSTATUS blob_insert_locked(ksr_blob_t *blob)
 {
     size_t       total = blob->room;
-    ksr_blob_t **at    = &ksr_first;
+    ksr_blob_t **at = &ksr_first;
 
     for (; *at != NULL; at = &(*at)->next) {
         if ((*at)->generation != ke_machine_generation)
@@ -180,7 +180,7 @@ static NTSTATUS blob_insert_locked(ksr_blob_t *blob)
     if (total > KSR_BYTES_MAX)
         return STATUS_INSUFFICIENT_RESOURCES;
     blob->serial = ++ksr_serial;
-    *at          = blob;
+    *at = blob;
     return STATUS_SUCCESS;
 }
 
@@ -221,7 +221,7 @@ static void ksr_leave(ke_thread_t *self)
 static NTSTATUS ksr_reserve(const char *routine, const ksr_name_t *name, uint32_t version, size_t size, PVOID *handle)
 {
     ke_thread_t *self;
-    ksr_blob_t  *blob   = NULL;
+    ksr_blob_t  *blob = NULL;
     NTSTATUS     status = STATUS_INSUFFICIENT_RESOURCES;
 
     if (!ksr_enter(&self, routine))
@@ -290,7 +290,7 @@ NTSTATUS IoWriteKsrPersistentMemory(PVOID DataHandle, PVOID Buffer, SIZE_T Size)
         status = STATUS_BUFFER_OVERFLOW;
     else {
         memcpy(blob->data, copy, Size);
-        blob->bytes   = Size;
+        blob->bytes = Size;
         blob->written = true;
     }
     ksr_leave(self);
@@ -306,7 +306,7 @@ NTSTATUS IoFreeKsrPersistentMemory(PVOID DataHandle)
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (!ksr_enter(&self, __func__))
         return STATUS_DEVICE_NOT_READY;
-    at   = handle_find_locked(DataHandle);
+    at = handle_find_locked(DataHandle);
     blob = *at;
     if (blob != NULL)
         *at = blob->next;
@@ -326,18 +326,18 @@ static NTSTATUS ksr_take(const char *routine, const ksr_name_t *name, size_t roo
     ke_thread_t *self;
     ksr_blob_t **at, *blob;
     ULONG        blob_version = 0;
-    size_t       bytes        = 0;
+    size_t       bytes = 0;
 
     *found = NULL;
     if (!ksr_enter(&self, routine))
         return STATUS_DEVICE_NOT_READY;
-    at   = left_over_find_locked(name);
+    at = left_over_find_locked(name);
     blob = *at;
     if (blob != NULL) {
         blob_version = blob->version;
-        bytes        = blob->bytes;
+        bytes = blob->bytes;
         if (!query && bytes <= room) {
-            *at    = blob->next;
+            *at = blob->next;
             *found = blob;
         }
     }
@@ -419,8 +419,8 @@ static bool enumerate_next(ke_thread_t *self, const ksr_name_t *owner, uint64_t 
         if (blob->serial > *serial && blob->generation != ke_machine_generation && name_same_owner(&blob->name, owner))
             break;
     if (blob != NULL) {
-        *serial  = blob->serial;
-        *tag     = blob->name.tag;
+        *serial = blob->serial;
+        *tag = blob->name.tag;
         *version = blob->version;
     }
     ksr_leave(self);
@@ -434,7 +434,7 @@ NTSTATUS IoEnumerateKsrPersistentMemoryEx(PDRIVER_OBJECT DriverObject, PDEVICE_O
     ksr_name_t   owner;
     ke_thread_t *self;
     uint64_t     serial = 0;
-    USHORT       tag    = 0;
+    USHORT       tag = 0;
     ULONG        version = 0;
     NTSTATUS     status = STATUS_NOT_FOUND;
 

@@ -27,7 +27,7 @@ static PPHYSICAL_MEMORY_RANGE copy_ranges(PVOID partition)
     mm_ram_range_t range[MM_RAM_RANGES_MAX]; /* 8 KiB: PASSIVE_LEVEL, and our own stack */
     if (partition != NULL || ke_thread_ready("MmGetPhysicalMemoryRanges") == NULL)
         return NULL;
-    uint32_t count = mm_physical_ranges(range, MM_RAM_RANGES_MAX);
+    uint32_t               count = mm_physical_ranges(range, MM_RAM_RANGES_MAX);
     PPHYSICAL_MEMORY_RANGE out = ExAllocatePool2(POOL_FLAG_NON_PAGED, (count + 1) * sizeof *out, TAG_RANGES);
     for (uint32_t i = 0; i < count && out != NULL; i++)
         out[i] = in_bytes(&range[i]);

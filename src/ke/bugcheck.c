@@ -29,7 +29,7 @@ ke_lock_t        ke_machine_lock = KE_LOCK_INIT(KE_RANK_MACHINE);
 static ntmm_bugcheck    first_stop;          /* written by the thread that halted the machine, read after `reported` says so */
 static _Atomic uint32_t reported_generation; /* of the machine whose report is complete */
 
-static HOST_THREAD_LOCAL bool reporting;             /* this thread is the one that halted the machine, and not done yet */
+static HOST_THREAD_LOCAL bool reporting; /* this thread is the one that halted the machine, and not done yet */
 
 const ntmm_bugcheck *ke_first_stop(void)
 {
@@ -62,7 +62,7 @@ static void fast_paths_disarm(void)
 static void report_the_stop(const ke_stop_t *stop)
 {
     first_stop = stop->check;
-    reporting  = true;
+    reporting = true;
     fast_paths_disarm();
     ke_report_compose(stop);
     ke_report_print();
@@ -88,7 +88,7 @@ static void report_without_machine(const ke_stop_t *stop)
 
 _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
 {
-    ke_stop_t    stop  = *given;
+    ke_stop_t    stop = *given;
     uint32_t     state = KE_MACHINE_UP;
     ke_escape_t *guard = ke_escape_set(NULL);
 
@@ -115,8 +115,8 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
 _Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
 {
     ke_stop_t stop = { .routine = routine, .why = why, .check = { .code = code, .parameter = { p1, p2, p3, p4 } } };
-    stop.sp        = (uintptr_t)__builtin_frame_address(0);
-    stop.from      = (uintptr_t)__builtin_return_address(0);
+    stop.sp = (uintptr_t)__builtin_frame_address(0);
+    stop.from = (uintptr_t)__builtin_return_address(0);
     ke_bugcheck_stop(&stop);
 }
 
@@ -145,7 +145,4 @@ VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR Bu
                 BugCheckParameter3, BugCheckParameter4);
 }
 
-VOID KeBugCheck(ULONG BugCheckCode)
-{
-    ke_bugcheck("KeBugCheck", "The driver stopped the machine itself.", BugCheckCode, 0, 0, 0, 0);
-}
+VOID KeBugCheck(ULONG BugCheckCode) { ke_bugcheck("KeBugCheck", "The driver stopped the machine itself.", BugCheckCode, 0, 0, 0, 0); }

@@ -27,10 +27,10 @@ _Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULO
 typedef struct ke_stop {
     const char   *routine, *why;
     ntmm_bugcheck check;
-    uintptr_t     pc; /* the instruction that faulted; 0: the stop came from a call */
-    uintptr_t     sp; /* stack pointer where it happened: catch frames below are stale; 0: the caller's own */
-    uintptr_t     from;         /* the backtrace is shown from this return address outwards; 0: all of it */
-    void *const  *frames;       /* a backtrace taken where it happened; NULL: taken when the report is written */
+    uintptr_t     pc;     /* the instruction that faulted; 0: the stop came from a call */
+    uintptr_t     sp;     /* stack pointer where it happened: catch frames below are stale; 0: the caller's own */
+    uintptr_t     from;   /* the backtrace is shown from this return address outwards; 0: all of it */
+    void *const  *frames; /* a backtrace taken where it happened; NULL: taken when the report is written */
     size_t        frame_count;
 } ke_stop_t;
 _Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in */
@@ -56,7 +56,7 @@ void ke_describe_register(ke_describe_t describe); /* idempotent; kept for the l
 bool ke_describe(uintptr_t address, char *line, size_t bytes);
 
 /* ntmm_error(): set by whoever refuses, thread-local text. Returns `result` so that a refusal is one line. */
-int  ke_error(int result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int ke_error(int result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Waits of any kind call this while they spin or sleep: it unwinds when the machine has halted. */
 void ke_wait_poll(void);
@@ -66,7 +66,7 @@ typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUG
 /* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. */
 typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
 extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */
-int  ke_faults_boot(void);
-void ke_faults_shutdown(void);
+int                        ke_faults_boot(void);
+void                       ke_faults_shutdown(void);
 
 #endif

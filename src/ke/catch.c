@@ -26,9 +26,9 @@
 
 #include "ke/catch.h"
 
-#define CALL_BYTES 64u             /* what calling ntmm_catch_push may have put onto the stack: saved registers and the way back */
-#define CATCHES_MAX 16u            /* nested, in one thread */
-#define PATIENCE_NS 2000000000u    /* how long a thread without a catch may go on waiting when the machine has halted */
+#define CALL_BYTES 64u          /* what calling ntmm_catch_push may have put onto the stack: saved registers and the way back */
+#define CATCHES_MAX 16u         /* nested, in one thread */
+#define PATIENCE_NS 2000000000u /* how long a thread without a catch may go on waiting when the machine has halted */
 
 typedef struct catch_entry {
     ntmm_catch_frame *frame;
@@ -42,10 +42,10 @@ static HOST_THREAD_LOCAL uint32_t         catch_count;
 static HOST_THREAD_LOCAL ke_escape_t     *escape;       /* a callback of the stop, or the fault resolver, is running */
 static HOST_THREAD_LOCAL sigjmp_buf      *thread_start; /* system threads */
 static HOST_THREAD_LOCAL ke_stack_range_t switched;
-static HOST_THREAD_LOCAL bool             prepared;     /* this thread has its alternate signal stack */
-static _Atomic uint32_t process_catches;             /* of all threads */
-static bool             somebody_catches;            /* at the moment of the stop; the stopping thread's */
-static _Atomic uint32_t delivered_generation;        /* of the machine whose stop has come back through a catch */
+static HOST_THREAD_LOCAL bool             prepared;             /* this thread has its alternate signal stack */
+static _Atomic uint32_t                   process_catches;      /* of all threads */
+static bool                               somebody_catches;     /* at the moment of the stop; the stopping thread's */
+static _Atomic uint32_t                   delivered_generation; /* of the machine whose stop has come back through a catch */
 
 static bool on_switched_stack(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
 
@@ -88,15 +88,15 @@ static __attribute__((noinline)) sigjmp_buf *catch_push(ntmm_catch_frame *frame,
         host_thread_faults_prepare();
         prepared = true;
     }
-    catches_cut(catch_index(frame)); /* the same frame again: its function was left by a longjmp and entered anew */
+    catches_cut(catch_index(frame));     /* the same frame again: its function was left by a longjmp and entered anew */
     catches_drop_stale(sp - CALL_BYTES); /* an entry of the same function is live: it is the outer one of two */
     NTMM_INVARIANT(catch_count < CATCHES_MAX, "at most 16 bug-check catches are nested in one thread");
     memset(&frame->stop, 0, sizeof frame->stop);
-    frame->outer      = catch_count > 0 ? catches[catch_count - 1].frame : NULL;
-    frame->stack      = sp;
+    frame->outer = catch_count > 0 ? catches[catch_count - 1].frame : NULL;
+    frame->stack = sp;
     frame->generation = state == KE_MACHINE_UP || state == KE_MACHINE_HALTED ? ke_machine_generation : ke_machine_generation + 1;
-    frame->halted     = state == KE_MACHINE_HALTED;
-    frame->caught     = 0;
+    frame->halted = state == KE_MACHINE_HALTED;
+    frame->caught = 0;
     catches[catch_count++] = (catch_entry_t){ frame, sp, frame->generation };
     atomic_fetch_add(&process_catches, 1);
     return &frame->context;
@@ -168,15 +168,15 @@ bool ke_catch_is_live(uintptr_t sp)
 ke_escape_t *ke_escape_set(ke_escape_t *now)
 {
     ke_escape_t *before = escape;
-    escape              = now;
+    escape = now;
     return before;
 }
 
 bool ke_guarded(void (*call)(void *), void *context)
 {
-    ke_escape_t           guard;
-    ke_escape_t *volatile before   = ke_escape_set(&guard);
-    volatile bool         returned = false;
+    ke_escape_t guard;
+    ke_escape_t *volatile before = ke_escape_set(&guard);
+    volatile bool returned = false;
 
     if (ke_escape_here(&guard) == 0) {
         call(context);
@@ -189,7 +189,7 @@ bool ke_guarded(void (*call)(void *), void *context)
 ke_stack_range_t ke_stack_switched(ke_stack_range_t now)
 {
     ke_stack_range_t before = switched;
-    switched                = now;
+    switched = now;
     return before;
 }
 
@@ -201,7 +201,7 @@ static void thread_put_out(void)
         return;
     if (ke_thread_hooks.disarm != NULL)
         ke_thread_hooks.disarm(self);
-    self->processor  = &ke_no_processor;
+    self->processor = &ke_no_processor;
     self->ranks_held = 0;
     atomic_store(&self->dispatching, 0);
     atomic_store(&self->in_library, 0);
@@ -227,7 +227,7 @@ static _Noreturn void catch_enter(const ntmm_bugcheck *stop)
     catches_cut(catch_count - 1);
     if (!on_switched_stack(entry.stack))
         switched = (ke_stack_range_t){ 0, 0 };
-    frame->stop   = *stop;
+    frame->stop = *stop;
     frame->caught = 1;
     siglongjmp(frame->context, 1);
 }

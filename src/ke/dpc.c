@@ -75,7 +75,7 @@ static ke_dpc_queue_t *queue_of(ke_processor_t *processor, PKDPC dpc)
 /* false: it is queued already, here or elsewhere. */
 static bool insert(ke_processor_t *processor, PKDPC dpc, PVOID argument1, PVOID argument2)
 {
-    ke_dpc_queue_t *queue    = queue_of(processor, dpc);
+    ke_dpc_queue_t *queue = queue_of(processor, dpc);
     PVOID           expected = NULL;
     bool            inserted;
 
@@ -97,11 +97,11 @@ static bool insert(ke_processor_t *processor, PKDPC dpc, PVOID argument1, PVOID 
 static bool pop(ke_processor_t *processor, bool threaded, dpc_call_t *call)
 {
     ke_dpc_queue_t *queue = threaded ? &processor->threaded_queue : &processor->dpc_queue;
-    PKDPC           dpc   = NULL;
+    PKDPC           dpc = NULL;
 
     ke_lock(&processor->dpc_lock);
     if (queue->head != NULL) {
-        dpc   = CONTAINING_RECORD(queue->head, KDPC, DpcListEntry);
+        dpc = CONTAINING_RECORD(queue->head, KDPC, DpcListEntry);
         *call = (dpc_call_t){ dpc, dpc->DeferredRoutine, dpc->DeferredContext, dpc->SystemArgument1, dpc->SystemArgument2 };
         unlink_locked(queue, &dpc->DpcListEntry);
         atomic_store(threaded ? &processor->executing_threaded : &processor->executing, dpc);
@@ -260,7 +260,7 @@ void ke_dpc_shutdown(void)
 {
     for (uint32_t i = 0; i < ke_processor_count; i++) {
         ke_processor_t *processor = &ke_processors[i];
-        uint32_t        running   = DPC_THREAD_RUNNING;
+        uint32_t        running = DPC_THREAD_RUNNING;
 
         wait_until(processor, has_started, STOP_PATIENCE_NS);
         if (atomic_load(&processor->dpc_thread_state) == DPC_THREAD_NONE)
@@ -279,8 +279,8 @@ void ke_dpc_shutdown(void)
 static void dpc_init(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PVOID context)
 {
     memset(dpc, 0, sizeof *dpc);
-    dpc->Type            = type;
-    dpc->Importance      = MediumImportance;
+    dpc->Type = type;
+    dpc->Importance = MediumImportance;
     dpc->DeferredRoutine = routine;
     dpc->DeferredContext = context;
 }

@@ -24,8 +24,8 @@
 #include "ke/catch.h"
 #include "ke/exception.h"
 
-#define USER_BYTES 0x10000u              /* the lowest 64 KiB belong to no system region */
-#define STACK_REACH 0x10000u             /* one frame rarely jumps farther below the stack pointer */
+#define USER_BYTES 0x10000u  /* the lowest 64 KiB belong to no system region */
+#define STACK_REACH 0x10000u /* one frame rarely jumps farther below the stack pointer */
 #define EMERGENCY_BYTES (64u * 1024)
 #define TRAP_DOUBLE_FAULT 8u
 #define TRACE_MAX 48u
@@ -36,14 +36,14 @@ ke_fault_resolver_t ke_fault_resolver;
 static ke_thread_t      guest = { .irql = PASSIVE_LEVEL, .processor = &ke_no_processor };
 static _Atomic uint32_t guest_taken;
 
-static HOST_THREAD_LOCAL ke_stop_t pending;           /* from the handler to raise_stop */
+static HOST_THREAD_LOCAL ke_stop_t pending; /* from the handler to raise_stop */
 
-static void            *trace[TRACE_MAX];              /* taken inside the handler, where the interrupted calls can still be seen */
-static _Atomic uint32_t trace_generation;              /* of the machine whose first stop it shows */
+static void            *trace[TRACE_MAX]; /* taken inside the handler, where the interrupted calls can still be seen */
+static _Atomic uint32_t trace_generation; /* of the machine whose first stop it shows */
 
 /* For one overflown stack: the machine halts, a second one is not ours. */
 static _Alignas(64) unsigned char emergency_stack[EMERGENCY_BYTES];
-static _Atomic uint32_t           emergency_generation; /* of the machine that used it up */
+static _Atomic uint32_t emergency_generation; /* of the machine that used it up */
 
 /* ---- ordinary code, after the handler ---- */
 
@@ -104,21 +104,21 @@ static void trace_take(const host_fault_t *fault)
     unsigned char code[16];
     bool          walkable = host_copy_safely(code, (const void *)fault->pc, sizeof code) == sizeof code;
 
-    pending.frames      = NULL;
+    pending.frames = NULL;
     pending.frame_count = 0;
-    pending.from        = walkable ? fault->pc : 0;
+    pending.from = walkable ? fault->pc : 0;
     if (atomic_exchange(&trace_generation, ke_machine_generation) == ke_machine_generation)
         return;
     pending.frame_count = walkable ? host_backtrace(trace, TRACE_MAX) : trace_of_a_wild_call(fault);
-    pending.frames      = trace;
+    pending.frames = trace;
 }
 
 static host_fault_verdict_t stop_send(host_fault_t *fault, const char *why, void *stack_top)
 {
     pending.routine = "the page-fault handler";
-    pending.why     = why;
-    pending.pc      = fault->pc;
-    pending.sp      = fault->sp;
+    pending.why = why;
+    pending.pc = fault->pc;
+    pending.sp = fault->sp;
     trace_take(fault);
     host_fault_redirect(fault, raise_stop, NULL, stack_top);
     return HOST_FAULT_REDIRECT;
@@ -172,7 +172,7 @@ static ke_fault_answer_t resolver_ask(ke_thread_t *thread, const host_fault_t *f
 {
     ke_escape_t                escape;
     volatile ke_fault_answer_t answer = KE_FAULT_UNKNOWN;
-    ke_escape_t *volatile      before = ke_escape_set(&escape);
+    ke_escape_t *volatile before = ke_escape_set(&escape);
 
     if (ke_escape_here(&escape) == 0)
         answer = ke_fault_resolver(thread, fault);
@@ -212,7 +212,7 @@ static host_fault_verdict_t on_fault(host_fault_t *fault)
 
     if (state != KE_MACHINE_UP && state != KE_MACHINE_HALTED)
         return HOST_FAULT_NOT_OURS;
-    thread  = thread_borrow();
+    thread = thread_borrow();
     verdict = fault_decide(thread, fault, state);
     thread_give_back(thread);
     return verdict;

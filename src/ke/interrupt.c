@@ -24,13 +24,13 @@
 
 #define INTERRUPTS_MAX 256u /* as many as a processor's table has vectors */
 
-struct _KINTERRUPT { /* opaque to drivers.  (L) table_lock  (A) atomic */
-    bool              in_use;      /* (L) the slot is taken */
-    _Atomic bool      connected;   /* (A) written under (L), or under the interrupt's own lock */
-    _Atomic uint32_t  pending_on;  /* (A) 1 + the processor on which it was masked; 0: nothing pending */
+struct _KINTERRUPT {              /* opaque to drivers.  (L) table_lock  (A) atomic */
+    bool              in_use;     /* (L) the slot is taken */
+    _Atomic bool      connected;  /* (A) written under (L), or under the interrupt's own lock */
+    _Atomic uint32_t  pending_on; /* (A) 1 + the processor on which it was masked; 0: nothing pending */
     PKSERVICE_ROUTINE routine;
     PVOID             context;
-    PKSPIN_LOCK       lock;        /* the caller's, or own_lock */
+    PKSPIN_LOCK       lock; /* the caller's, or own_lock */
     KSPIN_LOCK        own_lock;
     ULONG             vector;
     KIRQL             irql, synchronize_irql;
@@ -129,7 +129,7 @@ static PKINTERRUPT next_unmasked(const ke_processor_t *processor, KIRQL irql, bo
 void ke_interrupts_deliver(ke_thread_t *thread, KIRQL irql)
 {
     ke_processor_t *processor = thread->processor;
-    KIRQL           level     = irql > DISPATCH_LEVEL ? irql : DISPATCH_LEVEL;
+    KIRQL           level = irql > DISPATCH_LEVEL ? irql : DISPATCH_LEVEL;
     PKINTERRUPT     interrupt;
     bool            more;
 
@@ -162,15 +162,15 @@ static NTSTATUS connect_locked(const struct _KINTERRUPT *wanted, PKINTERRUPT *ou
         PKINTERRUPT slot = &interrupts[i];
         if (slot->in_use)
             continue;
-        slot->in_use           = true;
-        slot->routine          = wanted->routine;
-        slot->context          = wanted->context;
-        slot->own_lock         = 0;
-        slot->lock             = wanted->lock != NULL ? wanted->lock : &slot->own_lock;
-        slot->vector           = wanted->vector;
-        slot->irql             = wanted->irql;
+        slot->in_use = true;
+        slot->routine = wanted->routine;
+        slot->context = wanted->context;
+        slot->own_lock = 0;
+        slot->lock = wanted->lock != NULL ? wanted->lock : &slot->own_lock;
+        slot->vector = wanted->vector;
+        slot->irql = wanted->irql;
         slot->synchronize_irql = wanted->synchronize_irql;
-        slot->share            = wanted->share;
+        slot->share = wanted->share;
         atomic_store(&slot->pending_on, 0);
         atomic_store(&slot->connected, true);
         *out = slot;
@@ -183,8 +183,13 @@ NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE Serv
                             ULONG Vector, KIRQL Irql, KIRQL SynchronizeIrql, KINTERRUPT_MODE InterruptMode, BOOLEAN ShareVector,
                             KAFFINITY ProcessorEnableMask, BOOLEAN FloatingSave)
 {
-    struct _KINTERRUPT wanted = { .routine = ServiceRoutine, .context = ServiceContext, .lock = SpinLock, .vector = Vector, .irql = Irql,
-                                  .synchronize_irql = SynchronizeIrql, .share = ShareVector };
+    struct _KINTERRUPT wanted = { .routine = ServiceRoutine,
+                                  .context = ServiceContext,
+                                  .lock = SpinLock,
+                                  .vector = Vector,
+                                  .irql = Irql,
+                                  .synchronize_irql = SynchronizeIrql,
+                                  .share = ShareVector };
     NTSTATUS           status;
 
     UNREFERENCED_PARAMETER(InterruptMode);

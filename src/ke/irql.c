@@ -40,7 +40,7 @@ NTMM_COLD ke_raised_t ke_raise_rare(KIRQL irql, const char *routine, ULONG_PTR c
         thread = ke_processor_claim(thread, KE_PROCESSOR_ANY, routine);
     if (thread == NULL)
         return raised;
-    raised       = (ke_raised_t){ thread, thread->irql };
+    raised = (ke_raised_t){ thread, thread->irql };
     thread->irql = irql;
     return raised;
 }
@@ -95,7 +95,7 @@ VOID  KzLowerIrql(KIRQL NewIrql) { ke_lower(ke_self(), NewIrql, __func__, KE_CAL
 KIRQL KeGetCurrentIrql(VOID)
 {
     ke_thread_t *thread = ke_self();
-    uint32_t     state  = atomic_load_explicit(&ke_machine_state, memory_order_relaxed);
+    uint32_t     state = atomic_load_explicit(&ke_machine_state, memory_order_relaxed);
 
     if (NTMM_UNLIKELY(state != KE_MACHINE_HALTED && (state != KE_MACHINE_UP || thread->generation != ke_machine_generation)))
         thread = ke_thread_ready(__func__);

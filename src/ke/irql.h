@@ -24,7 +24,7 @@ NTMM_COLD void ke_lower_late(ke_thread_t *thread, const char *routine);
 static inline ke_raised_t ke_raise(KIRQL irql, const char *routine, ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
-    KIRQL        old    = thread->irql;
+    KIRQL        old = thread->irql;
 
     if (NTMM_UNLIKELY(irql < DISPATCH_LEVEL || irql > HIGH_LEVEL || irql < old || !ke_dispatch_reenter(thread)))
         return ke_raise_rare(irql, routine, caller);

@@ -19,7 +19,10 @@ typedef struct ke_lock {
     uint32_t         rank; /* ke_lock_rank_t */
 } ke_lock_t;
 
-#define KE_LOCK_INIT(r) { 0, (r) }
+#define KE_LOCK_INIT(r) \
+    { \
+        0, (r) \
+    }
 
 void ke_lock_slow(ke_lock_t *lock);
 void ke_unlock_slow(ke_lock_t *lock);

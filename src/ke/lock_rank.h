@@ -8,18 +8,18 @@
 
 typedef enum ke_lock_rank {
     KE_RANK_NONE = 0,
-    KE_RANK_MACHINE,      /* boot, shutdown, the list of threads */
-    KE_RANK_KE_CALLBACKS, /* bug-check callbacks being registered */
-    KE_RANK_IO_KSR,       /* blobs that survive a soft reboot; calls nothing but the host */
-    KE_RANK_EX_RESOURCE,  /* the inside of an ERESOURCE */
-    KE_RANK_EX_POOL,      /* free lists of a pool descriptor: may ask mm for pages */
-    KE_RANK_MM_RAM_MAP,   /* memory added or removed while running */
-    KE_RANK_MM_POOL_VA,   /* which pageable pool addresses are taken */
-    KE_RANK_MM_SYSTEM_PTE,/* which system PTEs are taken */
-    KE_RANK_MM_PFN,       /* the bottom of mm: page lists and run index; short, never calls out */
-    KE_RANK_KE_DPC,       /* one processor's DPC queue */
-    KE_RANK_EX_TAGS,      /* leaf: the machine-wide tag table */
-    KE_RANK_LEAF          /* leaf: anything that calls nothing */
+    KE_RANK_MACHINE,       /* boot, shutdown, the list of threads */
+    KE_RANK_KE_CALLBACKS,  /* bug-check callbacks being registered */
+    KE_RANK_IO_KSR,        /* blobs that survive a soft reboot; calls nothing but the host */
+    KE_RANK_EX_RESOURCE,   /* the inside of an ERESOURCE */
+    KE_RANK_EX_POOL,       /* free lists of a pool descriptor: may ask mm for pages */
+    KE_RANK_MM_RAM_MAP,    /* memory added or removed while running */
+    KE_RANK_MM_POOL_VA,    /* which pageable pool addresses are taken */
+    KE_RANK_MM_SYSTEM_PTE, /* which system PTEs are taken */
+    KE_RANK_MM_PFN,        /* the bottom of mm: page lists and run index; short, never calls out */
+    KE_RANK_KE_DPC,        /* one processor's DPC queue */
+    KE_RANK_EX_TAGS,       /* leaf: the machine-wide tag table */
+    KE_RANK_LEAF           /* leaf: anything that calls nothing */
 } ke_lock_rank_t;
 
 #endif

@@ -12,7 +12,10 @@ typedef struct code_name {
     const char *name;
 } code_name_t;
 
-#define NAME(code) { code, #code }
+#define NAME(code) \
+    { \
+        code, #code \
+    }
 static const code_name_t NAMES[] = {
     NAME(APC_INDEX_MISMATCH),
     NAME(DEVICE_QUEUE_NOT_BUSY),

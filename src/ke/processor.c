@@ -27,11 +27,11 @@
 #include "ke/interrupt.h"
 #include "ke/spinlock.h"
 
-#define WAIT_SPINS 8u             /* rounds of 1, 2, 4 ... pauses */
-#define WAIT_YIELDS 16u           /* rounds after them that yield */
-#define WAIT_NAPS 2u              /* rounds after them that sleep, before the thread queues up */
+#define WAIT_SPINS 8u   /* rounds of 1, 2, 4 ... pauses */
+#define WAIT_YIELDS 16u /* rounds after them that yield */
+#define WAIT_NAPS 2u    /* rounds after them that sleep, before the thread queues up */
 #define WAIT_NAP_NS 50000u
-#define WAIT_QUEUED_NS 1000000u   /* a queued waiter looks for itself that often */
+#define WAIT_QUEUED_NS 1000000u /* a queued waiter looks for itself that often */
 
 ke_processor_t ke_processors[KE_PROCESSORS_MAX];
 ke_processor_t ke_no_processor = { .pending = KE_PENDING_STOPPED };
@@ -218,7 +218,7 @@ NTMM_COLD ke_thread_t *ke_processor_claim(ke_thread_t *thread, uint32_t number, 
 void ke_processor_release(ke_thread_t *thread)
 {
     ke_processor_t *processor = thread->processor;
-    ke_thread_t    *owner     = thread;
+    ke_thread_t    *owner = thread;
 
     if (processor == &ke_no_processor)
         return;
@@ -248,7 +248,7 @@ static void hand_over(ke_processor_t *processor)
 NTMM_COLD void ke_processor_left(ke_thread_t *thread)
 {
     ke_processor_t *processor = thread->processor;
-    uint32_t        pending   = atomic_load(&processor->pending);
+    uint32_t        pending = atomic_load(&processor->pending);
 
     if ((pending & KE_PENDING_STOPPED) != 0)
         return;
@@ -271,11 +271,11 @@ int ke_processors_boot(uint32_t count, uint32_t numa_nodes)
     for (uint32_t i = 0; i < count; i++) {
         memset(&ke_processors[i], 0, sizeof ke_processors[i]);
         ke_processors[i].number = i;
-        ke_processors[i].node   = i * numa_nodes / count;
+        ke_processors[i].node = i * numa_nodes / count;
         ke_lock_init(&ke_processors[i].dpc_lock, KE_RANK_KE_DPC);
     }
     ke_processor_count = count;
-    ke_node_count      = numa_nodes;
+    ke_node_count = numa_nodes;
     ke_queued_locks_boot();
     ke_interrupts_forget(); /* of a machine that a forked child has never shut down */
     return 0;

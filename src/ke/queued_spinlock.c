@@ -160,7 +160,7 @@ static bool queued_take(PKSPIN_LOCK lock, ke_thread_t *thread, const char *routi
 uint32_t ke_queued_waiters(PKSPIN_LOCK lock)
 {
     bucket_t *bucket = bucket_of(lock);
-    uint32_t  count  = 0;
+    uint32_t  count = 0;
 
     ke_lock(&bucket->lock);
     for (const ke_thread_t *t = first_in_line_locked(bucket, lock, NULL); t != NULL; t = first_in_line_locked(bucket, lock, t))

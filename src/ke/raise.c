@@ -21,25 +21,25 @@ void ke_exception_unhandled(ke_stop_t *stop, const ke_thread_t *thread, NTSTATUS
     parameter[0] = (uintptr_t)(intptr_t)status; /* sign-extended, as a debugger shows it */
     parameter[1] = address;
     if (thread->is_system) {
-        last_exception  = (EXCEPTION_RECORD){ .ExceptionCode = status, .ExceptionFlags = EXCEPTION_NONCONTINUABLE, .NumberParameters = 2 };
-        last_exception.ExceptionAddress        = (PVOID)address;
+        last_exception = (EXCEPTION_RECORD){ .ExceptionCode = status, .ExceptionFlags = EXCEPTION_NONCONTINUABLE, .NumberParameters = 2 };
+        last_exception.ExceptionAddress = (PVOID)address;
         last_exception.ExceptionInformation[0] = information0;
         last_exception.ExceptionInformation[1] = information1;
-        stop->check.code                       = SYSTEM_THREAD_EXCEPTION_NOT_HANDLED;
-        parameter[2]                           = (uintptr_t)&last_exception;
-        parameter[3]                           = 0;
+        stop->check.code = SYSTEM_THREAD_EXCEPTION_NOT_HANDLED;
+        parameter[2] = (uintptr_t)&last_exception;
+        parameter[3] = 0;
         return;
     }
     stop->check.code = KMODE_EXCEPTION_NOT_HANDLED;
-    parameter[2]     = information0;
-    parameter[3]     = information1;
+    parameter[2] = information0;
+    parameter[3] = information1;
 }
 
 _Noreturn void ke_raise_status(const char *routine, NTSTATUS status, ULONG_PTR address)
 {
     ke_stop_t stop = { .routine = routine, .why = "It raised an exception, and there is no __try around the call." };
 
-    stop.sp   = (uintptr_t)__builtin_frame_address(0);
+    stop.sp = (uintptr_t)__builtin_frame_address(0);
     stop.from = (uintptr_t)__builtin_return_address(0);
     ke_exception_unhandled(&stop, ke_self(), status, address, 0, 0);
     ke_bugcheck_stop(&stop);

@@ -50,7 +50,7 @@ void ke_report_configure(bool quiet)
 {
     report_is_quiet = quiet;
     text_used = text_printed = 0;
-    text[0]                  = '\0';
+    text[0] = '\0';
     ke_stop_callbacks_boot();
 }
 
@@ -103,7 +103,7 @@ typedef struct describe_request {
 static void describe_call(void *context)
 {
     describe_request_t *request = context;
-    request->known              = ke_describe(request->address, request->line, sizeof request->line);
+    request->known = ke_describe(request->address, request->line, sizeof request->line);
 }
 
 /* What the layers know about the address; else what the host knows of it as a place in the program. */
@@ -123,7 +123,7 @@ static void tag_append(uintptr_t tag)
     char letters[5] = { 0 };
     for (unsigned i = 0; i < 4; i++) {
         char letter = (char)(tag >> (8 * i));
-        letters[i]  = letter >= 0x20 && letter <= 0x7e ? letter : '.';
+        letters[i] = letter >= 0x20 && letter <= 0x7e ? letter : '.';
     }
     ke_report_append(" '%s'", letters);
 }
@@ -161,13 +161,13 @@ static size_t frames_skip(void *const *frames, size_t count, uintptr_t from)
 
 static void backtrace_append(const ke_stop_t *stop)
 {
-    void         *own[BACKTRACE_MAX];
-    void *const  *frames = stop->frames;
-    size_t        count  = stop->frame_count, first;
-    char          label[24];
+    void        *own[BACKTRACE_MAX];
+    void *const *frames = stop->frames;
+    size_t       count = stop->frame_count, first;
+    char         label[24];
 
     if (frames == NULL) {
-        count  = host_backtrace(own, BACKTRACE_MAX);
+        count = host_backtrace(own, BACKTRACE_MAX);
         frames = own;
     }
     first = frames_skip(frames, count, stop->from);

@@ -9,13 +9,14 @@
 
 #include "ke/bugcheck.h"
 
-void ke_report_configure(bool quiet); /* at boot: quiet reports are kept but not printed; forgets report and callbacks of the machine before */
+void ke_report_configure(
+    bool quiet); /* at boot: quiet reports are kept but not printed; forgets report and callbacks of the machine before */
 
 /* One stop composes one report; the caller makes sure that nobody else does so at the same time. */
-void        ke_report_compose(const ke_stop_t *stop);
-void        ke_report_append(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void        ke_report_print(void); /* what has been written since the last print */
-char       *ke_report_text(size_t *bytes);
+void  ke_report_compose(const ke_stop_t *stop);
+void  ke_report_append(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void  ke_report_print(void); /* what has been written since the last print */
+char *ke_report_text(size_t *bytes);
 
 /* What the parameters of a stop code mean, and what most likely went wrong (stop_text.c). */
 typedef struct ke_stop_text {

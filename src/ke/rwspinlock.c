@@ -84,7 +84,7 @@ static bool try_exclusive(uint32_t *word)
 static NTMM_COLD bool wait_for(PEX_SPIN_LOCK lock, bool (*attempt)(uint32_t *), const char *routine)
 {
     ke_thread_t *thread = ke_thread_enter(routine);
-    uint32_t     turn   = 0;
+    uint32_t     turn = 0;
 
     if (thread == NULL)
         return false;
@@ -146,10 +146,7 @@ VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
     take(SpinLock, true, ke_thread_ready(__func__), __func__, KE_CALLER());
 }
 
-VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
-{
-    take(SpinLock, false, ke_thread_ready(__func__), __func__, KE_CALLER());
-}
+VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock) { take(SpinLock, false, ke_thread_ready(__func__), __func__, KE_CALLER()); }
 
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock) { (void)let_go(SpinLock, true, __func__, KE_CALLER()); }
 VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock) { (void)let_go(SpinLock, false, __func__, KE_CALLER()); }

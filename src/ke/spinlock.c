@@ -34,8 +34,8 @@ void ke_spin_turn(uint32_t *turn)
 
 _Noreturn NTMM_COLD void ke_spin_is_owned(const volatile void *lock, const ke_thread_t *thread, const char *routine, ULONG_PTR caller)
 {
-    ke_bugcheck(routine, "This thread holds the spin lock already; on a real machine it would now spin for ever.",
-                SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)lock, thread->irql, 0, caller);
+    ke_bugcheck(routine, "This thread holds the spin lock already; on a real machine it would now spin for ever.", SPIN_LOCK_ALREADY_OWNED,
+                (ULONG_PTR)lock, thread->irql, 0, caller);
 }
 
 _Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const ke_thread_t *thread, const char *why, const char *routine,
@@ -62,8 +62,8 @@ NTMM_COLD bool ke_spin_take_slow(PKSPIN_LOCK lock, ke_thread_t *thread, const ch
 NTMM_COLD bool ke_spin_let_go_slow(PKSPIN_LOCK lock, const char *routine, ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_thread_ready(routine);
-    KSPIN_LOCK   word   = __atomic_load_n(lock, __ATOMIC_RELAXED);
-    const char  *why    = "The spin lock is held by another thread.";
+    KSPIN_LOCK   word = __atomic_load_n(lock, __ATOMIC_RELAXED);
+    const char  *why = "The spin lock is held by another thread.";
 
     if (thread == NULL)
         return false;

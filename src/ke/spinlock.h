@@ -19,7 +19,7 @@
 #define KE_SPIN_BITS ((KSPIN_LOCK)7)
 
 static inline KSPIN_LOCK ke_spin_word(const ke_thread_t *thread, unsigned bits) { return (KSPIN_LOCK)thread | bits; }
-static inline bool ke_spin_is_mine(KSPIN_LOCK word, const ke_thread_t *thread)
+static inline bool       ke_spin_is_mine(KSPIN_LOCK word, const ke_thread_t *thread)
 {
     return (word & KE_SPIN_HELD) != 0 && (word & ~KE_SPIN_BITS) == (KSPIN_LOCK)thread;
 }
@@ -39,13 +39,13 @@ _Noreturn NTMM_COLD void ke_spin_is_not_owned(const volatile void *lock, const k
                                               ULONG_PTR caller);
 
 /* An ordinary lock, IRQL unchanged. false: refused, nothing taken (the machine is not up). thread: the caller's own record, made ready. */
-bool ke_spin_take_slow(PKSPIN_LOCK lock, ke_thread_t *thread, const char *routine, ULONG_PTR caller);
+bool               ke_spin_take_slow(PKSPIN_LOCK lock, ke_thread_t *thread, const char *routine, ULONG_PTR caller);
 static inline bool ke_spin_take(PKSPIN_LOCK lock, ke_thread_t *thread, const char *routine, ULONG_PTR caller)
 {
     return NTMM_LIKELY(ke_spin_try(lock, ke_spin_word(thread, KE_SPIN_HELD))) || ke_spin_take_slow(lock, thread, routine, caller);
 }
 
-bool ke_spin_let_go_slow(PKSPIN_LOCK lock, const char *routine, ULONG_PTR caller);
+bool               ke_spin_let_go_slow(PKSPIN_LOCK lock, const char *routine, ULONG_PTR caller);
 static inline bool ke_spin_let_go(PKSPIN_LOCK lock, const ke_thread_t *thread, const char *routine, ULONG_PTR caller)
 {
     if (NTMM_UNLIKELY(__atomic_load_n(lock, __ATOMIC_RELAXED) != ke_spin_word(thread, KE_SPIN_HELD)))

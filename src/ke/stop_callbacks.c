@@ -20,9 +20,9 @@
 #include "ke/catch.h"
 #include "ke/report.h"
 
-#define RECORDS_MAX 1024u          /* a longer list is a damaged one */
+#define RECORDS_MAX 1024u /* a longer list is a damaged one */
 #define ADD_PAGES_CALLS_MAX 64u
-#define SECONDARY_BYTES 4096u      /* what InBuffer offers, and the most that one callback may add */
+#define SECONDARY_BYTES 4096u /* what InBuffer offers, and the most that one callback may add */
 
 static ke_lock_t  lists_lock = KE_LOCK_INIT(KE_RANK_KE_CALLBACKS);
 static LIST_ENTRY plain_list, reason_list;
@@ -36,15 +36,15 @@ static void lists_make_ready_locked(void)
         return;
     plain_list.Flink = plain_list.Blink = &plain_list;
     reason_list.Flink = reason_list.Blink = &reason_list;
-    lists_generation                      = ke_machine_generation;
+    lists_generation = ke_machine_generation;
 }
 
 static void list_append(LIST_ENTRY *list, LIST_ENTRY *entry)
 {
-    entry->Flink       = list;
-    entry->Blink       = list->Blink;
+    entry->Flink = list;
+    entry->Blink = list->Blink;
     list->Blink->Flink = entry;
-    list->Blink        = entry;
+    list->Blink = entry;
 }
 
 static bool list_remove(LIST_ENTRY *list, LIST_ENTRY *entry)
@@ -82,11 +82,11 @@ BOOLEAN KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord, PK
     lists_make_ready_locked();
     if (CallbackRecord->State == BufferEmpty) {
         CallbackRecord->CallbackRoutine = CallbackRoutine;
-        CallbackRecord->Buffer          = Buffer;
-        CallbackRecord->Length          = Length;
-        CallbackRecord->Component       = Component;
-        CallbackRecord->Checksum        = plain_checksum(CallbackRecord);
-        CallbackRecord->State           = BufferInserted;
+        CallbackRecord->Buffer = Buffer;
+        CallbackRecord->Length = Length;
+        CallbackRecord->Component = Component;
+        CallbackRecord->Checksum = plain_checksum(CallbackRecord);
+        CallbackRecord->State = BufferInserted;
         list_append(&plain_list, &CallbackRecord->Entry);
         done = true;
     }
@@ -95,13 +95,13 @@ BOOLEAN KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord, PK
     return done;
 }
 
-BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD CallbackRecord,
+BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD  CallbackRecord,
                                          PKBUGCHECK_REASON_CALLBACK_ROUTINE CallbackRoutine, KBUGCHECK_CALLBACK_REASON Reason,
                                          PUCHAR Component)
 {
     bool         reserved = Reason < KbCallbackSecondaryDumpData || Reason > KbCallbackTriageDumpData;
-    ke_thread_t *self     = ke_thread_enter(__func__);
-    bool         done     = false;
+    ke_thread_t *self = ke_thread_enter(__func__);
+    bool         done = false;
 
     if (self == NULL)
         return FALSE;
@@ -109,10 +109,10 @@ BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD Callb
     lists_make_ready_locked();
     if (CallbackRecord->State == BufferEmpty && !reserved) {
         CallbackRecord->CallbackRoutine = CallbackRoutine;
-        CallbackRecord->Component       = Component;
-        CallbackRecord->Reason          = Reason;
-        CallbackRecord->Checksum        = reason_checksum(CallbackRecord);
-        CallbackRecord->State           = BufferInserted;
+        CallbackRecord->Component = Component;
+        CallbackRecord->Reason = Reason;
+        CallbackRecord->Checksum = reason_checksum(CallbackRecord);
+        CallbackRecord->State = BufferInserted;
         list_append(&reason_list, &CallbackRecord->Entry);
         done = true;
     }
@@ -153,8 +153,8 @@ BOOLEAN KeDeregisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD Cal
 static void component_append(const char *kind, const UCHAR *component)
 {
     char   name[64] = "";
-    size_t got      = component == NULL ? 0 : host_copy_safely(name, component, sizeof name - 1);
-    name[got]       = '\0';
+    size_t got = component == NULL ? 0 : host_copy_safely(name, component, sizeof name - 1);
+    name[got] = '\0';
     for (size_t i = 0; name[i] != '\0'; i++)
         if (name[i] < 0x20 || name[i] > 0x7e)
             name[i] = '.';
@@ -173,12 +173,12 @@ static void bytes_append(const void *address, size_t bytes)
 /* ---- the calls ---- */
 
 typedef struct call_step { /* what one guarded step works on */
-    const ntmm_bugcheck *check;
-    LIST_ENTRY          *entry;
-    LIST_ENTRY          *next; /* NULL: the list is damaged here */
+    const ntmm_bugcheck      *check;
+    LIST_ENTRY               *entry;
+    LIST_ENTRY               *next; /* NULL: the list is damaged here */
     KBUGCHECK_CALLBACK_REASON reason;
     void (*run)(struct call_step *step);
-    KBUGCHECK_DUMP_IO    io;
+    KBUGCHECK_DUMP_IO io;
 } call_step_t;
 
 /* The links are read as what they may be: bytes of freed memory. */
@@ -193,7 +193,7 @@ static LIST_ENTRY *next_entry(const LIST_ENTRY *entry)
 static void step_call(void *context)
 {
     call_step_t *step = context;
-    step->next        = next_entry(step->entry);
+    step->next = next_entry(step->entry);
     if (step->next != NULL)
         step->run(step);
 }
@@ -295,9 +295,12 @@ static void secondary_data(KBUGCHECK_REASON_CALLBACK_RECORD *record)
 
 static void reason_run(call_step_t *step)
 {
-    static const char *const names[] = { [KbCallbackSecondaryDumpData] = "secondary dump data", [KbCallbackDumpIo] = "dump I/O",
-                                         [KbCallbackAddPages] = "pages to add", [KbCallbackSecondaryMultiPartDumpData] = "multi-part data",
-                                         [KbCallbackRemovePages] = "pages to remove", [KbCallbackTriageDumpData] = "triage data" };
+    static const char *const          names[] = { [KbCallbackSecondaryDumpData] = "secondary dump data",
+                                                  [KbCallbackDumpIo] = "dump I/O",
+                                                  [KbCallbackAddPages] = "pages to add",
+                                                  [KbCallbackSecondaryMultiPartDumpData] = "multi-part data",
+                                                  [KbCallbackRemovePages] = "pages to remove",
+                                                  [KbCallbackTriageDumpData] = "triage data" };
     KBUGCHECK_REASON_CALLBACK_RECORD *record = CONTAINING_RECORD(step->entry, KBUGCHECK_REASON_CALLBACK_RECORD, Entry);
     bool                              intact = record->Checksum == reason_checksum(record);
 
@@ -320,7 +323,7 @@ static void reason_run(call_step_t *step)
 static void dump_io_all(KBUGCHECK_DUMP_IO_TYPE type, void *buffer, size_t bytes)
 {
     call_step_t step = { .reason = KbCallbackDumpIo, .run = reason_run };
-    step.io          = (KBUGCHECK_DUMP_IO){ .Offset = UINT64_MAX, .Buffer = buffer, .BufferLength = (ULONG)bytes, .Type = type };
+    step.io = (KBUGCHECK_DUMP_IO){ .Offset = UINT64_MAX, .Buffer = buffer, .BufferLength = (ULONG)bytes, .Type = type };
     list_walk(&reason_list, &step);
 }
 
@@ -334,9 +337,9 @@ void ke_stop_callbacks_run(const ntmm_bugcheck *check)
 {
     static const KBUGCHECK_CALLBACK_REASON not_called[] = { KbCallbackSecondaryMultiPartDumpData, KbCallbackRemovePages,
                                                             KbCallbackTriageDumpData };
-    call_step_t step = { .check = check, .run = plain_run };
-    size_t      bytes;
-    char       *body = ke_report_text(&bytes);
+    call_step_t                            step = { .check = check, .run = plain_run };
+    size_t                                 bytes;
+    char                                  *body = ke_report_text(&bytes);
 
     if (lists_generation != ke_machine_generation)
         return;

@@ -21,9 +21,9 @@
 #include "ke/bugcheck.h"
 #include "ke/dpc.h"
 
-ke_thread_t ke_empty_thread = { .processor = &ke_no_processor };
+ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
 HOST_THREAD_LOCAL ke_thread_t *ke_current = &ke_empty_thread;
-ke_thread_hooks_t ke_thread_hooks;
+ke_thread_hooks_t              ke_thread_hooks;
 
 static _Atomic(ke_thread_t *) first_record;
 
@@ -57,17 +57,17 @@ static ke_thread_t *record_make(void)
 
 static void record_reset(ke_thread_t *record)
 {
-    record->irql                = PASSIVE_LEVEL;
-    record->processor           = &ke_no_processor;
-    record->kernel_apc_disable  = 0;
+    record->irql = PASSIVE_LEVEL;
+    record->processor = &ke_no_processor;
+    record->kernel_apc_disable = 0;
     record->special_apc_disable = 0;
-    record->ranks_held          = 0;
-    record->dpc                 = NULL;
-    record->serves              = NULL;
-    record->wait_next           = NULL;
-    record->wait_lock           = NULL;
-    record->rw_count            = 0;
-    record->rw_unnamed          = 0;
+    record->ranks_held = 0;
+    record->dpc = NULL;
+    record->serves = NULL;
+    record->wait_next = NULL;
+    record->wait_lock = NULL;
+    record->rw_count = 0;
+    record->rw_unnamed = 0;
     atomic_store(&record->in_library, 0);
     atomic_store(&record->dispatching, 0);
 }
@@ -106,7 +106,7 @@ static ke_thread_t *record_take(void)
         return NULL;
     }
     record->host_id = host_thread_id();
-    ke_current      = record;
+    ke_current = record;
     return record;
 }
 
@@ -123,7 +123,7 @@ static void record_start(ke_thread_t *record)
 
 static NTMM_COLD void refuse(const char *routine, uint32_t state)
 {
-    static const char *const WHY[] = { [KE_MACHINE_OFF]    = "no machine is up: call ntmm_boot first",
+    static const char *const WHY[] = { [KE_MACHINE_OFF] = "no machine is up: call ntmm_boot first",
                                        [KE_MACHINE_HALTED] = "the machine has halted at a bug check: inspect it, then shut it down",
                                        [KE_MACHINE_FORKED] = "this is a forked child, which has no machine: boot one here" };
 
@@ -148,7 +148,7 @@ static NTMM_COLD ke_thread_t *thread_start(const char *routine)
 
 ke_thread_t *ke_thread_ready(const char *routine)
 {
-    uint32_t     state  = atomic_load_explicit(&ke_machine_state, memory_order_acquire);
+    uint32_t     state = atomic_load_explicit(&ke_machine_state, memory_order_acquire);
     ke_thread_t *record = ke_self();
 
     if (NTMM_UNLIKELY(state != KE_MACHINE_UP)) {

@@ -34,41 +34,41 @@
 #include "host/host.h"
 #include "ke/lock.h"
 
-#define KE_PROCESSORS_MAX 64u          /* one group, as KAFFINITY has 64 bits */
-#define KE_THREAD_UPPER_BYTES 32768u   /* ex keeps its magazines and counters there */
-#define KE_THREAD_MM_BYTES 320u        /* mm keeps a frame cache there: all zero in a new record; mm empties it itself */
-#define KE_THREAD_RW_LOCKS 16u         /* EX_SPIN_LOCKs held at once by one thread that are known by name */
+#define KE_PROCESSORS_MAX 64u        /* one group, as KAFFINITY has 64 bits */
+#define KE_THREAD_UPPER_BYTES 32768u /* ex keeps its magazines and counters there */
+#define KE_THREAD_MM_BYTES 320u      /* mm keeps a frame cache there: all zero in a new record; mm empties it itself */
+#define KE_THREAD_RW_LOCKS 16u       /* EX_SPIN_LOCKs held at once by one thread that are known by name */
 
-typedef struct ke_thread ke_thread_t;
+typedef struct ke_thread    ke_thread_t;
 typedef struct ke_processor ke_processor_t;
 
 /* Why a lower may not simply lower. */
 enum ke_pending {
-    KE_PENDING_DPC       = 1, /* ordinary DPCs are queued */
-    KE_PENDING_WANTED    = 2, /* a thread has waited long for a processor: hand it over */
+    KE_PENDING_DPC = 1,       /* ordinary DPCs are queued */
+    KE_PENDING_WANTED = 2,    /* a thread has waited long for a processor: hand it over */
     KE_PENDING_INTERRUPT = 4, /* a device interrupt came while IRQL masked it */
-    KE_PENDING_STOPPED   = 8  /* this machine runs no more */
+    KE_PENDING_STOPPED = 8    /* this machine runs no more */
 };
 
-typedef struct ke_dpc_queue { /* of KDPC.DpcListEntry */
+typedef struct ke_dpc_queue {      /* of KDPC.DpcListEntry */
     PSINGLE_LIST_ENTRY head, tail; /* (D) NULL: empty */
 } ke_dpc_queue_t;
 
 struct ke_processor {
-    _Atomic(ke_thread_t *) owner;   /* (A) written under the claim lock: who may be at DISPATCH_LEVEL here; NULL: nobody yet */
-    _Atomic uint32_t pending;       /* (A) KE_PENDING_*; looked at on every lower */
-    uint32_t         number;        /* (B) 0 .. ke_processor_count - 1 */
-    uint32_t         node;          /* (B) NUMA node */
-    _Alignas(64) ke_lock_t dpc_lock; /* KE_RANK_KE_DPC */
-    ke_dpc_queue_t   dpc_queue;     /* (D) ordinary DPCs */
-    ke_dpc_queue_t   threaded_queue;/* (D) threaded DPCs, run by the processor's DPC thread at PASSIVE_LEVEL */
-    _Atomic(PKDPC)   executing;     /* (A) the ordinary DPC that runs now, or NULL */
-    _Atomic(PKDPC)   executing_threaded; /* (A) and the threaded one */
+    _Atomic(ke_thread_t *) owner;           /* (A) written under the claim lock: who may be at DISPATCH_LEVEL here; NULL: nobody yet */
+    _Atomic uint32_t       pending;         /* (A) KE_PENDING_*; looked at on every lower */
+    uint32_t               number;          /* (B) 0 .. ke_processor_count - 1 */
+    uint32_t               node;            /* (B) NUMA node */
+    _Alignas(64) ke_lock_t dpc_lock;        /* KE_RANK_KE_DPC */
+    ke_dpc_queue_t   dpc_queue;             /* (D) ordinary DPCs */
+    ke_dpc_queue_t   threaded_queue;        /* (D) threaded DPCs, run by the processor's DPC thread at PASSIVE_LEVEL */
+    _Atomic(PKDPC)   executing;             /* (A) the ordinary DPC that runs now, or NULL */
+    _Atomic(PKDPC)   executing_threaded;    /* (A) and the threaded one */
     _Atomic uint64_t dpcs_queued, dpcs_run; /* (A) since boot */
-    _Atomic uint32_t wake;          /* (A) counts calls for the DPC thread, which sleeps on it */
-    _Atomic uint32_t idle_at;       /* (A) the count at which it last found nothing to do */
-    _Atomic uint32_t dpc_thread_state; /* (A) enum in dpc.c */
-    host_thread_t   *dpc_thread;    /* made when first needed; joined at shutdown */
+    _Atomic uint32_t wake;                  /* (A) counts calls for the DPC thread, which sleeps on it */
+    _Atomic uint32_t idle_at;               /* (A) the count at which it last found nothing to do */
+    _Atomic uint32_t dpc_thread_state;      /* (A) enum in dpc.c */
+    host_thread_t   *dpc_thread;            /* made when first needed; joined at shutdown */
 } __attribute__((aligned(64)));
 
 typedef struct ke_held_rw_lock { /* what a word of 32 bits has no room to say: who holds it */
@@ -77,43 +77,43 @@ typedef struct ke_held_rw_lock { /* what a word of 32 bits has no room to say: w
 } ke_held_rw_lock_t;
 
 struct ke_thread {
-    KIRQL            irql;          /* (T) */
-    _Atomic uint8_t  is_system;     /* (A) created by the machine: an unhandled exception is 0x7E, not 0x1E */
-    _Atomic uint8_t  dispatching;   /* (A) at DISPATCH_LEVEL or above, or about to be */
-    _Atomic uint8_t  in_library;    /* (A) inside a slow path; ntmm_check and ntmm_shutdown need every other thread out */
-    uint32_t         generation;    /* (T) of the boot that this record was made ready for; 0: the empty record */
-    ke_processor_t  *processor;     /* (T) the last one owned; never NULL. (C) while the thread waits for one */
-    int16_t          kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth */
-    int16_t          special_apc_disable; /* (T) KeEnterGuardedRegion depth */
-    uint32_t         ranks_held;    /* (T) debug: one bit a lock rank */
-    PKDPC            dpc;           /* (T) the ordinary DPC whose routine this thread runs, or NULL */
-    ke_processor_t  *serves;        /* (T) the processor whose DPC thread this is, or NULL */
-    uint64_t         host_id;       /* (T) as gdb shows it */
-    ke_thread_t     *next;          /* (A) list of all records; never changes once listed */
-    _Atomic bool     alive;         /* (A) a host thread uses the record */
-    host_fault_t     fault;         /* (T) the fault being turned into a bug check */
-    uintptr_t        fault_code, fault_parameter[4];
+    KIRQL           irql;                /* (T) */
+    _Atomic uint8_t is_system;           /* (A) created by the machine: an unhandled exception is 0x7E, not 0x1E */
+    _Atomic uint8_t dispatching;         /* (A) at DISPATCH_LEVEL or above, or about to be */
+    _Atomic uint8_t in_library;          /* (A) inside a slow path; ntmm_check and ntmm_shutdown need every other thread out */
+    uint32_t        generation;          /* (T) of the boot that this record was made ready for; 0: the empty record */
+    ke_processor_t *processor;           /* (T) the last one owned; never NULL. (C) while the thread waits for one */
+    int16_t         kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth */
+    int16_t         special_apc_disable; /* (T) KeEnterGuardedRegion depth */
+    uint32_t        ranks_held;          /* (T) debug: one bit a lock rank */
+    PKDPC           dpc;                 /* (T) the ordinary DPC whose routine this thread runs, or NULL */
+    ke_processor_t *serves;              /* (T) the processor whose DPC thread this is, or NULL */
+    uint64_t        host_id;             /* (T) as gdb shows it */
+    ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
+    _Atomic bool    alive;               /* (A) a host thread uses the record */
+    host_fault_t    fault;               /* (T) the fault being turned into a bug check */
+    uintptr_t       fault_code, fault_parameter[4];
 
-    ke_thread_t     *wait_next;     /* (C) next in the line for a processor; or, under its bucket's lock, for a queued spin lock */
-    uint32_t         wait_number;   /* (C) the processor it wants, or KE_PROCESSOR_ANY */
-    PKSPIN_LOCK      wait_lock;     /* the queued spin lock it waits for */
-    _Atomic uint32_t granted;       /* (A) it got what it waits for; the thread may sleep on it */
-    uint32_t         rw_count;      /* (T) EX_SPIN_LOCKs held, in rw_held */
-    uint32_t         rw_unnamed;    /* (T) and beyond that */
+    ke_thread_t      *wait_next;   /* (C) next in the line for a processor; or, under its bucket's lock, for a queued spin lock */
+    uint32_t          wait_number; /* (C) the processor it wants, or KE_PROCESSOR_ANY */
+    PKSPIN_LOCK       wait_lock;   /* the queued spin lock it waits for */
+    _Atomic uint32_t  granted;     /* (A) it got what it waits for; the thread may sleep on it */
+    uint32_t          rw_count;    /* (T) EX_SPIN_LOCKs held, in rw_held */
+    uint32_t          rw_unnamed;  /* (T) and beyond that */
     ke_held_rw_lock_t rw_held[KE_THREAD_RW_LOCKS];
-    KDPC             flush[2];      /* KeFlushQueuedDpcs' markers: ordinary, threaded */
-    _Atomic uint32_t flushed;       /* (A) markers that have run; the thread sleeps on it */
+    KDPC              flush[2]; /* KeFlushQueuedDpcs' markers: ordinary, threaded */
+    _Atomic uint32_t  flushed;  /* (A) markers that have run; the thread sleeps on it */
 
-    unsigned char    kthread[64] __attribute__((aligned(16))); /* its address is the PKTHREAD that drivers see */
-    _Alignas(64) unsigned char mm_area[KE_THREAD_MM_BYTES];    /* mm's: a frame cache with a handshake of its own */
-    _Alignas(64) unsigned char upper[KE_THREAD_UPPER_BYTES];   /* ex's: magazines and tag counters */
+    unsigned char kthread[64] __attribute__((aligned(16)));  /* its address is the PKTHREAD that drivers see */
+    _Alignas(64) unsigned char mm_area[KE_THREAD_MM_BYTES];  /* mm's: a frame cache with a handshake of its own */
+    _Alignas(64) unsigned char upper[KE_THREAD_UPPER_BYTES]; /* ex's: magazines and tag counters */
 };
 
 extern ke_thread_t    ke_empty_thread;
 extern ke_processor_t ke_processors[KE_PROCESSORS_MAX];
 extern uint32_t       ke_processor_count; /* of the booted machine */
 extern uint32_t       ke_node_count;
-extern ke_processor_t ke_no_processor;    /* owner NULL for ever: where a record starts */
+extern ke_processor_t ke_no_processor; /* owner NULL for ever: where a record starts */
 
 extern HOST_THREAD_LOCAL ke_thread_t *ke_current;
 
@@ -148,9 +148,9 @@ void ke_processors_disarm(void);
 /* Slow path of raise: returns the thread's own record (which is not `thread` when that was the empty one) owning a processor, dispatching
  * set; NULL: refused, as ke_thread_enter says. */
 ke_thread_t *ke_processor_claim(ke_thread_t *thread, uint32_t number, const char *routine);
-void ke_processor_release(ke_thread_t *thread);               /* below DISPATCH_LEVEL: it need not stay mine */
-void ke_processor_drain(ke_thread_t *thread);                 /* slow path of lower: runs DPCs at DISPATCH_LEVEL until none is left */
-void ke_processor_left(ke_thread_t *thread);                  /* slow path of leave: it is wanted, or has DPCs; runs no driver code */
+void         ke_processor_release(ke_thread_t *thread); /* below DISPATCH_LEVEL: it need not stay mine */
+void         ke_processor_drain(ke_thread_t *thread);   /* slow path of lower: runs DPCs at DISPATCH_LEVEL until none is left */
+void         ke_processor_left(ke_thread_t *thread);    /* slow path of leave: it is wanted, or has DPCs; runs no driver code */
 
 /* The fast path of raise: true when the thread owns its processor still. false: ke_processor_claim. */
 static inline bool ke_dispatch_reenter(ke_thread_t *thread)

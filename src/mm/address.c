@@ -25,7 +25,7 @@ static uint64_t physical_of(uintptr_t va)
 
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
 {
-    return (PHYSICAL_ADDRESS){.QuadPart = (LONGLONG)physical_of((uintptr_t)BaseAddress)};
+    return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)physical_of((uintptr_t)BaseAddress) };
 }
 
 /* Where the bytes of a frame can be reached: at home, or through the page of paged pool that it backs. */
@@ -48,7 +48,7 @@ static bool is_gone(uintptr_t va) { return mm_in(&mm_all, va) && mm_owner_of((vo
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    char byte;
+    char      byte;
     uintptr_t va = (uintptr_t)VirtualAddress;
     if (is_gone(va))
         return FALSE;
@@ -78,7 +78,7 @@ static NTSTATUS copy_virtual(char *to, const char *from, SIZE_T bytes, PSIZE_T c
 static NTSTATUS copy_physical(char *to, uint64_t from, SIZE_T bytes, PSIZE_T copied)
 {
     for (*copied = 0; *copied < bytes;) {
-        SIZE_T now = left_in_page(from + *copied, bytes - *copied);
+        SIZE_T      now = left_in_page(from + *copied, bytes - *copied);
         const void *source = virtual_of(from + *copied);
         if (source == NULL)
             return STATUS_INVALID_ADDRESS;

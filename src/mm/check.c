@@ -24,8 +24,8 @@
 
 typedef struct frame_check {
     const mm_run_space_t *space;
-    uint64_t on_list[MM_LISTS], looked_at;
-    bool     sound;
+    uint64_t              on_list[MM_LISTS], looked_at;
+    bool                  sound;
 } frame_check_t;
 
 typedef unsigned long long ull;
@@ -46,7 +46,7 @@ static bool check_mapped(mm_pfn_number_t pfn, const mm_pfn_t *entry)
 static bool check_frame(frame_check_t *check, mm_pfn_number_t pfn)
 {
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    bool is_free = rt_runs_is_free(&check->space->runs.runs, pfn - check->space->first_pfn);
+    bool            is_free = rt_runs_is_free(&check->space->runs.runs, pfn - check->space->first_pfn);
     if (entry->list >= MM_LISTS)
         return ke_error(false, "frame 0x%llx is on list %u, which is none", (ull)pfn, entry->list);
     check->on_list[entry->list]++;
@@ -75,7 +75,7 @@ static bool check_spaces(frame_check_t *check)
     uint64_t free_count = 0;
     for (uint32_t i = 0; i < mm_frames.space_count && check->sound; i++) {
         rt_run_space_t *runs = &mm_frames.space[i].runs;
-        const char *what = "";
+        const char     *what = "";
         if (!runs->policy->check(runs, &what))
             return ke_error(false, "run space of frame 0x%llx: %s", (ull)mm_frames.space[i].first_pfn, what);
         free_count += runs->free_count;
@@ -107,7 +107,7 @@ static bool check_counts(const frame_check_t *check)
 static bool check_list(uint32_t list)
 {
     const mm_page_list_t *pages = &mm_frames.list[list];
-    uint32_t prev = 0, at = pages->head;
+    uint32_t              prev = 0, at = pages->head;
     for (uint64_t i = 0; i < pages->count; i++) {
         if (at == 0 || !mm_pfn_is_ram_locked(at - 1) || mm_pfn_entry(at - 1)->list != list || mm_pfn_entry(at - 1)->prev != prev)
             return ke_error(false, "list %u is broken at its entry %llu", list, (ull)i);
@@ -167,7 +167,7 @@ static void unsee(mm_frame_cache_t *cache)
 static bool check_caches(uint64_t cached)
 {
     uint64_t seen = 0;
-    bool sound = true;
+    bool     sound = true;
     for (ke_thread_t *t = ke_thread_first(); t != NULL && sound; t = t->next)
         sound = check_cache(mm_frame_cache_of(t), &seen);
     for (ke_thread_t *t = ke_thread_first(); t != NULL && sound; t = t->next)
@@ -187,8 +187,8 @@ typedef struct table_check {
 static bool check_page(const mm_page_table_t *table, size_t index, uint64_t *valid)
 {
     uint64_t pte = table->ptes[index];
-    ull va = mm_table_va(table, index);
-    bool taken = !rt_runs_is_free(&table->runs, index);
+    ull      va = mm_table_va(table, index);
+    bool     taken = !rt_runs_is_free(&table->runs, index);
     if (!mm_pte_is_valid(pte)) {
         if (table == &mm_paged_table && taken)
             return ke_error(false, "the page of paged pool at 0x%llx is taken and has no frame", va);
@@ -214,8 +214,8 @@ static void check_table_page(void *context, mm_page_table_t *table, size_t index
 
 static bool check_table(mm_page_table_t *table, uint64_t *valid)
 {
-    table_check_t check = {0, true};
-    const char *what = "";
+    table_check_t check = { 0, true };
+    const char   *what = "";
     *valid = 0;
     if (table->tables == NULL)
         return true;
@@ -238,8 +238,8 @@ static bool check_tables(void)
 
 bool mm_check(void)
 {
-    bool lock = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_HALTED;
-    frame_check_t check = {.sound = true};
+    bool          lock = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_HALTED;
+    frame_check_t check = { .sound = true };
     if (lock)
         ke_lock(&mm_pfn_lock);
     bool sound = check_spaces(&check) && check_counts(&check) && check_caches(check.on_list[MM_CACHED]);

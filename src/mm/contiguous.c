@@ -30,7 +30,7 @@ typedef struct contiguous_request {
     uint32_t    node;                      /* MM_ANY_NODE: any */
     bool        any_node_then;             /* that node first, any node then */
     bool        fast_only, executable;
-    uint8_t     cache;                     /* MEMORY_CACHING_TYPE */
+    uint8_t     cache; /* MEMORY_CACHING_TYPE */
     uint32_t    tag;
 } contiguous_request_t;
 
@@ -90,7 +90,7 @@ static void *describe_run(const contiguous_request_t *request, mm_pfn_number_t f
     for (uint64_t i = 0; i < page_count; i++) {
         mm_pfn_t *entry = mm_pfn_entry(first + i);
         entry->cache = (uint8_t)(1 + request->cache);
-        entry->owner = (mm_owner_t){.bytes = i, .use = MM_USE_TAIL};
+        entry->owner = (mm_owner_t){ .bytes = i, .use = MM_USE_TAIL };
         entry->owner.tag = request->tag;
         entry->owner.pool = request->executable ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX;
         entry->owner.flags = request->executable ? MM_OWNER_EXECUTE : 0;
@@ -103,7 +103,7 @@ static void *describe_run(const contiguous_request_t *request, mm_pfn_number_t f
 
 static void *allocate_run(const contiguous_request_t *request)
 {
-    mm_frame_want_t want = {0};
+    mm_frame_want_t want = { 0 };
     if (!request_to_frames(request, &want))
         return NULL;
     mm_pfn_number_t first = mm_frames_get(&want, NULL);
@@ -117,7 +117,7 @@ static void *allocate_run(const contiguous_request_t *request)
 static void *contiguous_allocate(const contiguous_request_t *request)
 {
     ke_thread_t *thread = ke_thread_enter(request->routine);
-    void *base = NULL;
+    void        *base = NULL;
     if (thread == NULL)
         return NULL;
     if (mm_physical_map.bytes != 0 && !ke_inject_failure())
@@ -129,8 +129,13 @@ static void *contiguous_allocate(const contiguous_request_t *request)
 PVOID MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS HighestAcceptableAddress)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    contiguous_request_t request = {.routine = __func__, .bytes = NumberOfBytes, .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
-                                    .node = MM_ANY_NODE, .executable = true, .cache = MmCached, .tag = TAG_CONTIGUOUS};
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = NumberOfBytes,
+                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
+                                     .node = MM_ANY_NODE,
+                                     .executable = true,
+                                     .cache = MmCached,
+                                     .tag = TAG_CONTIGUOUS };
     return contiguous_allocate(&request);
 }
 
@@ -139,9 +144,14 @@ PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDR
                                              MEMORY_CACHING_TYPE CacheType)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    contiguous_request_t request = {.routine = __func__, .bytes = NumberOfBytes, .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
-                                    .highest = (uint64_t)HighestAcceptableAddress.QuadPart, .node = MM_ANY_NODE, .executable = true,
-                                    .cache = (uint8_t)CacheType, .tag = TAG_CONTIGUOUS};
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = NumberOfBytes,
+                                     .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
+                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
+                                     .node = MM_ANY_NODE,
+                                     .executable = true,
+                                     .cache = (uint8_t)CacheType,
+                                     .tag = TAG_CONTIGUOUS };
     if (!cache_type_is_allowed(CacheType) || !request_boundary(&request, BoundaryAddressMultiple))
         return NULL;
     return contiguous_allocate(&request);
@@ -152,21 +162,28 @@ PVOID MmAllocateContiguousMemorySpecifyCacheNode(SIZE_T NumberOfBytes, PHYSICAL_
                                                  MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    contiguous_request_t request = {.routine = __func__, .bytes = NumberOfBytes, .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
-                                    .highest = (uint64_t)HighestAcceptableAddress.QuadPart, .executable = true,
-                                    .cache = (uint8_t)CacheType, .tag = TAG_CONTIGUOUS};
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = NumberOfBytes,
+                                     .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
+                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
+                                     .executable = true,
+                                     .cache = (uint8_t)CacheType,
+                                     .tag = TAG_CONTIGUOUS };
     if (!cache_type_is_allowed(CacheType) || !request_boundary(&request, BoundaryAddressMultiple) || !request_node(&request, PreferredNode))
         return NULL;
     return contiguous_allocate(&request);
 }
 
 PVOID MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
-                                     PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
-                                     ULONG Protect, NODE_REQUIREMENT PreferredNode)
+                                     PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple, ULONG Protect,
+                                     NODE_REQUIREMENT PreferredNode)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    contiguous_request_t request = {.routine = __func__, .bytes = NumberOfBytes, .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
-                                    .highest = (uint64_t)HighestAcceptableAddress.QuadPart, .tag = TAG_CONTIGUOUS};
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = NumberOfBytes,
+                                     .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
+                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
+                                     .tag = TAG_CONTIGUOUS };
     if (!request_protect(&request, Protect) || !request_boundary(&request, BoundaryAddressMultiple) ||
         !request_node(&request, PreferredNode))
         return NULL;
@@ -179,9 +196,12 @@ NTSTATUS MmAllocateContiguousMemoryEx(PSIZE_T NumberOfBytes, PHYSICAL_ADDRESS Lo
                                       PVOID *BaseAddress)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    contiguous_request_t request = {.routine = __func__, .bytes = *NumberOfBytes, .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
-                                    .highest = (uint64_t)HighestAcceptableAddress.QuadPart, .tag = Tag != 0 ? Tag : TAG_CONTIGUOUS,
-                                    .fast_only = Flags == MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY};
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = *NumberOfBytes,
+                                     .lowest = (uint64_t)LowestAcceptableAddress.QuadPart,
+                                     .highest = (uint64_t)HighestAcceptableAddress.QuadPart,
+                                     .tag = Tag != 0 ? Tag : TAG_CONTIGUOUS,
+                                     .fast_only = Flags == MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY };
     *BaseAddress = NULL;
     if (*NumberOfBytes == 0)
         return STATUS_INVALID_PARAMETER_1;
@@ -215,7 +235,7 @@ typedef struct contiguous_block {
 static bool find_block(const void *base, contiguous_block_t *block)
 {
     uintptr_t va = (uintptr_t)base;
-    bool executable = mm_in(&mm_executable_map, va);
+    bool      executable = mm_in(&mm_executable_map, va);
     if (va % PAGE_SIZE != 0 || (!executable && !mm_in(&mm_physical_map, va)))
         return false;
     mm_owner_t *owner = mm_owner_of(base);
@@ -242,9 +262,9 @@ static _Noreturn NTMM_COLD void bad_base(const char *routine, const char *why, c
 static void free_block(const char *routine, void *base, const SIZE_T *bytes, const MEMORY_CACHING_TYPE *type)
 {
     contiguous_block_t block;
-    ke_thread_t *thread = ke_thread_enter(routine);
-    const char *why = NULL;
-    mm_pfn_number_t pinned = MM_PFN_NONE;
+    ke_thread_t       *thread = ke_thread_enter(routine);
+    const char        *why = NULL;
+    mm_pfn_number_t    pinned = MM_PFN_NONE;
     if (thread == NULL)
         return;
     if (!find_block(base, &block))

@@ -51,19 +51,25 @@ ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *faul
     if (thread->irql >= DISPATCH_LEVEL) {
         bool ours = host_is_library_code(fault->pc);
         return stop(thread, ours ? IRQL_NOT_LESS_OR_EQUAL : DRIVER_IRQL_NOT_LESS_OR_EQUAL, fault->address, thread->irql,
-                    fault->execute ? 8 : fault->write ? 1 : 0, fault->pc);
+                    fault->execute ? 8
+                    : fault->write ? 1
+                                   : 0,
+                    fault->pc);
     }
     bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address);
-    return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address, fault->execute ? 0x10 : fault->write ? 2 : 0, fault->pc,
-                has_table ? PTE_IS_FREE : NO_PTE);
+    return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address,
+                fault->execute ? 0x10
+                : fault->write ? 2
+                               : 0,
+                fault->pc, has_table ? PTE_IS_FREE : NO_PTE);
 }
 
 /* ---- stop reports ---- */
 
 static const char *list_name(uint8_t list)
 {
-    static const char *const names[MM_LISTS] = {"zeroed", "free",  "free, in a frame cache", "standby", "modified", "modified-no-write",
-                                                "bad",    "active"};
+    static const char *const names[MM_LISTS] = { "zeroed", "free",  "free, in a frame cache", "standby", "modified", "modified-no-write",
+                                                 "bad",    "active" };
     return list < MM_LISTS ? names[list] : "on no list: its PFN entry is damaged";
 }
 
@@ -100,7 +106,7 @@ static bool describe_home(const char *map, uint64_t physical, char *line, size_t
 static bool describe_page(const char *region, const mm_page_table_t *table, uintptr_t va, char *line, size_t bytes)
 {
     uint64_t pte = table->ptes[mm_table_index(table, va)];
-    uint8_t use = table->owners[mm_table_index(table, va)].use;
+    uint8_t  use = table->owners[mm_table_index(table, va)].use;
     if (!mm_pte_is_valid(pte)) {
         snprintf(line, bytes, "%s, no page is there now: freed, or never allocated", region);
         return true;

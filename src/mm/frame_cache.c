@@ -35,7 +35,7 @@ static inline void set_count(mm_frame_cache_t *cache, uint32_t kind, uint32_t co
     atomic_store_explicit(&cache->count[kind], (uint8_t)count, memory_order_relaxed);
 }
 static inline uint32_t in_stacks(mm_frame_cache_t *cache) { return mm_cache_count(cache, MM_ZEROED) + mm_cache_count(cache, MM_FREE); }
-static inline bool has_kind(mm_frame_cache_t *cache, uint32_t kind)
+static inline bool     has_kind(mm_frame_cache_t *cache, uint32_t kind)
 {
     return mm_cache_top(cache, kind) != 0 || mm_cache_count(cache, kind) != 0;
 }
@@ -115,7 +115,7 @@ static mm_pfn_number_t refill_locked(mm_frame_cache_t *cache, uint32_t node, uin
     if (count == 0)
         return is_empty(cache) ? take_one_locked(node) : pop(cache, wanted);
     cache->node = node;
-    uint32_t counts[2] = {mm_cache_count(cache, MM_ZEROED), mm_cache_count(cache, MM_FREE)};
+    uint32_t counts[2] = { mm_cache_count(cache, MM_ZEROED), mm_cache_count(cache, MM_FREE) };
     for (uint32_t i = count; i-- > 0;) { /* popped from the end: lowest first */
         uint32_t kind = mm_pfn_entry(pfns[i])->was;
         *mm_cache_slot(cache, kind, counts[kind]++) = pfns[i];
@@ -128,7 +128,7 @@ static mm_pfn_number_t refill_locked(mm_frame_cache_t *cache, uint32_t node, uin
 NTMM_COLD mm_pfn_number_t mm_frame_get_slow(ke_thread_t *thread, uint32_t node, uint32_t wanted, bool *zeroed)
 {
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
-    mm_pfn_number_t pfn;
+    mm_pfn_number_t   pfn;
     ke_lock(&mm_pfn_lock);
     if (node >= mm_frames.node_count)
         node = thread->processor->node < mm_frames.node_count ? thread->processor->node : 0;
@@ -163,7 +163,7 @@ NTMM_COLD void mm_frame_put_slow(ke_thread_t *thread, mm_pfn_number_t pfn)
     ke_lock(&mm_pfn_lock);
     uint32_t node = mm_node_of_frame(pfn);
     if (thread == &ke_empty_thread || (!is_empty(cache) && cache->node != node)) {
-        mm_frames_give_locked(&(uint32_t){(uint32_t)pfn}, 1);
+        mm_frames_give_locked(&(uint32_t){ (uint32_t)pfn }, 1);
         ke_unlock(&mm_pfn_lock);
         return;
     }
@@ -180,8 +180,8 @@ NTMM_COLD void mm_frame_put_slow(ke_thread_t *thread, mm_pfn_number_t pfn)
 mm_pfn_number_t mm_frame_get_from_stacks(ke_thread_t *thread, uint32_t node, uint32_t wanted, bool *zeroed)
 {
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
-    mm_pfn_number_t pfn = MM_PFN_NONE;
-    bool fits = node == MM_ANY_NODE || node == cache->node;
+    mm_pfn_number_t   pfn = MM_PFN_NONE;
+    bool              fits = node == MM_ANY_NODE || node == cache->node;
     if (NTMM_LIKELY(fits && mm_cache_count(cache, wanted) != 0)) /* nothing is on top of that kind, or we were not called */
         pfn = pop_stack(cache, wanted);
     else if (fits && can_serve(cache, wanted))
@@ -207,7 +207,7 @@ void mm_frame_put_on_stacks(ke_thread_t *thread, mm_pfn_number_t pfn)
 void mm_frame_put_otherwise(ke_thread_t *thread, mm_pfn_number_t pfn)
 {
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    mm_pfn_t         *entry = mm_pfn_entry(pfn);
     NTMM_INVARIANT(entry->list == MM_ACTIVE, "a frame that is put was active");
     mm_pfn_set(entry, MM_CACHED, mm_pfn_list_when_put(entry));
     if (mm_cache_is_open(cache, MM_CACHE_GET) && mm_cache_enter(cache, MM_CACHE_GET))
@@ -261,7 +261,7 @@ bool mm_frame_caches_drain_locked(void)
     for (ke_thread_t *t = first; t != NULL; t = t->next) {
         mm_frame_cache_t *cache = mm_frame_cache_of(t);
         while (!is_empty(cache)) {
-            mm_frames_give_locked(&(uint32_t){(uint32_t)pop(cache, MM_FREE)}, 1);
+            mm_frames_give_locked(&(uint32_t){ (uint32_t)pop(cache, MM_FREE) }, 1);
             found = true;
         }
     }
@@ -271,7 +271,7 @@ bool mm_frame_caches_drain_locked(void)
 
 void mm_frame_caches_count(uint64_t *zeroed, uint64_t *free)
 {
-    bool halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
+    bool         halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
     ke_thread_t *first = ke_thread_first();
     if (!halted)
         close_all(first);

@@ -74,7 +74,7 @@ void            mm_frame_put_slow(ke_thread_t *thread, mm_pfn_number_t pfn);
 /* mm_frame_get, mm_frame_get_zeroed_home and mm_frame_put, for callers within mm to whom a call matters. wanted: MM_FREE or MM_ZEROED. */
 static inline mm_pfn_number_t mm_frame_get_inline(uint32_t node, uint32_t wanted, bool *zeroed)
 {
-    ke_thread_t *thread = ke_self();
+    ke_thread_t      *thread = ke_self();
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
     if (NTMM_UNLIKELY(!mm_cache_is_open(cache, MM_CACHE_GET)) || NTMM_UNLIKELY(!mm_cache_enter(cache, MM_CACHE_GET)))
         return mm_frame_get_slow(thread, node, wanted, zeroed);
@@ -91,9 +91,9 @@ static inline mm_pfn_number_t mm_frame_get_inline(uint32_t node, uint32_t wanted
 
 static inline void mm_frame_put_inline(mm_pfn_number_t pfn)
 {
-    ke_thread_t *thread = ke_self();
+    ke_thread_t      *thread = ke_self();
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    mm_pfn_t         *entry = mm_pfn_entry(pfn);
     if (NTMM_UNLIKELY(!mm_pfn_is_active_and_written(entry)) || NTMM_UNLIKELY(!mm_cache_is_open(cache, MM_CACHE_PUT))) {
         mm_frame_put_otherwise(thread, pfn);
         return;

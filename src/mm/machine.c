@@ -27,12 +27,12 @@
 #include "mm/physical_memory.h"
 #include "mm/pte.h"
 
-#define SYSTEM_PTE_BYTES ((size_t)1 << 30)     /* room for mappings, as Windows had on x86 */
-#define PAGED_REGION_LEAST ((size_t)1 << 30)   /* addresses cost nothing; fragmented ones should not be what ends an allocation */
-#define HOT_ADD_ROOM ((uint64_t)4 << 30)       /* physical addresses above RAM where MmAddPhysicalMemory finds room */
+#define SYSTEM_PTE_BYTES ((size_t)1 << 30)   /* room for mappings, as Windows had on x86 */
+#define PAGED_REGION_LEAST ((size_t)1 << 30) /* addresses cost nothing; fragmented ones should not be what ends an allocation */
+#define HOT_ADD_ROOM ((uint64_t)4 << 30)     /* physical addresses above RAM where MmAddPhysicalMemory finds room */
 #define SPAN_UNIT ((uint64_t)1 << 30)
-#define PFNS_MOST ((uint64_t)UINT32_MAX - 1)   /* next and prev hold PFN + 1 in 32 bits: 16 TiB with 4 KiB pages */
-#define DISCARD_LEAST 64u                      /* pages: from here on giving memory back is cheaper than clearing it */
+#define PFNS_MOST ((uint64_t)UINT32_MAX - 1)     /* next and prev hold PFN + 1 in 32 bits: 16 TiB with 4 KiB pages */
+#define DISCARD_LEAST 64u                        /* pages: from here on giving memory back is cheaper than clearing it */
 #define TABLES_DISCARD_LEAST ((uint64_t)1 << 22) /* touched frames: from here on so it is for the PFN database */
 
 mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_all;
@@ -40,20 +40,20 @@ mm_pfn_t   *mm_pfn_database;
 uint64_t    mm_highest_pfn;
 bool        mm_unbacked;
 
-mm_page_table_t mm_system_table = {.region = &mm_system_pte_region, .lock = KE_LOCK_INIT(KE_RANK_MM_SYSTEM_PTE)};
-mm_page_table_t mm_paged_table = {.region = &mm_paged_region, .lock = KE_LOCK_INIT(KE_RANK_MM_POOL_VA)};
-host_object_t   mm_object = {.fd = -1};
+mm_page_table_t mm_system_table = { .region = &mm_system_pte_region, .lock = KE_LOCK_INIT(KE_RANK_MM_SYSTEM_PTE) };
+mm_page_table_t mm_paged_table = { .region = &mm_paged_region, .lock = KE_LOCK_INIT(KE_RANK_MM_POOL_VA) };
+host_object_t   mm_object = { .fd = -1 };
 uint64_t        mm_span_pfns, mm_slot_offset;
 bool            mm_executable_map_is_nx, mm_is_server, mm_map_changed;
 
 /* What two machines must have in common to use the same memory. */
 typedef struct mm_shape {
-    bool         built;
-    bool         unbacked, portable;
-    uint64_t     span_pfns;
-    size_t       paged_bytes;
+    bool                   built;
+    bool                   unbacked, portable;
+    uint64_t               span_pfns;
+    size_t                 paged_bytes;
     const rt_run_policy_t *policy;
-    mm_ram_map_t map;
+    mm_ram_map_t           map;
 } mm_shape_t;
 static mm_shape_t shape;
 
@@ -105,7 +105,7 @@ uint64_t mm_frame_offset(mm_pfn_number_t pfn)
 int mm_map_homes(mm_pfn_number_t first, uint64_t page_count)
 {
     uint64_t offset = first << PAGE_SHIFT;
-    size_t bytes = page_count << PAGE_SHIFT;
+    size_t   bytes = page_count << PAGE_SHIFT;
     if (mm_unbacked)
         return 0;
     int status = host_map_object((void *)(mm_physical_map.base + offset), &mm_object, offset, bytes, HOST_READ | HOST_WRITE);
@@ -153,12 +153,12 @@ static void table_release(mm_page_table_t *table)
     table->tables = NULL;
     table->owners = NULL;
     table->ptes = NULL;
-    table->runs = (rt_runs_t){0};
+    table->runs = (rt_runs_t){ 0 };
 }
 
 static void forget_regions(void)
 {
-    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_all = (mm_region_t){0, 0};
+    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_all = (mm_region_t){ 0, 0 };
 }
 
 static void release_memory(void)
@@ -181,22 +181,22 @@ static void release_memory(void)
 
 static mm_region_t carve(uintptr_t *at, size_t bytes)
 {
-    mm_region_t region = {*at, bytes};
+    mm_region_t region = { *at, bytes };
     *at += bytes;
     return region;
 }
 
 static int reserve_regions(const mm_shape_t *want)
 {
-    size_t span_bytes = want->span_pfns << PAGE_SHIFT;
-    size_t system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
-    size_t bytes = 2 * span_bytes + system_bytes + want->paged_bytes;
+    size_t    span_bytes = want->span_pfns << PAGE_SHIFT;
+    size_t    system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
+    size_t    bytes = 2 * span_bytes + system_bytes + want->paged_bytes;
     uintptr_t at = (uintptr_t)host_reserve(bytes);
     if (at == 0 && want->unbacked)
         return 0; /* frames without addresses: experiments with PFNs still work */
     if (at == 0)
         return ke_error(-ENOMEM, "the host has no %zu bytes of address space for the machine", bytes);
-    mm_all = (mm_region_t){at, bytes};
+    mm_all = (mm_region_t){ at, bytes };
     mm_physical_map = carve(&at, span_bytes);
     mm_executable_map = carve(&at, span_bytes);
     mm_system_pte_region = carve(&at, system_bytes);
@@ -259,8 +259,8 @@ static bool same_shape(const mm_shape_t *a, const mm_shape_t *b)
 
 static int shape_from_config(mm_shape_t *want, const ntmm_config *config)
 {
-    static const rt_run_policy_t *const policies[] = {&rt_policy_indexed, &rt_policy_linear, &rt_policy_buddy};
-    int status = mm_ram_map_build(&want->map, config);
+    static const rt_run_policy_t *const policies[] = { &rt_policy_indexed, &rt_policy_linear, &rt_policy_buddy };
+    int                                 status = mm_ram_map_build(&want->map, config);
     if (status != 0)
         return status;
     if ((size_t)config->run_policy >= NTMM_ARRAY_COUNT(policies))
@@ -291,7 +291,7 @@ static void init_locks(void) /* a halted machine may have left them held */
 int mm_boot(const ntmm_config *config)
 {
     static mm_shape_t want; /* 8 KiB */
-    uint32_t node_count = config->numa_nodes != 0 ? config->numa_nodes : 1;
+    uint32_t          node_count = config->numa_nodes != 0 ? config->numa_nodes : 1;
     if (host_page_size() > PAGE_SIZE)
         return ke_error(-ENOTSUP, "the host's pages have %zu bytes; this library was built for pages of %u", host_page_size(), PAGE_SIZE);
     if (node_count > KE_PROCESSORS_MAX)
@@ -350,7 +350,7 @@ typedef struct clear_context {
 static void clear_leaf(void *context, uint64_t first_unit, uint64_t unit_count)
 {
     clear_context_t *clear = context;
-    mm_pfn_number_t first = clear->space->first_pfn + first_unit;
+    mm_pfn_number_t  first = clear->space->first_pfn + first_unit;
     for (mm_pfn_number_t pfn = first; pfn < first + unit_count; pfn++) {
         if (!home_is_dirty(mm_pfn_entry(pfn)))
             continue;
@@ -371,7 +371,7 @@ static void clear_entries(void *context, uint64_t first_unit, uint64_t unit_coun
 /* Homes first, then the entries that say which homes are dirty. */
 static void clear_frames(void)
 {
-    clear_context_t clear = {0};
+    clear_context_t clear = { 0 };
     for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         clear.space = &mm_frames.space[i];
         rt_runs_visit_touched(&mm_frames.space[i].runs.runs, clear_leaf, &clear);
@@ -422,7 +422,7 @@ static void visit_leaf(void *context, uint64_t first_unit, uint64_t unit_count)
 
 void mm_table_visit(mm_page_table_t *table, void (*visit)(void *context, mm_page_table_t *table, size_t index), void *context)
 {
-    table_walk_t walk = {table, visit, context};
+    table_walk_t walk = { table, visit, context };
     if (table->tables != NULL)
         rt_runs_visit_touched(&table->runs, visit_leaf, &walk);
 }

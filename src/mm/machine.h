@@ -12,19 +12,19 @@
 typedef struct mm_page_table {
     mm_region_t *region;
     ke_lock_t    lock;
-    rt_runs_t    runs;    /* (R) which pages are taken */
-    uint64_t    *ptes;    /* (R) to change; a page's owner may read its own */
-    mm_owner_t  *owners;  /* the owner of the page */
-    void        *tables;  /* all of it: PTEs, owners, run index */
+    rt_runs_t    runs;   /* (R) which pages are taken */
+    uint64_t    *ptes;   /* (R) to change; a page's owner may read its own */
+    mm_owner_t  *owners; /* the owner of the page */
+    void        *tables; /* all of it: PTEs, owners, run index */
     size_t       table_bytes;
 } mm_page_table_t;
 
 extern mm_page_table_t mm_system_table; /* lock: KE_RANK_MM_SYSTEM_PTE */
 extern mm_page_table_t mm_paged_table;  /* lock: KE_RANK_MM_POOL_VA */
 
-extern host_object_t mm_object;      /* file offset = physical address; the slots of paged pool follow */
-extern uint64_t      mm_span_pfns;   /* frames that the PFN database and the maps have room for, RAM or not */
-extern uint64_t      mm_slot_offset; /* of the first slot of paged pool in mm_object */
+extern host_object_t mm_object;               /* file offset = physical address; the slots of paged pool follow */
+extern uint64_t      mm_span_pfns;            /* frames that the PFN database and the maps have room for, RAM or not */
+extern uint64_t      mm_slot_offset;          /* of the first slot of paged pool in mm_object */
 extern bool          mm_executable_map_is_nx; /* the host refused PROT_EXEC: executable pool can be written and read only */
 extern bool          mm_is_server;
 extern bool          mm_map_changed; /* memory was added or removed: the next boot starts from nothing */

@@ -26,23 +26,29 @@ typedef uint64_t mm_pfn_number_t;
 
 /* Which list a frame is on; zero bytes mean free and zeroed, so an untouched PFN database says the truth. */
 typedef enum mm_list {
-    MM_ZEROED = 0, MM_FREE, /* below 2: in the run index (the linear policy reads this byte) */
-    MM_CACHED,              /* free or zeroed, in a thread's frame cache; counted as what it was */
-    MM_STANDBY, MM_MODIFIED, MM_MODIFIED_NO_WRITE, MM_BAD, MM_ACTIVE, MM_LISTS
+    MM_ZEROED = 0,
+    MM_FREE,   /* below 2: in the run index (the linear policy reads this byte) */
+    MM_CACHED, /* free or zeroed, in a thread's frame cache; counted as what it was */
+    MM_STANDBY,
+    MM_MODIFIED,
+    MM_MODIFIED_NO_WRITE,
+    MM_BAD,
+    MM_ACTIVE,
+    MM_LISTS
 } mm_list_t;
 
 /* What an active page is used for; the leak walk and !pfn read it. */
 typedef enum mm_use {
     MM_USE_NONE = 0,
-    MM_USE_POOL_BLOCKS,  /* a pool page of small blocks */
-    MM_USE_POOL_RUN,     /* first page of an allocation of whole pages; owner.bytes = bytes asked for */
-    MM_USE_POOL_TAIL,    /* further pages of it; owner.bytes = pages back to the first */
-    MM_USE_POOL_CACHED,  /* first page of a run that pool holds ready, free for the driver */
-    MM_USE_CONTIGUOUS,   /* first page of contiguous memory */
+    MM_USE_POOL_BLOCKS, /* a pool page of small blocks */
+    MM_USE_POOL_RUN,    /* first page of an allocation of whole pages; owner.bytes = bytes asked for */
+    MM_USE_POOL_TAIL,   /* further pages of it; owner.bytes = pages back to the first */
+    MM_USE_POOL_CACHED, /* first page of a run that pool holds ready, free for the driver */
+    MM_USE_CONTIGUOUS,  /* first page of contiguous memory */
     MM_USE_NONCACHED,
-    MM_USE_MAPPED,       /* backs a page of the system PTE or paged region: pte_va says which */
-    MM_USE_SYSTEM,       /* the machine's own */
-    MM_USE_TAIL          /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
+    MM_USE_MAPPED, /* backs a page of the system PTE or paged region: pte_va says which */
+    MM_USE_SYSTEM, /* the machine's own */
+    MM_USE_TAIL    /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
 } mm_use_t;
 
 /* What is known of one page of an allocation. 16 bytes: in the PFN entry while the frame is at home,
@@ -55,28 +61,28 @@ typedef struct mm_owner {
     uint8_t  pool;       /* mm_pool_t */
     uint8_t  flags;      /* MM_OWNER_*: the user's */
 } mm_owner_t;
-#define MM_OWNER_EXECUTE 0x01u /* contiguous, noncached: protection asked for */
+#define MM_OWNER_EXECUTE 0x01u         /* contiguous, noncached: protection asked for */
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 
 typedef struct
     mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
-    uint32_t next, prev;      /* (P) PFN + 1 of the neighbours on a list; 0: end */
-    _Atomic uint32_t pins;    /* references that keep the frame where it is: MDL locks */
+    uint32_t         next, prev; /* (P) PFN + 1 of the neighbours on a list; 0: end */
+    _Atomic uint32_t pins;       /* references that keep the frame where it is: MDL locks */
     union {
         struct {
-            uint8_t list;     /* (P) mm_list_t */
-            uint8_t was;      /* (P) MM_ZEROED or MM_FREE while MM_CACHED; else 0 */
-            uint8_t cache;    /* (O) 1 + MEMORY_CACHING_TYPE of the mapping; 0: none yet */
-            uint8_t flags;    /* (P) MM_PFN_* */
+            uint8_t list;  /* (P) mm_list_t */
+            uint8_t was;   /* (P) MM_ZEROED or MM_FREE while MM_CACHED; else 0 */
+            uint8_t cache; /* (O) 1 + MEMORY_CACHING_TYPE of the mapping; 0: none yet */
+            uint8_t flags; /* (P) MM_PFN_* */
         };
-        uint32_t state;       /* the four at once, list in the lowest byte: our hosts are little-endian */
+        uint32_t state; /* the four at once, list in the lowest byte: our hosts are little-endian */
     };
     union {
-        mm_owner_t owner;     /* (O) at home */
-        struct {              /* MM_USE_MAPPED: use stays at the same offset */
-            uint64_t va;      /* the page that this frame backs */
+        mm_owner_t owner; /* (O) at home */
+        struct {          /* MM_USE_MAPPED: use stays at the same offset */
+            uint64_t va;  /* the page that this frame backs */
             uint32_t reserved;
-            uint8_t  use;     /* MM_USE_MAPPED */
+            uint8_t  use; /* MM_USE_MAPPED */
             uint8_t  pad[3];
         } mapped;
     };
@@ -90,43 +96,43 @@ typedef struct mm_region { /* [base, base + bytes) */
     size_t    bytes;
 } mm_region_t;
 extern mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region;
-extern mm_region_t mm_all;        /* the reservation that holds the four */
+extern mm_region_t mm_all; /* the reservation that holds the four */
 extern mm_pfn_t   *mm_pfn_database;
-extern uint64_t    mm_highest_pfn;/* inclusive */
-extern bool        mm_unbacked;   /* frames without memory: the two maps are addresses that fault, there are no other regions */
+extern uint64_t    mm_highest_pfn; /* inclusive */
+extern bool        mm_unbacked;    /* frames without memory: the two maps are addresses that fault, there are no other regions */
 
 int  mm_boot(const ntmm_config *config); /* negative errno with ke_error set; the tables and mappings of the boot before are used again */
 void mm_shutdown(void);                  /* all frames free and zeroed again; touches only what was touched */
 void mm_forget(void);                    /* in a forked child: the memory belongs to the parent */
 ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault); /* async-signal-safe */
-void mm_describe_register(void);         /* stop reports then explain addresses of the regions */
-bool mm_check(void);                     /* every structure; false with ke_error set */
+void              mm_describe_register(void);                                       /* stop reports then explain addresses of the regions */
+bool              mm_check(void);                                                   /* every structure; false with ke_error set */
 
 static inline bool mm_in(const mm_region_t *region, uintptr_t va) { return va - region->base < region->bytes; }
 
 /* ---- frames (pfn.c) ---- */
 mm_pfn_number_t mm_frame_get(uint32_t node,
-                             bool *zeroed); /* one frame, made active, from this thread's cache: list MM_ACTIVE, owner zero; of that
+                             bool    *zeroed); /* one frame, made active, from this thread's cache: list MM_ACTIVE, owner zero; of that
                                                             * node while it has any; MM_PFN_NONE when no frame is free anywhere */
 mm_pfn_number_t mm_frame_get_zeroed_home(uint32_t node, bool *zeroed); /* the same, preferring one whose home the host keeps no bytes for */
-void            mm_frame_put(mm_pfn_number_t pfn);         /* dirty: goes to the free list */
+void            mm_frame_put(mm_pfn_number_t pfn);                     /* dirty: goes to the free list */
 typedef struct mm_frame_want {
     uint64_t page_count;
-    uint64_t low, high;    /* physical page numbers, [low, high] inclusive */
-    uint64_t align;        /* pages, power of two; 0: none */
-    uint64_t boundary;     /* pages, power of two; 0: none */
-    uint32_t node;         /* only that one, or MM_ANY_NODE */
-    bool     fast_only;    /* fail rather than collect the free frames that threads keep in their caches */
+    uint64_t low, high; /* physical page numbers, [low, high] inclusive */
+    uint64_t align;     /* pages, power of two; 0: none */
+    uint64_t boundary;  /* pages, power of two; 0: none */
+    uint32_t node;      /* only that one, or MM_ANY_NODE */
+    bool     fast_only; /* fail rather than collect the free frames that threads keep in their caches */
 } mm_frame_want_t;
 #define MM_ANY_NODE UINT32_MAX
-mm_pfn_number_t mm_frames_get(const mm_frame_want_t *want,
-                              bool *zeroed); /* a run, all active; drains the frame caches before it gives up */
-void            mm_frames_put(mm_pfn_number_t first, uint64_t page_count);
-void            mm_query_frames(ntmm_memory_usage *out);
+mm_pfn_number_t         mm_frames_get(const mm_frame_want_t *want,
+                                      bool                  *zeroed); /* a run, all active; drains the frame caches before it gives up */
+void                    mm_frames_put(mm_pfn_number_t first, uint64_t page_count);
+void                    mm_query_frames(ntmm_memory_usage *out);
 static inline mm_pfn_t *mm_pfn_entry(mm_pfn_number_t pfn) { return &mm_pfn_database[pfn]; }
-bool            mm_pfn_is_ram(mm_pfn_number_t pfn);
-void mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry),
-                     void *context); /* touched ones, ascending, active only */
+bool                    mm_pfn_is_ram(mm_pfn_number_t pfn);
+void                    mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry),
+                                        void *context); /* touched ones, ascending, active only */
 
 /* ---- pool pages (pool_pages.c) ---- */
 typedef enum mm_pool { MM_NONPAGED_NX, MM_NONPAGED_EXECUTE, MM_PAGED, MM_POOLS } mm_pool_t;
@@ -134,7 +140,7 @@ typedef enum mm_pool { MM_NONPAGED_NX, MM_NONPAGED_EXECUTE, MM_PAGED, MM_POOLS }
  * *zeroed: the bytes are zero. */
 void  *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed);
 void   mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count);
-size_t mm_pool_page_count(mm_pool_t pool);                 /* pages that the pools of that kind hold now */
+size_t mm_pool_page_count(mm_pool_t pool); /* pages that the pools of that kind hold now */
 size_t mm_pool_limit_pages(mm_pool_t pool);
 
 /* The owner entry of the page that va lies in, for all four regions; NULL outside, in a hole, or for a page that is not active. */
@@ -147,12 +153,9 @@ void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner)
 
 /* ---- system PTEs (system_pte.c) ---- */
 void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access /* enum host_access */); /* NULL: none left */
-void  mm_system_pte_unmap(void *va, size_t page_count);     /* the frames stay the caller's */
+void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the caller's */
 
 /* ---- contiguous and noncached memory (contiguous.c) ---- */
 /* Leaks: the boot code asks for each live allocation through mm_visit_owners with use MM_USE_CONTIGUOUS or MM_USE_NONCACHED. */
-
-
-
 
 #endif

@@ -27,11 +27,11 @@ static void *allocate(uint32_t node, SIZE_T bytes)
     if (bytes == 0 || bytes > mm_system_pte_region.bytes)
         return NULL;
     size_t page_count = BYTES_TO_PAGES(bytes);
-    void *va = mm_scattered_alloc(node, page_count, HOST_READ | HOST_WRITE, MM_NONPAGED_NX, 1 + MmNonCached, &zeroed);
+    void  *va = mm_scattered_alloc(node, page_count, HOST_READ | HOST_WRITE, MM_NONPAGED_NX, 1 + MmNonCached, &zeroed);
     if (va == NULL)
         return NULL;
     for (size_t i = 0; i < page_count; i++)
-        *owner_at(va, i) = (mm_owner_t){.bytes = i, .tag = TAG_NONCACHED, .use = MM_USE_TAIL, .pool = MM_NONPAGED_NX};
+        *owner_at(va, i) = (mm_owner_t){ .bytes = i, .tag = TAG_NONCACHED, .use = MM_USE_TAIL, .pool = MM_NONPAGED_NX };
     owner_at(va, 0)->bytes = bytes;
     __atomic_store_n(&owner_at(va, 0)->use, (uint8_t)MM_USE_NONCACHED, __ATOMIC_RELEASE);
     return va;
@@ -41,7 +41,7 @@ PVOID MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);
     ke_thread_t *thread = ke_thread_enter(__func__);
-    void *va = NULL;
+    void        *va = NULL;
     if (thread == NULL)
         return NULL;
     if (!ke_inject_failure())
@@ -66,16 +66,16 @@ static void free_checked(void *base, SIZE_T bytes, free_stop_t *stop)
 {
     mm_owner_t *owner = mm_in(&mm_system_pte_region, (uintptr_t)base) ? mm_owner_of(base) : NULL;
     if (owner == NULL || (owner->use != MM_USE_NONCACHED && owner->use != MM_USE_TAIL)) {
-        *stop = (free_stop_t){"Nothing that MmAllocateNonCachedMemory returned is mapped at this address.", 0x302, 0, 0, MM_PFN_NONE};
+        *stop = (free_stop_t){ "Nothing that MmAllocateNonCachedMemory returned is mapped at this address.", 0x302, 0, 0, MM_PFN_NONE };
         return;
     }
     size_t page_count = BYTES_TO_PAGES(owner->bytes);
     if (owner->use == MM_USE_TAIL || (uintptr_t)base % PAGE_SIZE != 0)
-        *stop = (free_stop_t){"The address lies inside noncached memory; only its base can be freed.", 0x304, BYTES_TO_PAGES(bytes), 0,
-                              MM_PFN_NONE};
+        *stop = (free_stop_t){ "The address lies inside noncached memory; only its base can be freed.", 0x304, BYTES_TO_PAGES(bytes), 0,
+                               MM_PFN_NONE };
     else if (bytes != owner->bytes)
-        *stop = (free_stop_t){"Noncached memory was freed with another size than it was allocated with.", 0x305, BYTES_TO_PAGES(bytes),
-                              page_count, MM_PFN_NONE};
+        *stop = (free_stop_t){ "Noncached memory was freed with another size than it was allocated with.", 0x305, BYTES_TO_PAGES(bytes),
+                               page_count, MM_PFN_NONE };
     for (size_t i = 0; i < page_count && stop->why == NULL && stop->pinned == MM_PFN_NONE; i++)
         if (mm_pins_of(mm_system_pte_frame(base, i)) != 0)
             stop->pinned = mm_system_pte_frame(base, i);
@@ -84,13 +84,13 @@ static void free_checked(void *base, SIZE_T bytes, free_stop_t *stop)
     if (claim(owner))
         mm_scattered_free(base, page_count);
     else
-        *stop = (free_stop_t){"Two threads freed the same noncached memory at once.", 0x302, 0, 0, MM_PFN_NONE};
+        *stop = (free_stop_t){ "Two threads freed the same noncached memory at once.", 0x302, 0, 0, MM_PFN_NONE };
 }
 
 VOID MmFreeNonCachedMemory(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);
-    free_stop_t stop = {.pinned = MM_PFN_NONE};
+    free_stop_t  stop = { .pinned = MM_PFN_NONE };
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;

@@ -64,7 +64,7 @@ static void visit_frame_leaf(void *context, uint64_t first_unit, uint64_t unit_c
     frame_walk_t *walk = context;
     for (uint64_t unit = first_unit; unit < first_unit + unit_count; unit++) {
         mm_pfn_number_t pfn = walk->space->first_pfn + unit;
-        mm_pfn_t *entry = mm_pfn_entry(pfn);
+        mm_pfn_t       *entry = mm_pfn_entry(pfn);
         if (entry->list == MM_ACTIVE)
             walk->visit(walk->context, pfn, entry);
     }
@@ -72,7 +72,7 @@ static void visit_frame_leaf(void *context, uint64_t first_unit, uint64_t unit_c
 
 void mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry), void *context)
 {
-    frame_walk_t walk = {visit, context, NULL};
+    frame_walk_t walk = { visit, context, NULL };
     for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         walk.space = &mm_frames.space[i];
         rt_runs_visit_touched(&mm_frames.space[i].runs.runs, visit_frame_leaf, &walk);
@@ -88,7 +88,7 @@ typedef struct owner_walk {
 static void visit_home(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry)
 {
     owner_walk_t *walk = context;
-    mm_owner_t *owner = &entry->owner;
+    mm_owner_t   *owner = &entry->owner;
     if (owner->use == MM_USE_NONE || owner->use == MM_USE_MAPPED)
         return;
     const mm_region_t *map = owner->pool == MM_NONPAGED_EXECUTE ? &mm_executable_map : &mm_physical_map;
@@ -104,7 +104,7 @@ static void visit_page(void *context, mm_page_table_t *table, size_t index)
 
 void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner), void *context)
 {
-    owner_walk_t walk = {visit, context};
+    owner_walk_t walk = { visit, context };
     mm_visit_frames(visit_home, &walk);
     mm_table_visit(&mm_system_table, visit_page, &walk);
     mm_table_visit(&mm_paged_table, visit_page, &walk);

@@ -25,7 +25,7 @@ ke_lock_t   mm_pfn_lock = KE_LOCK_INIT(KE_RANK_MM_PFN);
 
 static int space_init(mm_run_space_t *space, const mm_ram_range_t *range, const rt_run_policy_t *policy)
 {
-    *space = (mm_run_space_t){.first_pfn = range->first_pfn, .page_count = range->page_count};
+    *space = (mm_run_space_t){ .first_pfn = range->first_pfn, .page_count = range->page_count };
     space->private_bytes = policy->bytes(range->page_count);
     void *bytes = space->private_bytes != 0 ? host_tables(space->private_bytes) : NULL;
     if (bytes == NULL && space->private_bytes != 0)
@@ -44,7 +44,7 @@ static void space_release(mm_run_space_t *space)
 {
     if (space->runs.private_bytes != NULL)
         host_release(space->runs.private_bytes, space->private_bytes);
-    *space = (mm_run_space_t){0};
+    *space = (mm_run_space_t){ 0 };
 }
 
 /* Node k owns an equal share of the frames, in address order. */
@@ -128,9 +128,9 @@ uint32_t mm_node_of_frame(mm_pfn_number_t pfn)
 /* Marks as used in `to` what is used in the old spaces within its bounds. */
 static void copy_used(mm_run_space_t *to, const mm_run_space_t *from)
 {
-    uint64_t low = to->first_pfn > from->first_pfn ? to->first_pfn : from->first_pfn;
-    uint64_t to_end = to->first_pfn + to->page_count, from_end = from->first_pfn + from->page_count;
-    uint64_t high = to_end < from_end ? to_end : from_end;
+    uint64_t         low = to->first_pfn > from->first_pfn ? to->first_pfn : from->first_pfn;
+    uint64_t         to_end = to->first_pfn + to->page_count, from_end = from->first_pfn + from->page_count;
+    uint64_t         high = to_end < from_end ? to_end : from_end;
     const rt_runs_t *runs = &from->runs.runs;
     for (uint64_t at = low; at < high;) {
         uint64_t used = rt_runs_next_used(runs, at - from->first_pfn) + from->first_pfn;
@@ -173,26 +173,23 @@ typedef struct window { /* PFNs, inclusive */
 #define ZONES 4u
 static window_t zone(uint32_t i)
 {
-    static const uint64_t edge[ZONES + 1] = {0, (uint64_t)1 << 20, (uint64_t)1 << 24, (uint64_t)1 << 32, 0}; /* bytes */
-    uint32_t at = ZONES - 1 - i;
-    return (window_t){edge[at] >> PAGE_SHIFT, i == 0 ? UINT64_MAX : (edge[at + 1] >> PAGE_SHIFT) - 1};
+    static const uint64_t edge[ZONES + 1] = { 0, (uint64_t)1 << 20, (uint64_t)1 << 24, (uint64_t)1 << 32, 0 }; /* bytes */
+    uint32_t              at = ZONES - 1 - i;
+    return (window_t){ edge[at] >> PAGE_SHIFT, i == 0 ? UINT64_MAX : (edge[at + 1] >> PAGE_SHIFT) - 1 };
 }
 
-static window_t intersect(window_t a, window_t b)
-{
-    return (window_t){a.low > b.low ? a.low : b.low, a.high < b.high ? a.high : b.high};
-}
+static window_t intersect(window_t a, window_t b) { return (window_t){ a.low > b.low ? a.low : b.low, a.high < b.high ? a.high : b.high }; }
 
 static window_t node_window(uint32_t node)
 {
     if (node == MM_ANY_NODE || node >= mm_frames.node_count)
-        return (window_t){node == MM_ANY_NODE ? 0 : 1, node == MM_ANY_NODE ? UINT64_MAX : 0}; /* no such node: nothing */
-    return (window_t){mm_frames.node_first[node], mm_frames.node_first[node + 1] - 1};
+        return (window_t){ node == MM_ANY_NODE ? 0 : 1, node == MM_ANY_NODE ? UINT64_MAX : 0 }; /* no such node: nothing */
+    return (window_t){ mm_frames.node_first[node], mm_frames.node_first[node + 1] - 1 };
 }
 
 static window_t space_window(const mm_run_space_t *space)
 {
-    return (window_t){space->first_pfn, space->first_pfn + space->page_count - 1};
+    return (window_t){ space->first_pfn, space->first_pfn + space->page_count - 1 };
 }
 
 static mm_pfn_number_t find_in_space(const mm_frame_want_t *want, mm_run_space_t *space, window_t window)
@@ -200,9 +197,13 @@ static mm_pfn_number_t find_in_space(const mm_frame_want_t *want, mm_run_space_t
     window_t w = intersect(window, space_window(space));
     if (w.low > w.high || w.high - w.low < want->page_count - 1)
         return MM_PFN_NONE;
-    rt_runs_want_t runs = {.count = want->page_count, .low = w.low - space->first_pfn, .high = w.high - space->first_pfn + 1,
-                           .align = want->align, .boundary = want->boundary, .origin = space->first_pfn};
-    uint64_t start = space->runs.policy->find(&space->runs, &runs);
+    rt_runs_want_t runs = { .count = want->page_count,
+                            .low = w.low - space->first_pfn,
+                            .high = w.high - space->first_pfn + 1,
+                            .align = want->align,
+                            .boundary = want->boundary,
+                            .origin = space->first_pfn };
+    uint64_t       start = space->runs.policy->find(&space->runs, &runs);
     return start != RT_RUNS_NONE ? space->first_pfn + start : MM_PFN_NONE;
 }
 
@@ -244,7 +245,7 @@ static mm_pfn_number_t find_across_zones(const mm_frame_want_t *want, window_t a
 mm_pfn_number_t mm_frames_find_locked(const mm_frame_want_t *want)
 {
     NTMM_INVARIANT(ke_lock_is_held(&mm_pfn_lock), "mm_pfn_lock is held");
-    window_t all = intersect((window_t){want->low, want->high}, node_window(want->node));
+    window_t all = intersect((window_t){ want->low, want->high }, node_window(want->node));
     if (want->page_count == 0 || (want->boundary != 0 && want->page_count > want->boundary))
         return MM_PFN_NONE;
     mm_pfn_number_t first = find_in_zones(want, all);
@@ -273,7 +274,7 @@ static uint32_t take_singles_in_window(window_t window, uint32_t *pfns, uint32_t
     uint64_t units[MM_FRAME_CACHE_BATCH];
     for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         mm_run_space_t *space = &mm_frames.space[i];
-        window_t w = intersect(window, space_window(space));
+        window_t        w = intersect(window, space_window(space));
         if (w.low > w.high)
             continue;
         uint32_t count =
@@ -429,10 +430,10 @@ void mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn)
 void mm_list_remove_locked(mm_list_t list, mm_pfn_number_t pfn)
 {
     mm_page_list_t *pages = linked_list(list);
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
-    uint32_t self = (uint32_t)pfn + 1;
-    uint32_t *from_prev = entry->prev != 0 ? &mm_pfn_entry(entry->prev - 1)->next : &pages->head;
-    uint32_t *from_next = entry->next != 0 ? &mm_pfn_entry(entry->next - 1)->prev : &pages->tail;
+    mm_pfn_t       *entry = mm_pfn_entry(pfn);
+    uint32_t        self = (uint32_t)pfn + 1;
+    uint32_t       *from_prev = entry->prev != 0 ? &mm_pfn_entry(entry->prev - 1)->next : &pages->head;
+    uint32_t       *from_next = entry->next != 0 ? &mm_pfn_entry(entry->next - 1)->prev : &pages->tail;
     NTMM_INVARIANT(entry->list == list, "a frame is removed from the list that it is on");
     NTMM_INVARIANT(*from_prev == self && *from_next == self, "both neighbours point at the frame between them");
     *from_prev = entry->next;

@@ -33,13 +33,13 @@ typedef struct mm_page_list { /* through next and prev of the PFN entries: PFN +
 
 /* All guarded by mm_pfn_lock. */
 typedef struct mm_frames {
-    mm_ram_map_t   map;
-    uint32_t       space_count;                /* == map.range_count, in the same order */
-    mm_run_space_t space[MM_RAM_RANGES_MAX];
-    uint64_t       zeroed, free;               /* frames in the run spaces; cached ones are in neither */
-    mm_page_list_t list[MM_LISTS];             /* standby, modified, modified-no-write, bad */
-    uint32_t       node_count;
-    uint64_t       node_first[65];             /* node k owns PFNs [node_first[k], node_first[k + 1]) */
+    mm_ram_map_t           map;
+    uint32_t               space_count; /* == map.range_count, in the same order */
+    mm_run_space_t         space[MM_RAM_RANGES_MAX];
+    uint64_t               zeroed, free;   /* frames in the run spaces; cached ones are in neither */
+    mm_page_list_t         list[MM_LISTS]; /* standby, modified, modified-no-write, bad */
+    uint32_t               node_count;
+    uint64_t               node_first[65]; /* node k owns PFNs [node_first[k], node_first[k + 1]) */
     const rt_run_policy_t *policy;
 } mm_frames_t;
 
@@ -52,11 +52,11 @@ extern ke_lock_t   mm_pfn_lock; /* KE_RANK_MM_PFN */
 
 int  mm_frames_boot(const mm_ram_map_t *map, const rt_run_policy_t *policy, uint32_t node_count); /* spaces for a new map; -ENOMEM */
 void mm_frames_reset(const mm_ram_map_t *map,
-                     uint32_t node_count); /* the spaces of the last map again: everything free; entries are the caller's */
-void mm_frames_release(void);                                       /* gives the spaces' memory back to the host */
+                     uint32_t            node_count); /* the spaces of the last map again: everything free; entries are the caller's */
+void mm_frames_release(void);              /* gives the spaces' memory back to the host */
 /* A changed map, without losing which frames are used. Frames that leave the map must be free, new ones have zero entries.
  * -ENOMEM: unchanged. */
-int  mm_frames_remap_locked(const mm_ram_map_t *map);
+int mm_frames_remap_locked(const mm_ram_map_t *map);
 
 uint32_t        mm_node_of_frame(mm_pfn_number_t pfn);
 mm_run_space_t *mm_run_space_of(mm_pfn_number_t pfn); /* NULL: not RAM */
@@ -64,15 +64,15 @@ bool            mm_pfn_is_ram_locked(mm_pfn_number_t pfn);
 
 /* Up to `most` free frames of one node (MM_ANY_NODE: of all), from the first of the preferred zones that has any, lowest first; they become
  * MM_CACHED. Number taken. */
-uint32_t        mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t most);
-void            mm_frames_give_locked(const uint32_t *pfns, uint32_t count); /* MM_CACHED frames back to their run spaces */
+uint32_t mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t most);
+void     mm_frames_give_locked(const uint32_t *pfns, uint32_t count); /* MM_CACHED frames back to their run spaces */
 /* The best run that satisfies `want`, or MM_PFN_NONE; nothing changes. Does not look into the frame caches. */
 mm_pfn_number_t mm_frames_find_locked(const mm_frame_want_t *want);
 bool            mm_frames_all_free_locked(mm_pfn_number_t first, uint64_t page_count);
 
-void mm_list_push_tail_locked(mm_list_t list, mm_pfn_number_t pfn);
-void mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn);
-void mm_list_remove_locked(mm_list_t list, mm_pfn_number_t pfn);
+void            mm_list_push_tail_locked(mm_list_t list, mm_pfn_number_t pfn);
+void            mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn);
+void            mm_list_remove_locked(mm_list_t list, mm_pfn_number_t pfn);
 mm_pfn_number_t mm_list_pop_locked(mm_list_t list); /* the head, or MM_PFN_NONE */
 
 /* The four bytes that say which list a frame is on, and nothing else of it. Whole, because it is on the fast path; atomic, because the
@@ -85,16 +85,13 @@ static inline void mm_pfn_set_list(mm_pfn_t *entry, mm_list_t list, mm_list_t wa
 static inline void mm_pfn_set(mm_pfn_t *entry, mm_list_t list, mm_list_t was)
 {
     mm_pfn_set_list(entry, list, was);
-    entry->owner = (mm_owner_t){0};
+    entry->owner = (mm_owner_t){ 0 };
 }
 static inline bool mm_pfn_is_active_and_written(const mm_pfn_t *entry) /* list and flags in one look; was is 0, the cache type may be any */
 {
     return (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) & 0xFF0000FFu) == MM_ACTIVE;
 }
 /* The list that a frame goes to when nobody needs it any longer. */
-static inline mm_list_t mm_pfn_list_when_put(const mm_pfn_t *entry)
-{
-    return (entry->flags & MM_PFN_HOME_ZERO) != 0 ? MM_ZEROED : MM_FREE;
-}
+static inline mm_list_t mm_pfn_list_when_put(const mm_pfn_t *entry) { return (entry->flags & MM_PFN_HOME_ZERO) != 0 ? MM_ZEROED : MM_FREE; }
 
 #endif

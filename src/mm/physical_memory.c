@@ -48,7 +48,7 @@ static NTSTATUS check_range(PPHYSICAL_ADDRESS start, PLARGE_INTEGER bytes, pages
         return STATUS_INVALID_PARAMETER_1;
     if (length == 0 || length % PAGE_SIZE != 0 || length > end - base)
         return STATUS_INVALID_PARAMETER_2;
-    *pages = (pages_of_t){base >> PAGE_SHIFT, length >> PAGE_SHIFT};
+    *pages = (pages_of_t){ base >> PAGE_SHIFT, length >> PAGE_SHIFT };
     return STATUS_SUCCESS;
 }
 
@@ -89,7 +89,7 @@ static NTSTATUS add_pages(pages_of_t pages)
 NTSTATUS MmAddPhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER NumberOfBytes)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);
-    pages_of_t pages;
+    pages_of_t   pages;
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return STATUS_UNSUCCESSFUL;
@@ -118,7 +118,7 @@ static NTSTATUS remove_pages(pages_of_t pages)
     ke_lock(&ram_map_lock);
     new_map = mm_frames.map;
     NTSTATUS status = STATUS_SUCCESS;
-    bool full = new_map.range_count == MM_RAM_RANGES_MAX;
+    bool     full = new_map.range_count == MM_RAM_RANGES_MAX;
     if (!mm_ram_map_remove(&new_map, pages.first, pages.page_count))
         status = full && mm_ram_map_contains(&new_map, pages.first) ? STATUS_INSUFFICIENT_RESOURCES : STATUS_MEMORY_NOT_ALLOCATED;
     else if (new_map.page_count == 0)
@@ -142,7 +142,7 @@ static NTSTATUS remove_pages(pages_of_t pages)
 NTSTATUS MmRemovePhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER NumberOfBytes)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);
-    pages_of_t pages;
+    pages_of_t   pages;
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return STATUS_UNSUCCESSFUL;

@@ -91,7 +91,7 @@ static void *home_address(mm_pool_t pool, mm_pfn_number_t pfn)
 
 static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
 {
-    mm_frame_want_t want = {.page_count = page_count, .low = 0, .high = UINT64_MAX, .node = node};
+    mm_frame_want_t want = { .page_count = page_count, .low = 0, .high = UINT64_MAX, .node = node };
     mm_pfn_number_t first = mm_frames_get(&want, zeroed);
     if (first == MM_PFN_NONE && node != MM_ANY_NODE) {
         want.node = MM_ANY_NODE;
@@ -169,7 +169,7 @@ static mm_pfn_number_t stale_home(size_t index)
 static void discard_stale_homes(void)
 {
     for (uint32_t i = 0; i < stale_homes.count; i++) {
-        size_t index = stale_homes.index[i], count = 0;
+        size_t          index = stale_homes.index[i], count = 0;
         mm_pfn_number_t first = stale_home(index);
         if (first == MM_PFN_NONE)
             continue;
@@ -206,7 +206,7 @@ static void detach_frame(size_t index)
 {
     mm_frame_put_inline(mm_pte_pfn(mm_paged_table.ptes[index]));
     mm_paged_table.ptes[index] = MM_PTE_STALE_SLOT;
-    mm_paged_table.owners[index] = (mm_owner_t){0};
+    mm_paged_table.owners[index] = (mm_owner_t){ 0 };
 }
 
 static void free_addresses(size_t first, size_t page_count)
@@ -227,7 +227,7 @@ static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *
 {
     *zeroed = true;
     for (size_t i = first; i < first + page_count; i++) {
-        bool home_zero = false;
+        bool            home_zero = false;
         mm_pfn_number_t pfn = mm_frame_get_inline(node, MM_ZEROED, &home_zero);
         if (pfn == MM_PFN_NONE) {
             while (i-- > first)
@@ -243,8 +243,8 @@ static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *
 static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
 {
     mm_page_table_t *table = &mm_paged_table;
-    rt_runs_want_t want = {.count = page_count, .low = 0, .high = mm_table_pages(table)};
-    void *va = NULL;
+    rt_runs_want_t   want = { .count = page_count, .low = 0, .high = mm_table_pages(table) };
+    void            *va = NULL;
     ke_lock(&table->lock);
     uint64_t first = rt_runs_find(&table->runs, &want);
     if (first != RT_RUNS_NONE) {
@@ -313,7 +313,7 @@ static void clear_slots(slot_run_t *run)
 static void forget_page(void *context, mm_page_table_t *table, size_t index)
 {
     slot_run_t *run = context;
-    table->owners[index] = (mm_owner_t){0};
+    table->owners[index] = (mm_owner_t){ 0 };
     if (table->ptes[index] == 0)
         return;
     table->ptes[index] = 0;
@@ -325,7 +325,7 @@ static void forget_page(void *context, mm_page_table_t *table, size_t index)
 
 void mm_pool_pages_shutdown(void)
 {
-    slot_run_t run = {0};
+    slot_run_t run = { 0 };
     mm_table_visit(&mm_paged_table, forget_page, &run);
     clear_slots(&run);
     if (mm_paged_table.tables != NULL)

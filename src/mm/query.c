@@ -16,7 +16,7 @@ static uint64_t longest_run(void)
     uint64_t longest = 0;
     for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         rt_run_space_t *runs = &mm_frames.space[i].runs;
-        uint64_t here = runs->policy->longest(runs);
+        uint64_t        here = runs->policy->longest(runs);
         longest = here > longest ? here : longest;
     }
     return longest;
@@ -28,7 +28,7 @@ void mm_query_frames(ntmm_memory_usage *out)
     bool lock = !halted();
     if (lock)
         ke_lock(&mm_pfn_lock);
-    *out = (ntmm_memory_usage){.total = mm_frames.map.page_count, .zeroed = mm_frames.zeroed, .free = mm_frames.free};
+    *out = (ntmm_memory_usage){ .total = mm_frames.map.page_count, .zeroed = mm_frames.zeroed, .free = mm_frames.free };
     mm_frame_caches_count(&out->zeroed, &out->free);
     out->standby = mm_frames.list[MM_STANDBY].count;
     out->modified = mm_frames.list[MM_MODIFIED].count + mm_frames.list[MM_MODIFIED_NO_WRITE].count;
@@ -47,7 +47,7 @@ static bool mark_bad_locked(mm_pfn_number_t pfn)
     if (space == NULL || !rt_runs_is_free(&space->runs.runs, pfn - space->first_pfn))
         return false;
     mm_pfn_t *entry = mm_pfn_entry(pfn);
-    bool zeroed = entry->list == MM_ZEROED;
+    bool      zeroed = entry->list == MM_ZEROED;
     if (zeroed)
         mm_frames.zeroed--;
     else
@@ -69,12 +69,12 @@ static bool any_cached_locked(mm_pfn_number_t first, uint64_t end)
 
 size_t ntmm_mark_bad(uint64_t physical, size_t bytes)
 {
-    size_t marked = 0;
+    size_t       marked = 0;
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return 0;
     mm_pfn_number_t first = physical >> PAGE_SHIFT;
-    uint64_t end = bytes == 0 ? first : ((physical + bytes - 1) >> PAGE_SHIFT) + 1;
+    uint64_t        end = bytes == 0 ? first : ((physical + bytes - 1) >> PAGE_SHIFT) + 1;
     if (physical + bytes < physical || end > mm_span_pfns)
         end = mm_span_pfns;
     ke_lock(&mm_pfn_lock);

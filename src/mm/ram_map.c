@@ -92,7 +92,7 @@ bool mm_ram_map_add(mm_ram_map_t *map, uint64_t first_pfn, uint64_t page_count)
         map->range[at].first_pfn = first_pfn;
         map->range[at].page_count += page_count;
     } else {
-        insert_range(map, at, (mm_ram_range_t){first_pfn, page_count});
+        insert_range(map, at, (mm_ram_range_t){ first_pfn, page_count });
     }
     return true;
 }
@@ -103,7 +103,7 @@ bool mm_ram_map_remove(mm_ram_map_t *map, uint64_t first_pfn, uint64_t page_coun
     if (at < 0 || page_count == 0)
         return false;
     mm_ram_range_t *range = &map->range[at];
-    uint64_t before = first_pfn - range->first_pfn;
+    uint64_t        before = first_pfn - range->first_pfn;
     if (page_count > range->page_count - before)
         return false;
     uint64_t after = range->page_count - before - page_count;
@@ -113,11 +113,11 @@ bool mm_ram_map_remove(mm_ram_map_t *map, uint64_t first_pfn, uint64_t page_coun
     if (before == 0 && after == 0) {
         erase_range(map, (uint32_t)at);
     } else if (before == 0) {
-        *range = (mm_ram_range_t){first_pfn + page_count, after};
+        *range = (mm_ram_range_t){ first_pfn + page_count, after };
     } else {
         range->page_count = before;
         if (after != 0)
-            insert_range(map, (uint32_t)at + 1, (mm_ram_range_t){first_pfn + page_count, after});
+            insert_range(map, (uint32_t)at + 1, (mm_ram_range_t){ first_pfn + page_count, after });
     }
     return true;
 }
@@ -130,7 +130,7 @@ static int lay_out(mm_ram_map_t *map, uint64_t bytes)
 {
     static const struct {
         uint64_t base, end;
-    } part[3] = {{PAGE_SIZE, KIB(640)}, {MIB(1), MIB(15)}, {MIB(16), GIB(3) + MIB(512)}};
+    } part[3] = { { PAGE_SIZE, KIB(640) }, { MIB(1), MIB(15) }, { MIB(16), GIB(3) + MIB(512) } };
     if (bytes % PAGE_SIZE != 0)
         return ke_error(-EINVAL, "physical_memory is %llu bytes: not a whole number of pages", (unsigned long long)bytes);
     if (bytes > ((uint64_t)1 << MM_PHYSICAL_ADDRESS_BITS) - GIB(4))
@@ -148,7 +148,7 @@ static int lay_out(mm_ram_map_t *map, uint64_t bytes)
 
 static int add_explicit(mm_ram_map_t *map, const ntmm_ram_range *range, size_t index)
 {
-    const uint64_t limit = (uint64_t)1 << MM_PHYSICAL_ADDRESS_BITS;
+    const uint64_t     limit = (uint64_t)1 << MM_PHYSICAL_ADDRESS_BITS;
     unsigned long long base = range->base, length = range->length;
     if (range->length == 0)
         return ke_error(-EINVAL, "ram[%zu] is empty", index);

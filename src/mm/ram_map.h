@@ -10,7 +10,7 @@
 
 #include <ntmm/ntmm.h>
 
-#define MM_RAM_RANGES_MAX 512u     /* firmware maps of real machines have a few dozen entries */
+#define MM_RAM_RANGES_MAX 512u       /* firmware maps of real machines have a few dozen entries */
 #define MM_PHYSICAL_ADDRESS_BITS 52u /* of x64 */
 
 typedef struct mm_ram_range {
@@ -25,7 +25,7 @@ typedef struct mm_ram_map { /* ascending, no two ranges overlap or touch */
 } mm_ram_map_t;
 
 /* Builds the map that a config asks for. Negative errno with ke_error set. */
-int  mm_ram_map_build(mm_ram_map_t *map, const ntmm_config *config);
+int mm_ram_map_build(mm_ram_map_t *map, const ntmm_config *config);
 /* One more range, merged with its neighbours; false when it overlaps RAM or the map is full. */
 bool mm_ram_map_add(mm_ram_map_t *map, uint64_t first_pfn, uint64_t page_count);
 /* Takes a range out, splitting one entry at most; false unless all of it is RAM, or when the map is full. */

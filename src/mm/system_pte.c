@@ -43,8 +43,7 @@ static bool begins_mapping(size_t index)
     if (!mm_pte_is_valid(here) || !mm_pte_is_valid(before))
         return mm_pte_is_valid(here) != mm_pte_is_valid(before);
     const uint64_t access = MM_PTE_WRITE | MM_PTE_NX;
-    return (here & access) != (before & access) ||
-           mm_frame_offset(mm_pte_pfn(here)) != mm_frame_offset(mm_pte_pfn(before)) + PAGE_SIZE;
+    return (here & access) != (before & access) || mm_frame_offset(mm_pte_pfn(here)) != mm_frame_offset(mm_pte_pfn(before)) + PAGE_SIZE;
 }
 
 static size_t count_beginnings(size_t first, size_t page_count)
@@ -60,7 +59,7 @@ void *mm_system_pte_reserve(size_t page_count)
     mm_page_table_t *table = &mm_system_table;
     if (page_count == 0 || page_count > mm_table_pages(table))
         return NULL;
-    rt_runs_want_t want = {.count = page_count, .low = 0, .high = mm_table_pages(table)};
+    rt_runs_want_t want = { .count = page_count, .low = 0, .high = mm_table_pages(table) };
     ke_lock(&table->lock);
     uint64_t start = rt_runs_find(&table->runs, &want);
     if (start != RT_RUNS_NONE)
@@ -99,9 +98,9 @@ static unsigned access_of(uint64_t pte)
 static int map_stretch(size_t first, size_t page_count)
 {
     uint64_t pte = mm_system_table.ptes[first];
-    void *at = (void *)mm_table_va(&mm_system_table, first);
+    void    *at = (void *)mm_table_va(&mm_system_table, first);
     uint64_t offset = mm_frame_offset(mm_pte_pfn(pte));
-    int status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte));
+    int      status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte));
     if (status != 0 && (pte & MM_PTE_NX) == 0) /* a host that refuses executable memory, as for the executable map */
         status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte | MM_PTE_NX));
     return status;
@@ -123,13 +122,13 @@ static int map_all_stretches(size_t first, size_t page_count)
 bool mm_system_pte_commit(void *va, size_t page_count)
 {
     mm_page_table_t *table = &mm_system_table;
-    size_t first = mm_table_index(table, (uintptr_t)va);
-    int status = 0;
+    size_t           first = mm_table_index(table, (uintptr_t)va);
+    int              status = 0;
     ke_lock(&table->lock);
     size_t before = count_beginnings(first, page_count);
     set_valid(first, page_count, true);
     size_t now = mappings - before + count_beginnings(first, page_count);
-    bool too_many = now > mapping_limit;
+    bool   too_many = now > mapping_limit;
     if (!too_many)
         status = map_all_stretches(first, page_count);
     if (too_many || status != 0) {
@@ -208,7 +207,7 @@ void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_p
         return NULL;
     *zeroed = true;
     for (size_t i = 0; i < page_count; i++) {
-        bool frame_zeroed = false;
+        bool            frame_zeroed = false;
         mm_pfn_number_t pfn = mm_frame_get(node, &frame_zeroed);
         if (pfn == MM_PFN_NONE) {
             put_frames(va, i);
@@ -280,9 +279,9 @@ static void unmap_run(page_run_t *run)
 static void forget_page(void *context, mm_page_table_t *table, size_t index)
 {
     page_run_t *run = context;
-    bool valid = mm_pte_is_valid(table->ptes[index]);
+    bool        valid = mm_pte_is_valid(table->ptes[index]);
     table->ptes[index] = 0;
-    table->owners[index] = (mm_owner_t){0};
+    table->owners[index] = (mm_owner_t){ 0 };
     if (!valid)
         return;
     if (run->page_count != 0 && run->first + run->page_count != index)
@@ -293,7 +292,7 @@ static void forget_page(void *context, mm_page_table_t *table, size_t index)
 
 void mm_system_pte_shutdown(void)
 {
-    page_run_t run = {0};
+    page_run_t run = { 0 };
     mm_table_visit(&mm_system_table, forget_page, &run);
     unmap_run(&run);
     if (mm_system_table.tables != NULL)

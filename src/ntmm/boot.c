@@ -52,7 +52,8 @@ static int config_check(const ntmm_config *config)
     if ((unsigned)config->run_policy > NTMM_RUNS_BUDDY)
         return ke_error(-EINVAL, "config.run_policy is %u, which names no policy", (unsigned)config->run_policy);
     if (config->windows_version != 0 && config->windows_version < OLDEST_WINDOWS)
-        return ke_error(-EINVAL, "config.windows_version is 0x%08x; the oldest NTDDI value is 0x%08x", config->windows_version, OLDEST_WINDOWS);
+        return ke_error(-EINVAL, "config.windows_version is 0x%08x; the oldest NTDDI value is 0x%08x", config->windows_version,
+                        OLDEST_WINDOWS);
     return config_check_features(config);
 }
 
@@ -80,7 +81,7 @@ static void once_per_process(void)
 static int boot_layers(const ntmm_config *config)
 {
     uint32_t processors = config->processors != 0 ? config->processors : DEFAULT_PROCESSORS;
-    int      result     = mm_boot(config);
+    int      result = mm_boot(config);
     if (result != 0)
         return result;
     result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
@@ -90,7 +91,7 @@ static int boot_layers(const ntmm_config *config)
     if (result != 0)
         goto undo_processors;
     ke_fault_resolver = mm_fault_resolve;
-    result            = ke_faults_boot();
+    result = ke_faults_boot();
     if (result != 0)
         goto undo_pool;
     return 0;

@@ -41,7 +41,7 @@ PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int    order  = compare_name(SystemRoutineName, EXPORTS[middle].name);
+        int    order = compare_name(SystemRoutineName, EXPORTS[middle].name);
         if (order == 0)
             return EXPORTS[middle].address;
         if (order < 0)

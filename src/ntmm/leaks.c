@@ -14,7 +14,7 @@ static void leak_add(void *context, const ntmm_leak *leak)
 {
     ntmm_report *report = context;
     size_t       listed = report->leak_count < NTMM_ARRAY_COUNT(report->leaks) ? report->leak_count : NTMM_ARRAY_COUNT(report->leaks);
-    size_t       at     = listed;
+    size_t       at = listed;
 
     while (at > 0 && (uintptr_t)report->leaks[at - 1].address > (uintptr_t)leak->address)
         at--;
@@ -32,9 +32,9 @@ static void owner_visit(void *context, void *page, mm_owner_t *owner)
         return;
     ntmm_leak leak = {
         .address = page,
-        .bytes   = ROUND_TO_PAGES(owner->bytes),
-        .tag     = owner->tag,
-        .type    = (owner->flags & MM_OWNER_EXECUTE) != 0 ? NonPagedPoolExecute : NonPagedPoolNx,
+        .bytes = ROUND_TO_PAGES(owner->bytes),
+        .tag = owner->tag,
+        .type = (owner->flags & MM_OWNER_EXECUTE) != 0 ? NonPagedPoolExecute : NonPagedPoolNx,
     };
     leak_add(context, &leak);
 }

@@ -35,13 +35,13 @@
 /* Where the parts of the private memory are: found again at each call, so that only lists and marks are kept in it. */
 typedef struct buddy {
     rt_run_space_t *space;
-    uint64_t  unit_count;
-    uint64_t  bias;       /* unit + bias is the number that blocks are aligned by */
-    uint64_t  top_count;
-    uint64_t *head;       /* [TOP_ORDER] first block of each list, + 1 */
-    uint64_t *broken;     /* one bit a top block */
-    uint8_t  *order_of;   /* [unit_count] */
-    uint32_t *next, *prev;/* [unit_count] + 1 */
+    uint64_t        unit_count;
+    uint64_t        bias; /* unit + bias is the number that blocks are aligned by */
+    uint64_t        top_count;
+    uint64_t       *head;        /* [TOP_ORDER] first block of each list, + 1 */
+    uint64_t       *broken;      /* one bit a top block */
+    uint8_t        *order_of;    /* [unit_count] */
+    uint32_t       *next, *prev; /* [unit_count] + 1 */
 } buddy_t;
 
 static size_t padded(uint64_t bytes) { return (size_t)((bytes + 63) & ~UINT64_C(63)); }
@@ -235,7 +235,7 @@ static uint64_t find_in_tops(const buddy_t *b, const rt_runs_want_t *w, uint32_t
 
 static uint64_t buddy_find(rt_run_space_t *space, const rt_runs_want_t *want)
 {
-    buddy_t b = buddy_of(space);
+    buddy_t        b = buddy_of(space);
     rt_runs_want_t w = *want;
     if (!rt_want_normalise(&w, space->unit_count) || w.count > TOP_UNITS)
         return RT_RUNS_NONE;

@@ -56,11 +56,11 @@ static bool linear_check(rt_run_space_t *space, const char **what)
     return true;
 }
 
-static size_t linear_bytes(uint64_t unit_count) { return rt_policy_indexed.bytes(unit_count); }
-static void linear_init(rt_run_space_t *space) { rt_policy_indexed.init(space); }
-static void linear_reset(rt_run_space_t *space) { rt_policy_indexed.reset(space); }
-static void linear_take(rt_run_space_t *space, uint64_t start, uint64_t count) { rt_policy_indexed.take(space, start, count); }
-static void linear_give(rt_run_space_t *space, uint64_t start, uint64_t count) { rt_policy_indexed.give(space, start, count); }
+static size_t   linear_bytes(uint64_t unit_count) { return rt_policy_indexed.bytes(unit_count); }
+static void     linear_init(rt_run_space_t *space) { rt_policy_indexed.init(space); }
+static void     linear_reset(rt_run_space_t *space) { rt_policy_indexed.reset(space); }
+static void     linear_take(rt_run_space_t *space, uint64_t start, uint64_t count) { rt_policy_indexed.take(space, start, count); }
+static void     linear_give(rt_run_space_t *space, uint64_t start, uint64_t count) { rt_policy_indexed.give(space, start, count); }
 static uint64_t linear_longest(rt_run_space_t *space) { return rt_policy_indexed.longest(space); }
 
 static uint32_t linear_take_singles(rt_run_space_t *space, uint64_t low, uint64_t high, uint64_t *units, uint32_t most)

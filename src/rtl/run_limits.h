@@ -9,7 +9,7 @@
 #include "host/host.h"
 #include "rtl/runs.h"
 
-static inline bool rt_is_power_of_two(uint64_t x) { return x != 0 && (x & (x - 1)) == 0; }
+static inline bool     rt_is_power_of_two(uint64_t x) { return x != 0 && (x & (x - 1)) == 0; }
 static inline uint64_t rt_round_up(uint64_t x, uint64_t power_of_two) { return (x + power_of_two - 1) & ~(power_of_two - 1); }
 
 /* The same want with align at least 1 and high inside the space; false: nothing can satisfy it, whatever is free. */

@@ -23,27 +23,27 @@ typedef struct rt_run_space rt_run_space_t;
 
 typedef struct rt_run_policy {
     const char *name;
-    size_t   (*bytes)(uint64_t unit_count);                      /* zero bytes it needs for a space */
-    void     (*init)(rt_run_space_t *space);                     /* all units free; the caller has filled in the fields it owns */
-    void     (*reset)(rt_run_space_t *space);                    /* the same again, private_bytes all zero; costs only what was touched */
+    size_t (*bytes)(uint64_t unit_count); /* zero bytes it needs for a space */
+    void (*init)(rt_run_space_t *space);  /* all units free; the caller has filled in the fields it owns */
+    void (*reset)(rt_run_space_t *space); /* the same again, private_bytes all zero; costs only what was touched */
     uint64_t (*find)(rt_run_space_t *space, const rt_runs_want_t *want);
-    void     (*take)(rt_run_space_t *space, uint64_t start, uint64_t count);
-    void     (*give)(rt_run_space_t *space, uint64_t start, uint64_t count);
+    void (*take)(rt_run_space_t *space, uint64_t start, uint64_t count);
+    void (*give)(rt_run_space_t *space, uint64_t start, uint64_t count);
     uint32_t (*take_singles)(rt_run_space_t *space, uint64_t low, uint64_t high, uint64_t *units, uint32_t most);
     uint64_t (*longest)(rt_run_space_t *space);
-    bool     (*check)(rt_run_space_t *space, const char **what);
+    bool (*check)(rt_run_space_t *space, const char **what);
 } rt_run_policy_t;
 
 struct rt_run_space {
     const rt_run_policy_t *policy;
-    uint64_t       unit_count;   /* the caller's, as are origin, state and private_bytes */
-    uint64_t       free_count;
-    uint64_t       origin;       /* absolute number of unit 0; the same in every want */
-    rt_runs_t      runs;         /* indexed: the index. linear and buddy keep it too, as the record of what was touched and is free ... */
-    const uint8_t *state;        /* linear: the state byte of unit 0 in the caller's array; 0 and 1 = free */
-    size_t         state_stride; /* bytes from one unit's state to the next's */
-    void          *private_bytes;/* bytes(unit_count) zero bytes from the caller */
-    void          *extra;        /* the policy's own, inside private_bytes */
+    uint64_t               unit_count; /* the caller's, as are origin, state and private_bytes */
+    uint64_t               free_count;
+    uint64_t               origin; /* absolute number of unit 0; the same in every want */
+    rt_runs_t              runs;   /* indexed: the index. linear and buddy keep it too, as the record of what was touched and is free ... */
+    const uint8_t         *state;  /* linear: the state byte of unit 0 in the caller's array; 0 and 1 = free */
+    size_t                 state_stride;  /* bytes from one unit's state to the next's */
+    void                  *private_bytes; /* bytes(unit_count) zero bytes from the caller */
+    void                  *extra;         /* the policy's own, inside private_bytes */
 };
 
 extern const rt_run_policy_t rt_policy_indexed, rt_policy_linear, rt_policy_buddy;

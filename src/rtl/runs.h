@@ -47,44 +47,44 @@ typedef struct rt_runs_set {
 typedef struct rt_runs {
     uint64_t  unit_count;
     uint64_t  free_count;
-    uint64_t *used;      /* the bitmap, 1 = used; bits from unit_count on are never set and never looked at */
+    uint64_t *used; /* the bitmap, 1 = used; bits from unit_count on are never set and never looked at */
     /* private to the index; all of it inside the caller's memory */
-    void     *level[RT_RUNS_LEVELS];            /* summaries, from the leaves up to the one root */
-    uint64_t  level_nodes[RT_RUNS_LEVELS];
-    uint32_t  level_count;
-    uint32_t  full_count;                       /* levels of `full` */
+    void    *level[RT_RUNS_LEVELS]; /* summaries, from the leaves up to the one root */
+    uint64_t level_nodes[RT_RUNS_LEVELS];
+    uint32_t level_count;
+    uint32_t full_count; /* levels of `full` */
     /* 64-ary: a bit of level 0 says that a word of `used` is all ones, a bit of level k + 1 that a word of level k is */
-    uint64_t *full[RT_RUNS_SET_LEVELS];
-    uint64_t  full_bits[RT_RUNS_SET_LEVELS];    /* how many bits of the level mean something */
-    uint64_t  first_gap;                        /* every word of `used` before this one is full: where the search for single units begins */
-    rt_runs_set_t dirty;                        /* leaves whose summary is out of date */
-    rt_runs_set_t touched;                      /* leaves of which some bit was ever set since init or reset */
+    uint64_t     *full[RT_RUNS_SET_LEVELS];
+    uint64_t      full_bits[RT_RUNS_SET_LEVELS]; /* how many bits of the level mean something */
+    uint64_t      first_gap; /* every word of `used` before this one is full: where the search for single units begins */
+    rt_runs_set_t dirty;     /* leaves whose summary is out of date */
+    rt_runs_set_t touched;   /* leaves of which some bit was ever set since init or reset */
 } rt_runs_t;
 
 /* What a caller wants. Zero is "no limit" for align and boundary. */
 typedef struct rt_runs_want {
-    uint64_t count;    /* units, at least 1; nothing satisfies 0 */
-    uint64_t low, high;/* the run lies in [low, high), units; a high beyond the index means its end */
-    uint64_t align;    /* power of two, units; (start + origin) % align == 0 */
-    uint64_t boundary; /* power of two, units; the run does not cross a multiple of it, counted from -origin */
-    uint64_t origin;   /* absolute number of unit 0, for align and boundary */
+    uint64_t count;     /* units, at least 1; nothing satisfies 0 */
+    uint64_t low, high; /* the run lies in [low, high), units; a high beyond the index means its end */
+    uint64_t align;     /* power of two, units; (start + origin) % align == 0 */
+    uint64_t boundary;  /* power of two, units; the run does not cross a multiple of it, counted from -origin */
+    uint64_t origin;    /* absolute number of unit 0, for align and boundary */
 } rt_runs_want_t;
 
 size_t   rt_runs_bytes(uint64_t unit_count);
 void     rt_runs_init(rt_runs_t *runs, uint64_t unit_count, void *zero_bytes);
-void     rt_runs_reset(rt_runs_t *runs);                                   /* everything free again; touches only what was touched */
-uint64_t rt_runs_find(rt_runs_t *runs, const rt_runs_want_t *want);        /* lowest start, or RT_RUNS_NONE; repairs dirty leaves first */
-void     rt_runs_take(rt_runs_t *runs, uint64_t start, uint64_t count);    /* all free before: an invariant */
-void     rt_runs_give(rt_runs_t *runs, uint64_t start, uint64_t count);    /* all used before: an invariant */
+void     rt_runs_reset(rt_runs_t *runs);                                /* everything free again; touches only what was touched */
+uint64_t rt_runs_find(rt_runs_t *runs, const rt_runs_want_t *want);     /* lowest start, or RT_RUNS_NONE; repairs dirty leaves first */
+void     rt_runs_take(rt_runs_t *runs, uint64_t start, uint64_t count); /* all free before: an invariant */
+void     rt_runs_give(rt_runs_t *runs, uint64_t start, uint64_t count); /* all used before: an invariant */
 bool     rt_runs_is_free(const rt_runs_t *runs, uint64_t unit);
 /* Takes the lowest free units of [low, high), at most `most` of them, ascending into units[]; the number taken. */
 uint32_t rt_runs_take_singles(rt_runs_t *runs, uint64_t low, uint64_t high, uint64_t *units, uint32_t most);
-uint64_t rt_runs_longest(rt_runs_t *runs);                                 /* longest free run of all */
-uint64_t rt_runs_next_free(const rt_runs_t *runs, uint64_t from);          /* lowest free unit >= from, or RT_RUNS_NONE */
-uint64_t rt_runs_next_used(const rt_runs_t *runs, uint64_t from);          /* lowest used unit >= from, or unit_count */
+uint64_t rt_runs_longest(rt_runs_t *runs);                        /* longest free run of all */
+uint64_t rt_runs_next_free(const rt_runs_t *runs, uint64_t from); /* lowest free unit >= from, or RT_RUNS_NONE */
+uint64_t rt_runs_next_used(const rt_runs_t *runs, uint64_t from); /* lowest used unit >= from, or unit_count */
 /* Leaf by leaf, ascending: every unit that is used lies in one of them. */
-void     rt_runs_visit_touched(rt_runs_t *runs, void (*visit)(void *context, uint64_t first_unit, uint64_t unit_count), void *context);
+void rt_runs_visit_touched(rt_runs_t *runs, void (*visit)(void *context, uint64_t first_unit, uint64_t unit_count), void *context);
 /* Every summary, set and count against the bitmap, after a repair; reads all of the memory. *what: the first thing wrong, or NULL. */
-bool     rt_runs_check(rt_runs_t *runs, const char **what);
+bool rt_runs_check(rt_runs_t *runs, const char **what);
 
 #endif

@@ -18,9 +18,9 @@
 
 typedef struct search {
     const rt_runs_t *runs;
-    rt_runs_want_t want; /* normalised */
-    int32_t order;       /* a span of smaller order has no answer inside */
-    bool    anywhere;    /* neither align nor boundary */
+    rt_runs_want_t   want;     /* normalised */
+    int32_t          order;    /* a span of smaller order has no answer inside */
+    bool             anywhere; /* neither align nor boundary */
 } search_t;
 
 static inline uint64_t allowed_start(const search_t *q, uint64_t unit) { return q->anywhere ? unit : rt_allowed_start(&q->want, unit); }
@@ -76,19 +76,19 @@ static uint64_t find_in_leaf(const search_t *q, uint64_t leaf, uint64_t from)
 
 /* Passes nodes of full span in which nothing ends and nothing begins that is long enough: the first other one, or end. This loop is where a
  * search spends its time, so it exists for each of the two node formats and looks at nothing else. */
-#define DEFINE_PASS_IDLE(name, node_type)                                                                                            \
+#define DEFINE_PASS_IDLE(name, node_type) \
     static inline uint64_t name(const node_type *nodes, uint64_t index, uint64_t end, uint64_t span, uint64_t count, uint64_t *carry) \
-    {                                                                                                                                \
-        uint64_t behind = *carry;                                                                                                    \
-        if (count <= span) {                                                                                                         \
-            for (; index < end && behind + span - nodes[index].start < count && span - nodes[index].longest < count; index++)        \
-                behind = span - nodes[index].end;                                                                                    \
-        } else {                                                                                                                     \
-            for (; index < end && behind + span - nodes[index].start < count; index++)                                               \
-                behind = nodes[index].start == 0 ? behind + span : span - nodes[index].end;                                          \
-        }                                                                                                                            \
-        *carry = behind;                                                                                                             \
-        return index;                                                                                                                \
+    { \
+        uint64_t behind = *carry; \
+        if (count <= span) { \
+            for (; index < end && behind + span - nodes[index].start < count && span - nodes[index].longest < count; index++) \
+                behind = span - nodes[index].end; \
+        } else { \
+            for (; index < end && behind + span - nodes[index].start < count; index++) \
+                behind = nodes[index].start == 0 ? behind + span : span - nodes[index].end; \
+        } \
+        *carry = behind; \
+        return index; \
     }
 DEFINE_PASS_IDLE(pass_idle_narrow, narrow_node_t)
 DEFINE_PASS_IDLE(pass_idle_wide, wide_node_t)
@@ -96,7 +96,7 @@ DEFINE_PASS_IDLE(pass_idle_wide, wide_node_t)
 static inline uint64_t pass_idle(const search_t *q, uint32_t level, uint64_t index, uint64_t end, uint64_t *carry)
 {
     const void *nodes = q->runs->level[level];
-    uint64_t span = UINT64_C(1) << span_shift(level);
+    uint64_t    span = UINT64_C(1) << span_shift(level);
     return level < NARROW_LEVELS ? pass_idle_narrow(nodes, index, end, span, q->want.count, carry)
                                  : pass_idle_wide(nodes, index, end, span, q->want.count, carry);
 }
@@ -111,7 +111,7 @@ static inline uint64_t find_in_prefix(const search_t *q, uint64_t base, uint64_t
 static uint64_t find_from(const search_t *q, uint64_t index, uint64_t carry)
 {
     const rt_runs_t *runs = q->runs;
-    uint32_t level = 0, top = runs->level_count - 1;
+    uint32_t         level = 0, top = runs->level_count - 1;
     while (index < runs->level_nodes[level]) {
         for (; index % FAN == 0 && level < top; index /= FAN) /* on a first child: the parent speaks for it and its siblings */
             level++;

@@ -16,7 +16,7 @@
 static uint32_t leaf_load(const rt_runs_t *runs, uint64_t leaf, uint64_t span, uint64_t free[LEAF_WORDS])
 {
     const uint64_t *used = runs->used + leaf * LEAF_WORDS;
-    uint32_t words = (uint32_t)((span + 63) / 64);
+    uint32_t        words = (uint32_t)((span + 63) / 64);
     for (uint32_t k = 0; k < words; k++)
         free[k] = ~used[k];
     free[words - 1] &= valid_bits(span, words - 1);
@@ -39,7 +39,7 @@ static inline int32_t order_of_word(uint64_t free)
 {
     static const uint64_t STARTS[] = { 0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
                                        0x0001000100010001, 0x0000000100000001, 0x0000000000000001 };
-    int32_t order = -1;
+    int32_t               order = -1;
     while (free != 0) {
         order++;
         if (order == 6)

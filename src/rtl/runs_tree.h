@@ -73,13 +73,13 @@ static inline bool node_store(rt_runs_t *runs, uint32_t level, uint64_t index, u
     uint32_t order = (uint32_t)(order_most(level, span) - s.order);
     if (NTMM_LIKELY(level < NARROW_LEVELS)) {
         narrow_node_t *n = (narrow_node_t *)runs->level[level] + index;
-        narrow_node_t  new = { (uint16_t)(span - s.start), (uint16_t)(span - s.longest), (uint16_t)(span - s.end), (uint8_t)order, 0 };
+        narrow_node_t new = { (uint16_t)(span - s.start), (uint16_t)(span - s.longest), (uint16_t)(span - s.end), (uint8_t)order, 0 };
         bool changed = memcmp(n, &new, sizeof new) != 0;
         *n = new;
         return changed;
     }
     wide_node_t *n = (wide_node_t *)runs->level[level] + index;
-    wide_node_t  new = { span - s.start, span - s.longest, span - s.end, order, 0 };
+    wide_node_t new = { span - s.start, span - s.longest, span - s.end, order, 0 };
     bool changed = memcmp(n, &new, sizeof new) != 0;
     *n = new;
     return changed;

@@ -33,7 +33,7 @@ static bool floor_start(const allocator *self, const allocator_need *need, char 
 {
     (void)self;
     size_t bytes = (size_t)need->largest_bytes;
-    the_block    = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    the_block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (the_block == MAP_FAILED) {
         strcpy(why, "no memory for one block");
         return false;
@@ -50,47 +50,52 @@ static void *floor_alloc(size_t bytes, uint32_t tag, uint32_t flags)
 
 static void floor_release(void *block, uint32_t tag) { (void)block, (void)tag; }
 
-const allocator ALLOCATOR_FLOOR = {.name      = "floor",
-                                   .remark    = "nothing at all: what the loop and the two calls cost",
-                                   .start     = floor_start,
-                                   .alloc     = floor_alloc,
-                                   .release   = floor_release,
-                                   .set_level = stay_at_level,
-                                   .guard     = just_run,
-                                   .finish    = nothing_to_finish};
+const allocator ALLOCATOR_FLOOR = { .name = "floor",
+                                    .remark = "nothing at all: what the loop and the two calls cost",
+                                    .start = floor_start,
+                                    .alloc = floor_alloc,
+                                    .release = floor_release,
+                                    .set_level = stay_at_level,
+                                    .guard = just_run,
+                                    .finish = nothing_to_finish };
 
 /* ---- the table ---- */
 
 /* Debian's names and Homebrew's, newest first. */
-static const char *const JEMALLOC_FILES[] = {"libjemalloc.so.2", "libjemalloc.2.dylib", NULL};
-static const char *const MIMALLOC_FILES[] = {"libmimalloc.so.3",    "libmimalloc.so.2",    "libmimalloc.so.2.0",
-                                             "libmimalloc.3.dylib", "libmimalloc.2.dylib", NULL};
-static const char *const TCMALLOC_FILES[] = {"libtcmalloc_minimal.so.4", "libtcmalloc_minimal.4.dylib", NULL};
+static const char *const JEMALLOC_FILES[] = { "libjemalloc.so.2", "libjemalloc.2.dylib", NULL };
+static const char *const MIMALLOC_FILES[] = { "libmimalloc.so.3",    "libmimalloc.so.2",    "libmimalloc.so.2.0",
+                                              "libmimalloc.3.dylib", "libmimalloc.2.dylib", NULL };
+static const char *const TCMALLOC_FILES[] = { "libtcmalloc_minimal.so.4", "libtcmalloc_minimal.4.dylib", NULL };
 
-#define MACHINE                                                                                                                            \
-    .start = machine_start, .alloc = machine_alloc, .release = machine_release, .set_level = machine_set_level, .usage = machine_usage,    \
+#define MACHINE \
+    .start = machine_start, .alloc = machine_alloc, .release = machine_release, .set_level = machine_set_level, .usage = machine_usage, \
     .guard = machine_guard, .finish = machine_finish
-#define MALLOC                                                                                                                             \
-    .start = malloc_start, .alloc = malloc_alloc, .release = malloc_release, .set_level = stay_at_level, .usable = malloc_usable,          \
+#define MALLOC \
+    .start = malloc_start, .alloc = malloc_alloc, .release = malloc_release, .set_level = stay_at_level, .usable = malloc_usable, \
     .guard = just_run, .finish = nothing_to_finish
 
 const allocator ALLOCATORS[] = {
-    {.name = "ntmm-classic", .remark = "the classic pool", .by_default = true, .variant = NTMM_POOL_CLASSIC, MACHINE},
-    {.name = "ntmm-segment", .remark = "the segment heap, once it is built", .variant = NTMM_POOL_SEGMENT, MACHINE},
-    {.name       = "jemalloc",
-     .remark     = "libjemalloc.so.2, preloaded",
-     .preload    = "jemalloc",
-     .files      = JEMALLOC_FILES,
-     .by_default = true,
-     MALLOC},
-    {.name = "mimalloc", .remark = "libmimalloc.so, preloaded", .preload = "mimalloc", .files = MIMALLOC_FILES, .by_default = true, MALLOC},
-    {.name       = "tcmalloc",
-     .remark     = "libtcmalloc_minimal.so.4, preloaded",
-     .preload    = "tcmalloc",
-     .files      = TCMALLOC_FILES,
-     .by_default = true,
-     MALLOC},
-    {.name = "glibc", .remark = "the C library's own malloc", .needs = "gnu_get_libc_version", .by_default = true, MALLOC},
+    { .name = "ntmm-classic", .remark = "the classic pool", .by_default = true, .variant = NTMM_POOL_CLASSIC, MACHINE },
+    { .name = "ntmm-segment", .remark = "the segment heap, once it is built", .variant = NTMM_POOL_SEGMENT, MACHINE },
+    { .name = "jemalloc",
+      .remark = "libjemalloc.so.2, preloaded",
+      .preload = "jemalloc",
+      .files = JEMALLOC_FILES,
+      .by_default = true,
+      MALLOC },
+    { .name = "mimalloc",
+      .remark = "libmimalloc.so, preloaded",
+      .preload = "mimalloc",
+      .files = MIMALLOC_FILES,
+      .by_default = true,
+      MALLOC },
+    { .name = "tcmalloc",
+      .remark = "libtcmalloc_minimal.so.4, preloaded",
+      .preload = "tcmalloc",
+      .files = TCMALLOC_FILES,
+      .by_default = true,
+      MALLOC },
+    { .name = "glibc", .remark = "the C library's own malloc", .needs = "gnu_get_libc_version", .by_default = true, MALLOC },
 };
 const size_t ALLOCATOR_COUNT = sizeof ALLOCATORS / sizeof ALLOCATORS[0];
 

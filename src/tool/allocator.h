@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum block_flag {
-    BLOCK_PAGED  = 1u << 2, /* ntmm: paged pool; others have one kind of memory */
+    BLOCK_PAGED = 1u << 2, /* ntmm: paged pool; others have one kind of memory */
     BLOCK_ZEROED = 1u << 3
 };
 

@@ -23,13 +23,13 @@ static KIRQL passive; /* what KeRaiseIrql gave back */
 static uint64_t ram_for(const allocator_need *need)
 {
     uint64_t bytes = need->live_bytes * 4 + need->largest_bytes * 4;
-    bytes          = (bytes + RAM_GRAIN - 1) / RAM_GRAIN * RAM_GRAIN;
+    bytes = (bytes + RAM_GRAIN - 1) / RAM_GRAIN * RAM_GRAIN;
     return bytes > LEAST_RAM ? bytes : LEAST_RAM;
 }
 
 bool machine_start(const allocator *self, const allocator_need *need, char *why)
 {
-    ntmm_config config = {.physical_memory = ram_for(need), .pool_model = (enum ntmm_pool_model)self->variant};
+    ntmm_config config = { .physical_memory = ram_for(need), .pool_model = (enum ntmm_pool_model)self->variant };
     if (ntmm_boot(&config) == 0)
         return true;
     snprintf(why, ALLOCATOR_WHY, "the machine does not boot: %.200s", ntmm_error());
@@ -64,9 +64,9 @@ void machine_usage(allocator_usage *usage)
     ntmm_query_pool(NonPagedPool, &nonpaged);
     ntmm_query_pool(PagedPool, &paged);
     ntmm_query_memory(&memory);
-    usage->known            = true;
-    usage->allotted         = nonpaged.bytes_in_use + paged.bytes_in_use;
-    usage->free_pages       = memory.free + memory.zeroed;
+    usage->known = true;
+    usage->allotted = nonpaged.bytes_in_use + paged.bytes_in_use;
+    usage->free_pages = memory.free + memory.zeroed;
     usage->largest_free_run = memory.largest_free_run;
 }
 

@@ -12,7 +12,7 @@
 
 double clock_calibrate(void)
 {
-    double   wall  = clock_wall_ns();
+    double   wall = clock_wall_ns();
     uint64_t ticks = clock_ticks_begin();
     double   now;
     do
@@ -33,7 +33,7 @@ double clock_floor_ticks(void)
     static uint32_t samples[FLOOR_SAMPLES];
     for (size_t i = 0; i < FLOOR_SAMPLES; i++) {
         uint64_t begin = clock_ticks_begin();
-        samples[i]     = (uint32_t)(clock_ticks_end() - begin);
+        samples[i] = (uint32_t)(clock_ticks_end() - begin);
     }
     qsort(samples, FLOOR_SAMPLES, sizeof samples[0], by_value);
     double sum = 0;

@@ -10,7 +10,7 @@ static uint64_t lower_edge(uint32_t bucket)
     if (bucket < HISTOGRAM_EXACT)
         return bucket;
     uint32_t above = bucket - HISTOGRAM_EXACT;
-    uint32_t log   = above / HISTOGRAM_PARTS + HISTOGRAM_EXACT_SHIFT;
+    uint32_t log = above / HISTOGRAM_PARTS + HISTOGRAM_EXACT_SHIFT;
     return (UINT64_C(1) << log) + ((uint64_t)(above % HISTOGRAM_PARTS) << (log - 6));
 }
 
@@ -18,7 +18,7 @@ static uint64_t lower_edge(uint32_t bucket)
 static uint64_t counted_quantile(const histogram *h, double quantile)
 {
     uint64_t wanted = (uint64_t)ceil(quantile * (double)h->count);
-    uint64_t seen   = 0;
+    uint64_t seen = 0;
     for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
         seen += h->buckets[bucket];
         if (seen >= wanted && seen != 0)

@@ -63,7 +63,7 @@ static struct json_object *caches(void)
         if (!read_cache_property(i, "level", level, sizeof level) || !read_cache_property(i, "size", size, sizeof size) ||
             !read_cache_property(i, "shared_cpu_list", shared, sizeof shared))
             continue;
-        char               *unit  = NULL;
+        char               *unit = NULL;
         int64_t             bytes = strtoll(size, &unit, 10) * (*unit == 'K' ? 1024 : *unit == 'M' ? 1024 * 1024 : 1);
         struct json_object *cache = json_object_new_object();
         json_object_object_add(cache, "type", text(type));
@@ -88,7 +88,7 @@ static struct json_object *load_average(void)
 static void add_date(struct json_object *context)
 {
     char      date[64] = "";
-    time_t    now      = time(NULL);
+    time_t    now = time(NULL);
     struct tm local;
     if (localtime_r(&now, &local) != NULL) {
         size_t n = strftime(date, sizeof date - 1, "%Y-%m-%dT%H:%M:%S%z", &local);
@@ -102,7 +102,7 @@ static void add_date(struct json_object *context)
 
 struct json_object *json_context_new(const char *executable, double ns_per_tick)
 {
-    struct json_object *context   = json_object_new_object();
+    struct json_object *context = json_object_new_object();
     char                host[256] = "", huge[128];
     gethostname(host, sizeof host - 1);
     add_date(context);

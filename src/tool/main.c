@@ -17,8 +17,8 @@ typedef struct command {
 } command;
 
 static const command COMMANDS[] = {
-    {"replay", "play a recorded allocation trace against ntmm's pools and other allocators", replay_main},
-    {"__play", NULL, replay_play_main},
+    { "replay", "play a recorded allocation trace against ntmm's pools and other allocators", replay_main },
+    { "__play", NULL, replay_play_main },
 };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 

@@ -30,7 +30,7 @@ static char *temporary_name(const char *path)
 bool output_open(output *out, const char *path)
 {
     bool direct = written_directly(path);
-    *out        = (output){.path = strdup(path), .temporary = direct ? NULL : temporary_name(path)};
+    *out = (output){ .path = strdup(path), .temporary = direct ? NULL : temporary_name(path) };
     if (out->path != NULL && (direct || out->temporary != NULL))
         out->stream = fopen(direct ? path : out->temporary, "w");
     if (out->stream != NULL)
@@ -44,7 +44,7 @@ bool output_open(output *out, const char *path)
 bool output_close(output *out, bool keep)
 {
     bool ok = ferror(out->stream) == 0;
-    ok      = fclose(out->stream) == 0 && ok;
+    ok = fclose(out->stream) == 0 && ok;
     if (ok && keep && out->temporary != NULL)
         ok = rename(out->temporary, out->path) == 0;
     if (!ok)
@@ -65,8 +65,8 @@ bool output_possible(const char *path)
     }
     if (written_directly(path))
         return true;
-    const char *slash  = strrchr(path, '/');
-    size_t      size   = slash != NULL ? (size_t)(slash - path) + 2 : 2;
+    const char *slash = strrchr(path, '/');
+    size_t      size = slash != NULL ? (size_t)(slash - path) + 2 : 2;
     char       *folder = malloc(size);
     if (folder == NULL)
         return false;

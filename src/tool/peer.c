@@ -96,8 +96,8 @@ static char **make_environment(const char *library)
     while (environ[count] != NULL)
         count++;
     size_t table = (count + 3) * sizeof(char *);
-    size_t text  = strlen(library) + 32;
-    char **made  = malloc(table + 2 * text);
+    size_t text = strlen(library) + 32;
+    char **made = malloc(table + 2 * text);
     if (made == NULL)
         return NULL;
     size_t kept = 0;

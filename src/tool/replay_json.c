@@ -105,7 +105,7 @@ static json *new_entry(const replay_results *results, const replay_trace *trace,
 
 static void add_entry(json *list, const replay_results *results, const replay_trace *trace, size_t contender)
 {
-    const replay_measure *m     = &trace->measures[contender];
+    const replay_measure *m = &trace->measures[contender];
     json                 *entry = new_entry(results, trace, results->options->contenders[contender].allocator->name, m);
     json_object_array_add(list, entry);
     if (m->failure[0] != '\0')
@@ -118,7 +118,7 @@ static void add_entry(json *list, const replay_results *results, const replay_tr
 
 static json *describe_trace(const replay_trace *trace, replay_kind kind)
 {
-    const replay_stream_header *h      = &trace->stream.header;
+    const replay_stream_header *h = &trace->stream.header;
     json                       *object = json_object_new_object();
     add_text(object, "name", trace->name);
     add_text(object, "file", trace->path);
@@ -138,10 +138,10 @@ static json *describe_trace(const replay_trace *trace, replay_kind kind)
 static json *describe(const replay_results *results)
 {
     const replay_options *o = results->options;
-    json *context           = json_context_new(tool_self(NULL), replay_metric_median(&results->traces[0].measures[0], METRIC_NS_PER_TICK));
-    json *traces            = json_object_new_array();
-    json *peers             = json_object_new_object();
-    char  names[1024]       = "";
+    json *context = json_context_new(tool_self(NULL), replay_metric_median(&results->traces[0].measures[0], METRIC_NS_PER_TICK));
+    json *traces = json_object_new_array();
+    json *peers = json_object_new_object();
+    char  names[1024] = "";
     for (size_t i = 0; i < o->trace_count; i++) {
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", i != 0 ? "," : "", results->traces[i].name);

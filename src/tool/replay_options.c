@@ -26,15 +26,15 @@ enum option_code {
 };
 
 static const struct option LONG_OPTIONS[] = {
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"plot", required_argument, NULL, OPTION_PLOT},
-    {"rounds", required_argument, NULL, OPTION_ROUNDS},
-    {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
-    {"objects", no_argument, NULL, OPTION_OBJECTS},
-    {"pages", no_argument, NULL, OPTION_PAGES},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
+    { "json", required_argument, NULL, OPTION_JSON },
+    { "plot", required_argument, NULL, OPTION_PLOT },
+    { "rounds", required_argument, NULL, OPTION_ROUNDS },
+    { "allocators", required_argument, NULL, OPTION_ALLOCATORS },
+    { "objects", no_argument, NULL, OPTION_OBJECTS },
+    { "pages", no_argument, NULL, OPTION_PAGES },
+    { "quiet", no_argument, NULL, OPTION_QUIET },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { NULL, 0, NULL, 0 },
 };
 
 static const char PAGE_TOP[] =
@@ -72,23 +72,22 @@ static const char PAGE_TOP[] =
     "ALLOCATORS\n";
 static_assert(REPLAY_ROUNDS_LIMIT == 1000, "the page says so");
 
-static const char PAGE_BOTTOM[] =
-    "\n"
-    "EXIT STATUS\n"
-    "    0  every allocator played every trace\n"
-    "    1  a trace is faulty, a child failed, or a file could not be written\n"
-    "    2  the command line asks for something that is not there\n"
-    "\n"
-    "ENVIRONMENT\n"
-    "    TMPDIR             where the prepared trace is kept while it is played: 16 bytes an event\n"
-    "    LD_LIBRARY_PATH    searched first for the libraries of other allocators\n";
+static const char PAGE_BOTTOM[] = "\n"
+                                  "EXIT STATUS\n"
+                                  "    0  every allocator played every trace\n"
+                                  "    1  a trace is faulty, a child failed, or a file could not be written\n"
+                                  "    2  the command line asks for something that is not there\n"
+                                  "\n"
+                                  "ENVIRONMENT\n"
+                                  "    TMPDIR             where the prepared trace is kept while it is played: 16 bytes an event\n"
+                                  "    LD_LIBRARY_PATH    searched first for the libraries of other allocators\n";
 
 void replay_help(void)
 {
     char library[REPLAY_PATH_SIZE];
     fputs(PAGE_TOP, stdout);
     for (size_t i = 0; i < ALLOCATOR_COUNT; i++) {
-        const allocator *a    = &ALLOCATORS[i];
+        const allocator *a = &ALLOCATORS[i];
         const char      *here = peer_find(a, library, sizeof library) ? "" : " (not to be had here)";
         printf("    %-14s %s%s%s\n", a->name, a->remark, here, a->by_default ? "" : "; not by default");
     }
@@ -100,8 +99,8 @@ void replay_help(void)
 static bool parse_rounds(replay_options *options, const char *text)
 {
     char *end;
-    errno             = 0;
-    unsigned long n   = strtoul(text, &end, 10);
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
     bool          all = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
     if (!all || n == 0 || n > REPLAY_ROUNDS_LIMIT) {
         tool_say("--rounds must be a number from 1 to %d, not `%s`", REPLAY_ROUNDS_LIMIT, text);
@@ -123,7 +122,7 @@ static bool add_contender(replay_options *options, const allocator *a, const cha
         return false;
     }
     replay_contender *contender = &options->contenders[options->contender_count++];
-    contender->allocator        = a;
+    contender->allocator = a;
     snprintf(contender->library, sizeof contender->library, "%s", library);
     return true;
 }
@@ -184,31 +183,15 @@ static bool add_defaults(replay_options *options)
 static bool take_option(replay_options *options, int code, char **argv)
 {
     switch (code) {
-    case OPTION_JSON:
-        options->json = optarg;
-        return true;
-    case OPTION_PLOT:
-        options->plot = optarg;
-        return true;
-    case OPTION_ROUNDS:
-        return parse_rounds(options, optarg);
-    case OPTION_ALLOCATORS:
-        return add_list(options, optarg);
-    case OPTION_OBJECTS:
-        options->kind = REPLAY_OBJECTS;
-        return true;
-    case OPTION_PAGES:
-        options->kind = REPLAY_PAGES;
-        return true;
-    case OPTION_QUIET:
-        options->quiet = true;
-        return true;
-    case OPTION_HELP:
-        options->help = true;
-        return true;
-    case ':':
-        tool_say("option `%s` needs a value", argv[optind - 1]);
-        return false;
+    case OPTION_JSON: options->json = optarg; return true;
+    case OPTION_PLOT: options->plot = optarg; return true;
+    case OPTION_ROUNDS: return parse_rounds(options, optarg);
+    case OPTION_ALLOCATORS: return add_list(options, optarg);
+    case OPTION_OBJECTS: options->kind = REPLAY_OBJECTS; return true;
+    case OPTION_PAGES: options->kind = REPLAY_PAGES; return true;
+    case OPTION_QUIET: options->quiet = true; return true;
+    case OPTION_HELP: options->help = true; return true;
+    case ':': tool_say("option `%s` needs a value", argv[optind - 1]); return false;
     default:
         if (optopt != 0 && optopt < 128) /* a letter; long options alone exist */
             tool_say("unknown option `-%c`; `ntmm replay --help` lists them", optopt);
@@ -220,14 +203,14 @@ static bool take_option(replay_options *options, int code, char **argv)
 
 bool replay_options_parse(replay_options *options, int argc, char **argv)
 {
-    *options = (replay_options){.rounds = 5, .kind = REPLAY_OBJECTS};
-    optind   = 1;
+    *options = (replay_options){ .rounds = 5, .kind = REPLAY_OBJECTS };
+    optind = 1;
     for (int code; !options->help && (code = getopt_long(argc, argv, ":", LONG_OPTIONS, NULL)) != -1;)
         if (!take_option(options, code, argv))
             return false;
     if (options->help)
         return true;
-    options->traces      = argv + optind;
+    options->traces = argv + optind;
     options->trace_count = (size_t)(argc - optind);
     if (options->trace_count == 0) {
         tool_say("no trace is named; `ntmm replay --help` says more");

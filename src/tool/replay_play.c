@@ -33,7 +33,7 @@
 #define BUFFER_EVENTS 4096u
 #define TOUCH_STRIDE 4096u
 
-const char *const REPLAY_PASS_NAMES[PASS_COUNT] = {"throughput", "latency", "memory"};
+const char *const REPLAY_PASS_NAMES[PASS_COUNT] = { "throughput", "latency", "memory" };
 
 typedef struct live_block {
     void    *address;
@@ -77,11 +77,11 @@ static bool prepare(player *p)
         snprintf(p->result.why, sizeof p->result.why, "there is no event stream on descriptor %d", REPLAY_STREAM_FD);
         return false;
     }
-    p->buffer  = own_memory(BUFFER_EVENTS * sizeof *p->buffer);
-    p->slots   = own_memory(p->stream.slots * sizeof *p->slots);
+    p->buffer = own_memory(BUFFER_EVENTS * sizeof *p->buffer);
+    p->slots = own_memory(p->stream.slots * sizeof *p->slots);
     p->latency = own_memory(sizeof *p->latency);
     p->samples = own_memory(REPLAY_SAMPLES * sizeof *p->samples);
-    p->stride  = (p->stream.events + REPLAY_SAMPLES - 2) / (REPLAY_SAMPLES - 1);
+    p->stride = (p->stream.events + REPLAY_SAMPLES - 2) / (REPLAY_SAMPLES - 1);
     if (p->buffer != NULL && p->slots != NULL && p->latency != NULL && p->samples != NULL)
         return true;
     snprintf(p->result.why, sizeof p->result.why, "no memory for the player's own tables");
@@ -120,8 +120,8 @@ static void out_of_memory(player *p, const replay_event *event)
 
 static void play_throughput(player *p, size_t count)
 {
-    const allocator *a    = p->under_test;
-    double           cpu  = clock_cpu_ns();
+    const allocator *a = p->under_test;
+    double           cpu = clock_cpu_ns();
     double           wall = clock_wall_ns();
     for (const replay_event *event = p->buffer; event != p->buffer + count; event++, p->position++) {
         live_block *slot = &p->slots[event->slot];
@@ -151,21 +151,21 @@ static void play_latency(player *p, size_t count)
         uint64_t    begin, end;
         change_level(p, event);
         if ((event->flags & REPLAY_ALLOC) == 0) {
-            void *block   = slot->address;
+            void *block = slot->address;
             slot->address = NULL;
-            begin         = clock_ticks_begin();
+            begin = clock_ticks_begin();
             a->release(block, event->tag);
             end = clock_ticks_end();
         } else {
-            begin       = clock_ticks_begin();
+            begin = clock_ticks_begin();
             void *block = a->alloc(event->bytes, event->tag, event->flags);
-            end         = clock_ticks_end();
+            end = clock_ticks_end();
             if (block == NULL) {
                 out_of_memory(p, event);
                 return;
             }
             memset(block, (int)(event->slot & 0xFF), event->bytes);
-            *slot = (live_block){block, event->tag, 0};
+            *slot = (live_block){ block, event->tag, 0 };
         }
         histogram_add(p->latency, end - begin);
     }
@@ -173,20 +173,20 @@ static void play_latency(player *p, size_t count)
 
 static void take_sample(player *p)
 {
-    allocator_usage usage    = {0};
-    replay_sample  *sample   = &p->samples[p->sample_count++];
+    allocator_usage usage = { 0 };
+    replay_sample  *sample = &p->samples[p->sample_count++];
     uint64_t        resident = resident_bytes();
     if (p->under_test->usage != NULL)
         p->under_test->usage(&usage);
-    sample->operation      = p->position;
-    sample->live           = p->live;
-    sample->committed      = resident > p->resident_before ? resident - p->resident_before : 0;
-    sample->allotted       = usage.known ? usage.allotted : p->usable;
+    sample->operation = p->position;
+    sample->live = p->live;
+    sample->committed = resident > p->resident_before ? resident - p->resident_before : 0;
+    sample->allotted = usage.known ? usage.allotted : p->usable;
     sample->free_run_ratio = usage.known && usage.free_pages != 0 ? (double)usage.largest_free_run / (double)usage.free_pages : -1;
     if (sample->committed > p->result.peak_committed)
         p->result.peak_committed = sample->committed;
     if (sample->live >= p->result.live_at_peak) {
-        p->result.live_at_peak     = sample->live;
+        p->result.live_at_peak = sample->live;
         p->result.allotted_at_peak = sample->allotted;
     }
 }
@@ -209,7 +209,7 @@ static void play_memory(player *p, size_t count)
                 return;
             }
             touch_lightly(block, event->bytes);
-            *slot = (live_block){block, event->tag, a->usable != NULL ? (uint32_t)a->usable(block) : 0};
+            *slot = (live_block){ block, event->tag, a->usable != NULL ? (uint32_t)a->usable(block) : 0 };
             p->live += event->bytes;
             p->usable += slot->usable;
             if (p->live > p->result.peak_live)
@@ -226,9 +226,9 @@ static void play_memory(player *p, size_t count)
 static bool next_buffer(player *p, uint64_t from, size_t *count)
 {
     uint64_t left = p->stream.events - from;
-    *count        = left < BUFFER_EVENTS ? (size_t)left : BUFFER_EVENTS;
+    *count = left < BUFFER_EVENTS ? (size_t)left : BUFFER_EVENTS;
     size_t  bytes = *count * sizeof *p->buffer;
-    ssize_t n     = pread(REPLAY_STREAM_FD, p->buffer, bytes, (off_t)(sizeof p->stream + from * sizeof *p->buffer));
+    ssize_t n = pread(REPLAY_STREAM_FD, p->buffer, bytes, (off_t)(sizeof p->stream + from * sizeof *p->buffer));
     if (n == (ssize_t)bytes)
         return true;
     snprintf(p->result.why, sizeof p->result.why, "the event stream ends early: %s",
@@ -239,7 +239,7 @@ static bool next_buffer(player *p, uint64_t from, size_t *count)
 
 static void free_the_rest(player *p)
 {
-    change_level(p, &(replay_event){0});
+    change_level(p, &(replay_event){ 0 });
     for (uint64_t slot = 0; slot < p->stream.slots; slot++)
         if (p->slots[slot].address != NULL) {
             p->under_test->release(p->slots[slot].address, p->slots[slot].tag);
@@ -249,7 +249,7 @@ static void free_the_rest(player *p)
 
 static void play_stream(player *p)
 {
-    size_t count       = 0;
+    size_t count = 0;
     p->resident_before = resident_bytes();
     for (uint64_t from = 0; from < p->stream.events && !p->failed; from += count) {
         if (!next_buffer(p, from, &count))
@@ -272,34 +272,34 @@ static void play_passes(void *context)
         return;
     double cpu = p->result.cpu_ns, wall = p->result.wall_ns;
     p->result.cpu_ns = 0;
-    p->position      = 0;
+    p->position = 0;
     play_stream(p);
     p->result.warm_cpu_ns = p->result.cpu_ns;
-    p->result.cpu_ns      = cpu;
-    p->result.wall_ns     = wall;
+    p->result.cpu_ns = cpu;
+    p->result.wall_ns = wall;
 }
 
 static void read_histogram(player *p, uint64_t step)
 {
     double         tick = p->result.ns_per_tick;
-    replay_result *r    = &p->result;
-    r->median_ns        = histogram_quantile(p->latency, 0.5, step) * tick;
-    r->p99_ns           = histogram_quantile(p->latency, 0.99, step) * tick;
-    r->p999_ns          = histogram_quantile(p->latency, 0.999, step) * tick;
-    r->max_ns           = (double)p->latency->max * tick;
-    r->mean_ns          = p->latency->count != 0 ? (double)p->latency->sum / (double)p->latency->count * tick : 0;
-    r->timer_step_ns    = (double)step * tick;
+    replay_result *r = &p->result;
+    r->median_ns = histogram_quantile(p->latency, 0.5, step) * tick;
+    r->p99_ns = histogram_quantile(p->latency, 0.99, step) * tick;
+    r->p999_ns = histogram_quantile(p->latency, 0.999, step) * tick;
+    r->max_ns = (double)p->latency->max * tick;
+    r->mean_ns = p->latency->count != 0 ? (double)p->latency->sum / (double)p->latency->count * tick : 0;
+    r->timer_step_ns = (double)step * tick;
 }
 
 static bool play(player *p)
 {
-    allocator_need   need = {p->stream.peak_live_bytes, p->stream.largest_bytes};
-    const allocator *a    = p->under_test;
+    allocator_need   need = { p->stream.peak_live_bytes, p->stream.largest_bytes };
+    const allocator *a = p->under_test;
     uint64_t         step = 1;
     if (p->pass == PASS_LATENCY) {
-        p->result.ns_per_tick    = clock_calibrate();
+        p->result.ns_per_tick = clock_calibrate();
         p->result.timer_floor_ns = clock_floor_ticks() * p->result.ns_per_tick;
-        step                     = clock_step_ticks();
+        step = clock_step_ticks();
     }
     if (!a->start(a, &need, p->result.why) || !a->guard(play_passes, p, p->result.why) || p->failed)
         return false;
@@ -329,8 +329,8 @@ int replay_play_main(int argc, char **argv)
 {
     static player p;
     p.result.magic = REPLAY_RESULT_MAGIC;
-    p.pass         = PASS_COUNT;
-    p.under_test   = argc == 3 ? allocator_find(argv[1]) : NULL;
+    p.pass = PASS_COUNT;
+    p.under_test = argc == 3 ? allocator_find(argv[1]) : NULL;
     for (int pass = 0; argc == 3 && pass < PASS_COUNT; pass++)
         if (strcmp(argv[2], REPLAY_PASS_NAMES[pass]) == 0)
             p.pass = (replay_pass)pass;
@@ -339,7 +339,7 @@ int replay_play_main(int argc, char **argv)
         return 2;
     }
     p.result.succeeded = prepare(&p) && play(&p);
-    p.result.samples   = p.result.succeeded ? p.sample_count : 0;
-    bool sent          = send_all(&p.result, sizeof p.result) && send_all(p.samples, p.result.samples * sizeof *p.samples);
+    p.result.samples = p.result.succeeded ? p.sample_count : 0;
+    bool sent = send_all(&p.result, sizeof p.result) && send_all(p.samples, p.result.samples * sizeof *p.samples);
     return sent && p.result.succeeded ? 0 : 1;
 }

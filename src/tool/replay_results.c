@@ -88,7 +88,7 @@ double replay_metric_median(const replay_measure *measure, replay_metric metric)
 double replay_metric_spread(const replay_measure *measure, replay_metric metric)
 {
     double   values[REPLAY_ROUNDS_LIMIT];
-    unsigned count  = sorted(measure, metric, values);
+    unsigned count = sorted(measure, metric, values);
     double   median = replay_metric_median(measure, metric);
     return count != 0 && median > 0 ? (values[count - 1] - values[0]) / median : 0;
 }

@@ -31,10 +31,10 @@ typedef struct child_output {
 
 static void name_trace(replay_trace *trace, const char *path)
 {
-    static const char *const SUFFIXES[] = {".xz", ".ntt"};
-    const char              *slash      = strrchr(path, '/');
-    const char              *base       = strcmp(path, "-") == 0 ? "stdin" : slash != NULL ? slash + 1 : path;
-    trace->path                         = path;
+    static const char *const SUFFIXES[] = { ".xz", ".ntt" };
+    const char              *slash = strrchr(path, '/');
+    const char              *base = strcmp(path, "-") == 0 ? "stdin" : slash != NULL ? slash + 1 : path;
+    trace->path = path;
     snprintf(trace->name, sizeof trace->name, "%s", base);
     for (size_t i = 0; i < 2; i++) {
         size_t length = strlen(trace->name), cut = strlen(SUFFIXES[i]);
@@ -129,12 +129,12 @@ __attribute__((format(printf, 3, 4))) static void note_failure(replay_measure *m
 static void run_child(const replay_trace *trace, const allocator *a, const char *library, replay_pass pass, replay_measure *measure)
 {
     static child_output out;
-    char               *arguments[] = {"ntmm", "__play", (char *)a->name, (char *)REPLAY_PASS_NAMES[pass], NULL};
-    peer_child          child       = {tool_self(NULL), arguments, library, trace->stream.fd};
+    char               *arguments[] = { "ntmm", "__play", (char *)a->name, (char *)REPLAY_PASS_NAMES[pass], NULL };
+    peer_child          child = { tool_self(NULL), arguments, library, trace->stream.fd };
     char                why[256], subject[400];
     size_t              length;
     bool                ended = peer_run(&child, &out, sizeof out, &length, why, sizeof why);
-    bool                came  = whole(&out, length);
+    bool                came = whole(&out, length);
     snprintf(subject, sizeof subject, "%s on %s", a->name, trace->name);
     if (came && out.result.succeeded)
         replay_measure_add(measure, pass, &out.result, out.samples);
@@ -152,7 +152,7 @@ static void progress(const replay_options *options, unsigned round, const char *
     static unsigned last_round;
     if (!asked) {
         on_terminal = isatty(STDERR_FILENO) == 1;
-        asked       = true;
+        asked = true;
     }
     if (options->quiet)
         return;
@@ -209,7 +209,7 @@ static bool anything_failed(const replay_results *results)
 static int show(const replay_results *results)
 {
     const replay_options *options = results->options;
-    bool                  ok      = !anything_failed(results);
+    bool                  ok = !anything_failed(results);
     if (options->json != NULL && !replay_write_json(results, options->json))
         ok = false;
     if (options->plot != NULL && !replay_write_csv(results, options->plot))
@@ -244,7 +244,7 @@ int replay_main(int argc, char **argv)
         tool_say("the path of this program cannot be found; call it by its full path");
         return TOOL_FAILED;
     }
-    replay_results results = {&options, calloc(options.trace_count, sizeof(replay_trace))};
+    replay_results results = { &options, calloc(options.trace_count, sizeof(replay_trace)) };
     if (results.traces == NULL) {
         tool_say("no memory for %zu traces", options.trace_count);
         return TOOL_FAILED;

@@ -82,7 +82,7 @@ static bool append(preparation *p, replay_event event)
     uint32_t level = event.flags & REPLAY_DISPATCH;
     p->stream->header.irql_changes += level != p->last_level;
     p->stream->header.events++;
-    p->last_level            = level;
+    p->last_level = level;
     p->buffer[p->buffered++] = event;
     return p->buffered < BUFFER_EVENTS || flush(p);
 }
@@ -125,13 +125,13 @@ static uint32_t take_slot(preparation *p)
 static bool give_slot(preparation *p, uint32_t slot)
 {
     if (p->free_slot_count == p->free_slot_room) {
-        size_t    room  = p->free_slot_room != 0 ? p->free_slot_room * 2 : 4096;
+        size_t    room = p->free_slot_room != 0 ? p->free_slot_room * 2 : 4096;
         uint32_t *slots = realloc(p->free_slots, room * sizeof *slots);
         if (slots == NULL) {
             p->failure = "no memory for the table of free slots";
             return false;
         }
-        p->free_slots     = slots;
+        p->free_slots = slots;
         p->free_slot_room = room;
     }
     p->free_slots[p->free_slot_count++] = slot;
@@ -147,7 +147,7 @@ static life *life_of(preparation *p, uint32_t id)
             p->failure = "no memory for the table of live blocks";
             return NULL;
         }
-        p->lives      = lives;
+        p->lives = lives;
         p->life_count = count;
     }
     return &p->lives[id];
@@ -170,16 +170,16 @@ static void raise_to(uint64_t *peak, uint64_t value)
 static bool prepare_allocation(preparation *p, const trace_event *event)
 {
     replay_stream_header *header = &p->stream->header;
-    life                 *l      = life_of(p, event->id);
+    life                 *l = life_of(p, event->id);
     if (l == NULL)
         return false;
     const char *tag = event->tag;
-    l->event        = header->events;
-    l->bytes        = event->bytes;
-    l->tag          = (uint32_t)(unsigned char)tag[0] | (uint32_t)(unsigned char)tag[1] << 8 | (uint32_t)(unsigned char)tag[2] << 16 |
+    l->event = header->events;
+    l->bytes = event->bytes;
+    l->tag = (uint32_t)(unsigned char)tag[0] | (uint32_t)(unsigned char)tag[1] << 8 | (uint32_t)(unsigned char)tag[2] << 16 |
              (uint32_t)(unsigned char)tag[3] << 24;
     l->flags = allocation_flags(event);
-    l->slot  = take_slot(p);
+    l->slot = take_slot(p);
     p->live_bytes += l->bytes;
     p->live_blocks++;
     raise_to(&header->peak_live_bytes, p->live_bytes);
@@ -187,18 +187,18 @@ static bool prepare_allocation(preparation *p, const trace_event *event)
     raise_to(&header->largest_bytes, l->bytes);
     header->allocations++;
     header->paged_allocations += (l->flags & REPLAY_PAGED) != 0;
-    return append(p, (replay_event){l->slot, l->bytes, l->tag, l->flags});
+    return append(p, (replay_event){ l->slot, l->bytes, l->tag, l->flags });
 }
 
 static bool prepare_free(preparation *p, const trace_event *event)
 {
-    life    *l     = &p->lives[event->id];
+    life    *l = &p->lives[event->id];
     uint32_t level = level_flag(event->context);
     if (level != 0 && (l->flags & REPLAY_PAGED) != 0 && !make_nonpaged(p, l))
         return false;
     p->live_bytes -= l->bytes;
     p->live_blocks--;
-    return give_slot(p, l->slot) && append(p, (replay_event){l->slot, l->bytes, l->tag, level});
+    return give_slot(p, l->slot) && append(p, (replay_event){ l->slot, l->bytes, l->tag, level });
 }
 
 /* ---- from start to end ---- */
@@ -225,26 +225,26 @@ static bool prepare_events(preparation *p, const char *path, replay_kind kind, c
         p->failure = kind == REPLAY_PAGES ? "the trace has no page events (p, q)"
                                           : "the trace has no object events (a, c, f); --pages plays its page events";
     replay_stream_header *header = &p->stream->header;
-    header->magic                = REPLAY_STREAM_MAGIC;
+    header->magic = REPLAY_STREAM_MAGIC;
     if (p->failure == NULL && flush(p) && !write_all(p->stream->fd, header, sizeof *header, 0))
         p->failure = "the temporary file cannot be written";
     if (p->failure != NULL)
         snprintf(why, why_size, "%s: %s", path, p->failure);
-    p->stream->trace_events    = trace_event_count(p->reader);
+    p->stream->trace_events = trace_event_count(p->reader);
     p->stream->promised_events = trace_promised_events(p->reader);
     return p->failure == NULL;
 }
 
 bool replay_stream_prepare(replay_stream *stream, const char *path, replay_kind kind, char *why, size_t why_size, bool *not_found)
 {
-    preparation p = {.stream = stream};
+    preparation p = { .stream = stream };
     bool        done;
-    *stream    = (replay_stream){.fd = -1};
-    p.reader   = trace_open(path, why, why_size);
+    *stream = (replay_stream){ .fd = -1 };
+    p.reader = trace_open(path, why, why_size);
     *not_found = p.reader == NULL;
     if (p.reader == NULL)
         return false;
-    p.buffer   = malloc(BUFFER_EVENTS * sizeof *p.buffer);
+    p.buffer = malloc(BUFFER_EVENTS * sizeof *p.buffer);
     stream->fd = open_temporary();
     if (p.buffer == NULL || stream->fd < 0) {
         snprintf(why, why_size, "%s: no temporary file can be made: %s", path, strerror(errno));

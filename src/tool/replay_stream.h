@@ -13,10 +13,10 @@
 #include "tool/allocator.h"
 
 enum replay_flag {
-    REPLAY_ALLOC    = 1u << 0,     /* else a free */
-    REPLAY_DISPATCH = 1u << 1,     /* the caller was not an ordinary thread: DISPATCH_LEVEL here */
-    REPLAY_PAGED    = BLOCK_PAGED, /* allocations: paged pool will do */
-    REPLAY_ZEROED   = BLOCK_ZEROED /* allocations: the memory is wanted zeroed */
+    REPLAY_ALLOC = 1u << 0,      /* else a free */
+    REPLAY_DISPATCH = 1u << 1,   /* the caller was not an ordinary thread: DISPATCH_LEVEL here */
+    REPLAY_PAGED = BLOCK_PAGED,  /* allocations: paged pool will do */
+    REPLAY_ZEROED = BLOCK_ZEROED /* allocations: the memory is wanted zeroed */
 };
 
 typedef struct replay_event {

@@ -48,9 +48,9 @@ static void print_target(const target *t, double ours, double theirs, FILE *to)
 
 static void print_targets(const replay_trace *trace, const char *name, const replay_measure *ours, const replay_measure *theirs, FILE *to)
 {
-    static const target TIME = {"time of all operations", 1.00, 0.70}, WARM = {"the same, warm", 0, 0},
-                        MEMORY = {"peak committed / peak live", 1.05, 0.95}, MEDIAN = {"median of one operation", 0, 0},
-                        TAIL = {"p99 of one operation", 0, 0};
+    static const target TIME = { "time of all operations", 1.00, 0.70 }, WARM = { "the same, warm", 0, 0 },
+                        MEMORY = { "peak committed / peak live", 1.05, 0.95 }, MEDIAN = { "median of one operation", 0, 0 },
+                        TAIL = { "p99 of one operation", 0, 0 };
     fprintf(to, "  %s / jemalloc\n", name);
     print_target(&TIME, replay_metric_median(ours, METRIC_CPU_NS), replay_metric_median(theirs, METRIC_CPU_NS), to);
     print_target(&WARM, replay_metric_median(ours, METRIC_WARM_NS), replay_metric_median(theirs, METRIC_WARM_NS), to);
@@ -78,8 +78,8 @@ static void print_comparisons(const replay_results *results, const replay_trace 
 
 static void print_trace(const replay_results *results, const replay_trace *trace, FILE *to)
 {
-    const replay_stream_header *h     = &trace->stream.header;
-    const replay_options       *o     = results->options;
+    const replay_stream_header *h = &trace->stream.header;
+    const replay_options       *o = results->options;
     const replay_measure       *timed = &trace->measures[0];
     fprintf(to, "\n%s: %llu %s operations of %llu events, %u round%s; most live at once: %llu blocks, %.2f MiB\n", trace->name,
             (unsigned long long)h->events, o->kind == REPLAY_PAGES ? "page" : "object", (unsigned long long)trace->stream.trace_events,

@@ -27,13 +27,13 @@ uint64_t resident_bytes(void)
     static long page_bytes;
     char        text[128];
     if (fd == -2) {
-        fd         = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
         page_bytes = sysconf(_SC_PAGESIZE);
     }
     ssize_t n = fd >= 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
     if (n <= 0)
         return highest_resident();
-    text[n]            = '\0';
+    text[n] = '\0';
     const char *second = strchr(text, ' ');
     return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)page_bytes : highest_resident();
 }

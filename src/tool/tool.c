@@ -28,7 +28,7 @@ static char *search_path(const char *name)
     while (path != NULL && *path != '\0') {
         size_t      length = strcspn(path, ":");
         const char *folder = length != 0 ? path : ".";
-        int         n      = snprintf(candidate, sizeof candidate, "%.*s/%s", length != 0 ? (int)length : 1, folder, name);
+        int         n = snprintf(candidate, sizeof candidate, "%.*s/%s", length != 0 ? (int)length : 1, folder, name);
         if (n > 0 && (size_t)n < sizeof candidate && access(candidate, X_OK) == 0)
             return realpath(candidate, NULL);
         path += length;
@@ -46,7 +46,7 @@ const char *tool_self(const char *argv0)
     ssize_t n = readlink("/proc/self/exe", link, sizeof link - 1); /* Linux; elsewhere there is no such file */
     if (n > 0) {
         link[n] = '\0';
-        self    = strdup(link);
+        self = strdup(link);
     } else if (argv0 != NULL) {
         self = strchr(argv0, '/') != NULL ? realpath(argv0, NULL) : search_path(argv0);
     }

@@ -5,9 +5,9 @@
 #define NTMM_TOOL_TOOL_H
 
 enum tool_exit {
-    TOOL_OK     = 0,
+    TOOL_OK = 0,
     TOOL_FAILED = 1, /* the work itself failed: a broken trace, a child that died, a full disk */
-    TOOL_USAGE  = 2  /* the command line asks for something that is not there */
+    TOOL_USAGE = 2   /* the command line asks for something that is not there */
 };
 
 /** One sentence on stderr, with "ntmm: " before it and a newline behind it. */

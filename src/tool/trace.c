@@ -88,11 +88,11 @@ static trace_status check_text(trace_reader *reader, size_t length)
 /* Move what chunk[] has of the current line into text[]; true when the newline was among it. */
 static bool take_piece(trace_reader *reader, size_t *length, bool *overlong)
 {
-    const char *from    = reader->chunk + reader->at;
+    const char *from = reader->chunk + reader->at;
     const char *newline = memchr(from, '\n', reader->length);
-    size_t      piece   = newline != NULL ? (size_t)(newline - from) : reader->length;
-    size_t      taken   = piece + (newline != NULL);
-    *overlong           = *length + piece >= TRACE_LINE_LIMIT;
+    size_t      piece = newline != NULL ? (size_t)(newline - from) : reader->length;
+    size_t      taken = piece + (newline != NULL);
+    *overlong = *length + piece >= TRACE_LINE_LIMIT;
     if (*overlong)
         return false;
     memcpy(reader->text + *length, from, piece);
@@ -120,7 +120,7 @@ static trace_status next_line(trace_reader *reader, size_t *length)
             return TRACE_END;
         if (n == 0)
             return fault(reader, "the last line has no newline: the file is cut off");
-        reader->at     = 0;
+        reader->at = 0;
         reader->length = (size_t)n;
     }
     reader->text[*length] = '\0';
@@ -149,14 +149,14 @@ static bool parse_number(field f, uint64_t max, uint64_t *value)
 static bool split(const char *line, size_t length, field *fields, size_t room, size_t *count)
 {
     size_t start = 0;
-    *count       = 0;
+    *count = 0;
     for (size_t i = 0; i <= length; i++) {
         if (i != length && line[i] != ' ')
             continue;
         if (i == start)
             return false;
         if (*count < room)
-            fields[*count] = (field){line + start, i - start};
+            fields[*count] = (field){ line + start, i - start };
         ++*count;
         start = i + 1;
     }
@@ -180,7 +180,7 @@ static bool parse_context(char letter, char *context)
 /* Context, then w or n, then each of z12! at most once. */
 static bool parse_how(field f, trace_event *event)
 {
-    bool *const flags[] = {&event->zeroed, &event->below_16m, &event->below_4g, &event->reserves};
+    bool *const flags[] = { &event->zeroed, &event->below_16m, &event->below_4g, &event->reserves };
     if (f.length < 2 || !parse_context(f.text[0], &event->context) || (f.text[1] != 'w' && f.text[1] != 'n'))
         return false;
     event->may_wait = f.text[1] == 'w';
@@ -218,7 +218,7 @@ static bool id_set_reach(id_set *set, uint32_t id)
     if (words == NULL)
         return false;
     memset(words + set->word_count, 0, (count - set->word_count) * sizeof *words);
-    *set = (id_set){words, count};
+    *set = (id_set){ words, count };
     return true;
 }
 
@@ -256,7 +256,7 @@ static trace_status parse_when_and_who(trace_reader *reader, const field *fields
         return bad_number(reader, "the id", fields[2], 0, TRACE_ID_LIMIT - 1);
     reader->time_ns += dt;
     event->time_ns = reader->time_ns;
-    event->id      = (uint32_t)id;
+    event->id = (uint32_t)id;
     return TRACE_EVENT;
 }
 
@@ -305,15 +305,15 @@ static trace_status parse_event(trace_reader *reader, size_t length, trace_event
 {
     field  fields[7];
     size_t count;
-    *event = (trace_event){0};
+    *event = (trace_event){ 0 };
     if (length == 0)
         return fault(reader, "the line is empty");
     if (!split(reader->text, length, fields, 7, &count))
         return fault(reader, "fields must be parted by exactly one space");
     if (fields[0].length != 1 || strchr("acfpq", fields[0].text[0]) == NULL)
         return bad_field(reader, "the event", fields[0], "it must be one of a c f p q");
-    event->op     = fields[0].text[0];
-    bool   frees  = event->op == 'f' || event->op == 'q';
+    event->op = fields[0].text[0];
+    bool   frees = event->op == 'f' || event->op == 'q';
     size_t wanted = frees ? 5 : 7;
     if (count != wanted)
         return fault(reader, "an event `%c` has %zu fields, not %zu", event->op, wanted, count);
@@ -326,12 +326,12 @@ static trace_status parse_event(trace_reader *reader, size_t length, trace_event
 static void note_promise(trace_reader *reader)
 {
     static const char KEY[] = "# events: ";
-    const char       *text  = reader->text;
+    const char       *text = reader->text;
     if (reader->events != 0 || strncmp(text, KEY, sizeof KEY - 1) != 0)
         return;
     text += sizeof KEY - 1;
     uint64_t n;
-    if (parse_number((field){text, strspn(text, "0123456789")}, INT64_MAX, &n))
+    if (parse_number((field){ text, strspn(text, "0123456789") }, INT64_MAX, &n))
         reader->promised = n;
 }
 
@@ -371,10 +371,10 @@ trace_status trace_next(trace_reader *reader, trace_event *event)
 trace_reader *trace_open(const char *path, char *why, size_t why_size)
 {
     char          sentence[200] = "no memory to read it";
-    const char   *name          = strcmp(path, "-") == 0 ? "stdin" : path;
-    trace_reader *reader        = calloc(1, sizeof *reader);
+    const char   *name = strcmp(path, "-") == 0 ? "stdin" : path;
+    trace_reader *reader = calloc(1, sizeof *reader);
     if (reader != NULL) {
-        reader->name  = strdup(name);
+        reader->name = strdup(name);
         reader->bytes = reader->name != NULL ? trace_bytes_open(path, sentence, sizeof sentence) : NULL;
     }
     if (reader != NULL && reader->bytes != NULL)

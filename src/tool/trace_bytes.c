@@ -23,7 +23,7 @@
 
 #define DECODER_MEMORY_LIMIT (UINT64_C(256) << 20) /* bytes; `xz -9` needs 65 MiB to decode */
 
-static const unsigned char XZ_MAGIC[6] = {0xFD, '7', 'z', 'X', 'Z', 0x00};
+static const unsigned char XZ_MAGIC[6] = { 0xFD, '7', 'z', 'X', 'Z', 0x00 };
 
 struct trace_bytes {
     int           fd;
@@ -80,14 +80,14 @@ static bool recognise(trace_bytes *bytes)
 trace_bytes *trace_bytes_open(const char *path, char *why, size_t why_size)
 {
     bool         standard_input = strcmp(path, "-") == 0;
-    trace_bytes *bytes          = calloc(1, sizeof *bytes);
+    trace_bytes *bytes = calloc(1, sizeof *bytes);
     if (bytes == NULL) {
         snprintf(why, why_size, "no memory to read it");
         return NULL;
     }
-    bytes->decoder  = (lzma_stream)LZMA_STREAM_INIT;
+    bytes->decoder = (lzma_stream)LZMA_STREAM_INIT;
     bytes->close_fd = !standard_input;
-    bytes->fd       = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    bytes->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (bytes->fd < 0) {
         snprintf(why, why_size, "cannot be opened: %s", strerror(errno));
         free(bytes);
@@ -105,35 +105,29 @@ static const char *decoder_sentence(lzma_ret code)
 {
     switch (code) {
     case LZMA_DATA_ERROR:
-    case LZMA_FORMAT_ERROR:
-        return "the xz data is damaged, or something else follows it";
-    case LZMA_OPTIONS_ERROR:
-        return "the xz stream uses a feature this decoder does not know";
-    case LZMA_MEMLIMIT_ERROR:
-        return "the xz stream wants more than 256 MiB to be decoded";
-    case LZMA_MEM_ERROR:
-        return "the xz decoder has no memory";
-    case LZMA_BUF_ERROR:
-        return "the xz stream stops before its end: the file is cut off";
-    default:
-        return "the xz decoder gave up";
+    case LZMA_FORMAT_ERROR: return "the xz data is damaged, or something else follows it";
+    case LZMA_OPTIONS_ERROR: return "the xz stream uses a feature this decoder does not know";
+    case LZMA_MEMLIMIT_ERROR: return "the xz stream wants more than 256 MiB to be decoded";
+    case LZMA_MEM_ERROR: return "the xz decoder has no memory";
+    case LZMA_BUF_ERROR: return "the xz stream stops before its end: the file is cut off";
+    default: return "the xz decoder gave up";
     }
 }
 
 static ssize_t decode(trace_bytes *bytes, void *buffer, size_t room)
 {
     lzma_stream *decoder = &bytes->decoder;
-    decoder->next_out    = buffer;
-    decoder->avail_out   = room;
+    decoder->next_out = buffer;
+    decoder->avail_out = room;
     while (decoder->avail_out == room && !bytes->done) {
         if (bytes->length == 0 && !bytes->end_of_file && !fill(bytes))
             return -1;
-        decoder->next_in  = bytes->in + bytes->at;
+        decoder->next_in = bytes->in + bytes->at;
         decoder->avail_in = bytes->length;
-        lzma_ret code     = lzma_code(decoder, bytes->end_of_file ? LZMA_FINISH : LZMA_RUN);
-        bytes->at         = (size_t)(decoder->next_in - bytes->in);
-        bytes->length     = decoder->avail_in;
-        bytes->done       = code == LZMA_STREAM_END;
+        lzma_ret code = lzma_code(decoder, bytes->end_of_file ? LZMA_FINISH : LZMA_RUN);
+        bytes->at = (size_t)(decoder->next_in - bytes->in);
+        bytes->length = decoder->avail_in;
+        bytes->done = code == LZMA_STREAM_END;
         if (code != LZMA_OK && code != LZMA_STREAM_END) {
             broken(bytes, decoder_sentence(code));
             break;

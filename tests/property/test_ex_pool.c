@@ -65,13 +65,13 @@ static uint32_t random_size(uint64_t *random)
 static void slot_fill(slot_t *slot, uint64_t *random, KIRQL irql)
 {
     static const POOL_TYPE  types[] = { NonPagedPoolNx, NonPagedPoolNx, PagedPool, PagedPool, NonPagedPool };
-    static const POOL_FLAGS flags[] = {POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_PAGED,
-                                       POOL_FLAG_NON_PAGED_EXECUTE};
+    static const POOL_FLAGS flags[] = { POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_PAGED,
+                                        POOL_FLAG_NON_PAGED_EXECUTE };
     uint32_t                kind = irql == DISPATCH_LEVEL ? below(random, 2) * 4 : below(random, 5);
     bool                    legacy = below(random, 3) == 0;
-    slot->type  = types[kind];
-    slot->tag   = ALL_TAGS[below(random, TAGS)];
-    slot->fill  = (unsigned char)next(random);
+    slot->type = types[kind];
+    slot->tag = ALL_TAGS[below(random, TAGS)];
+    slot->fill = (unsigned char)next(random);
     slot->bytes = random_size(random) + (legacy ? 0 : 1);
     slot->block = legacy ? ExAllocatePoolWithTag(slot->type, slot->bytes, slot->tag) : ExAllocatePool2(flags[kind], slot->bytes, slot->tag);
     if (slot->block == NULL)
@@ -124,7 +124,7 @@ static void counters_equal_the_model(void)
 static void random_calls(void **state)
 {
     uint64_t random = seed, target = 0;
-    unsigned held   = 0;
+    unsigned held = 0;
     (void)state;
     for (unsigned i = 0; i < OPERATIONS; i++) {
         if (i % (OPERATIONS / 50) == 0) /* the number of blocks held rises and falls */
@@ -201,7 +201,7 @@ static const ntmm_config TIGHT = { .quiet = true, .processors = 1, .windows_vers
 int main(void)
 {
     const char *given = getenv("NTMM_SEED");
-    seed              = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)(uintptr_t)&given * 0x9E3779B97F4A7C15ull | 1;
+    seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)(uintptr_t)&given * 0x9E3779B97F4A7C15ull | 1;
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(random_calls),

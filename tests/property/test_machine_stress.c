@@ -71,8 +71,11 @@ static size_t random_size(uint64_t *state)
     }
 }
 
-static unsigned char pattern(const block_t *block, size_t i) { return (unsigned char)(block->serial * 31 + i * 7 + ((uintptr_t)block->bytes >> 4)); }
-static void          fill(const block_t *block)
+static unsigned char pattern(const block_t *block, size_t i)
+{
+    return (unsigned char)(block->serial * 31 + i * 7 + ((uintptr_t)block->bytes >> 4));
+}
+static void fill(const block_t *block)
 {
     for (size_t i = 0; i < block->size; i++)
         block->bytes[i] = pattern(block, i);
@@ -94,10 +97,10 @@ static void verify(const block_t *block)
 static block_t allocate(uint64_t *state, uint32_t serial)
 {
     PHYSICAL_ADDRESS highest = { .QuadPart = random_below(state, 2) != 0 ? -1 : 0xFFFFFF };
-    block_t          block   = { NULL, random_size(state), serial, (enum kind)random_below(state, KINDS) };
-    KIRQL            level   = (KIRQL)random_below(state, block.kind == PAGED ? APC_LEVEL + 1 : DISPATCH_LEVEL + 1), old;
-    bool             zeroed  = random_below(state, 2) != 0;
-    POOL_FLAGS       flags   = zeroed ? 0 : POOL_FLAG_UNINITIALIZED;
+    block_t          block = { NULL, random_size(state), serial, (enum kind)random_below(state, KINDS) };
+    KIRQL            level = (KIRQL)random_below(state, block.kind == PAGED ? APC_LEVEL + 1 : DISPATCH_LEVEL + 1), old;
+    bool             zeroed = random_below(state, 2) != 0;
+    POOL_FLAGS       flags = zeroed ? 0 : POOL_FLAG_UNINITIALIZED;
 
     if (block.kind == CONTIGUOUS && random_below(state, 16) != 0)
         block.kind = NONPAGED;
@@ -105,7 +108,10 @@ static block_t allocate(uint64_t *state, uint32_t serial)
     if (block.kind == CONTIGUOUS)
         block.bytes = MmAllocateContiguousMemory(block.size, highest);
     else
-        block.bytes = ExAllocatePool2(flags | (block.kind == NONPAGED ? POOL_FLAG_NON_PAGED : block.kind == PAGED ? POOL_FLAG_PAGED : POOL_FLAG_NON_PAGED_EXECUTE), block.size, TAG);
+        block.bytes = ExAllocatePool2(flags | (block.kind == NONPAGED ? POOL_FLAG_NON_PAGED
+                                               : block.kind == PAGED  ? POOL_FLAG_PAGED
+                                                                      : POOL_FLAG_NON_PAGED_EXECUTE),
+                                      block.size, TAG);
     KeLowerIrql(old);
     if (block.bytes == NULL) {
         __atomic_add_fetch(&allocations_refused, 1, __ATOMIC_RELAXED);
@@ -117,7 +123,8 @@ static block_t allocate(uint64_t *state, uint32_t serial)
                 report_error("a zeroed block is not zero");
                 break;
             }
-    if (block.kind == CONTIGUOUS && MmGetPhysicalAddress(block.bytes).QuadPart + (LONGLONG)ROUND_TO_PAGES(block.size) - 1 > (highest.QuadPart == -1 ? INT64_MAX : highest.QuadPart))
+    if (block.kind == CONTIGUOUS && MmGetPhysicalAddress(block.bytes).QuadPart + (LONGLONG)ROUND_TO_PAGES(block.size) - 1 >
+                                        (highest.QuadPart == -1 ? INT64_MAX : highest.QuadPart))
         report_error("contiguous memory above the highest acceptable address");
     fill(&block);
     return block;
@@ -144,11 +151,11 @@ static void exchange(uint64_t *state, block_t *block)
     KeAcquireSpinLock(&mailbox_lock, &old);
     if (mailbox_count < MAILBOX && random_below(state, 2) != 0) {
         mailbox[mailbox_count++] = *block;
-        block->bytes             = NULL;
+        block->bytes = NULL;
     } else if (mailbox_count > 0) {
         block_t other = mailbox[mailbox_count - 1];
         mailbox[mailbox_count - 1] = *block;
-        *block                     = other;
+        *block = other;
     }
     KeReleaseSpinLock(&mailbox_lock, old);
 }
@@ -200,7 +207,7 @@ static void four_threads(void **unused)
     assert_int_equal(ntmm_boot(config), 0);
     memset(dpc_count, 0, sizeof dpc_count);
     mailbox_count = 0;
-    errors        = 0;
+    errors = 0;
     KeInitializeSpinLock(&mailbox_lock);
     pthread_barrier_init(&start_round, NULL, THREADS + 1);
     pthread_barrier_init(&end_round, NULL, THREADS + 1);
@@ -227,7 +234,8 @@ static void four_threads(void **unused)
 
 int main(void)
 {
-    static const ntmm_config plain = { 0 }, tight = { .physical_memory = 8u << 20, .processors = 1 }, wide = { .processors = 2, .numa_nodes = 2, .run_policy = NTMM_RUNS_BUDDY },
+    static const ntmm_config plain = { 0 }, tight = { .physical_memory = 8u << 20, .processors = 1 },
+                             wide = { .processors = 2, .numa_nodes = 2, .run_policy = NTMM_RUNS_BUDDY },
                              bare = { .no_magazines = true, .run_policy = NTMM_RUNS_LINEAR };
     const struct CMUnitTest tests[] = {
         { "default machine", four_threads, NULL, NULL, (void *)(uintptr_t)&plain },
@@ -237,7 +245,7 @@ int main(void)
     };
     const char *text = getenv("NTMM_SEED"), *count = getenv("NTMM_OPERATIONS");
 
-    seed                 = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
+    seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
     operations_per_round = (uint32_t)((count != NULL ? strtoul(count, NULL, 0) : DEFAULT_OPERATIONS) / (THREADS * ROUNDS));
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
     return cmocka_run_group_tests(tests, NULL, NULL);

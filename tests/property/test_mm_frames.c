@@ -25,12 +25,12 @@ typedef struct held { /* what the test holds: a run, or one frame */
 } held_t;
 
 static struct {
-    uint64_t  random;
-    uint8_t  *frame; /* HOLE, FREE, USED, by PFN */
-    uint64_t  free;
-    held_t    held[HELD_MOST];
-    uint32_t  held_count;
-    uint32_t  nodes;
+    uint64_t             random;
+    uint8_t             *frame; /* HOLE, FREE, USED, by PFN */
+    uint64_t             free;
+    held_t               held[HELD_MOST];
+    uint32_t             held_count;
+    uint32_t             nodes;
     enum ntmm_run_policy policy;
 } model;
 
@@ -89,7 +89,7 @@ static bool model_has_run(const mm_frame_want_t *want)
 static void hold(uint64_t first, uint64_t page_count)
 {
     model_set(first, page_count, FREE, USED);
-    model.held[model.held_count++] = (held_t){first, page_count};
+    model.held[model.held_count++] = (held_t){ first, page_count };
 }
 
 /* ---- steps ---- */
@@ -107,8 +107,8 @@ static void step_get_one(void)
 
 static mm_frame_want_t random_want(void)
 {
-    uint64_t most = mm_highest_pfn + 2;
-    mm_frame_want_t want = {.page_count = 1 + below(below(4) == 0 ? 300 : 12), .high = UINT64_MAX, .node = MM_ANY_NODE};
+    uint64_t        most = mm_highest_pfn + 2;
+    mm_frame_want_t want = { .page_count = 1 + below(below(4) == 0 ? 300 : 12), .high = UINT64_MAX, .node = MM_ANY_NODE };
     if (below(2)) {
         want.low = below(most);
         want.high = below(8) ? want.low + below(most - want.low + 1) : below(most);
@@ -142,7 +142,7 @@ static void step_put(void)
     if (model.held_count == 0)
         return;
     uint32_t i = (uint32_t)below(model.held_count);
-    held_t *held = &model.held[i];
+    held_t  *held = &model.held[i];
     uint64_t part = below(4) ? held->page_count : 1 + below(held->page_count);
     uint64_t first = below(2) ? held->first : held->first + held->page_count - part;
     if (part == 1 && below(2))
@@ -168,9 +168,9 @@ static bool model_all(uint64_t first, uint64_t page_count, uint8_t what)
 static void step_change_map(void)
 {
     PHYSICAL_ADDRESS start;
-    LARGE_INTEGER bytes;
-    uint64_t at = mm_frames.map.range[below(mm_frames.map.range_count)].first_pfn + below(64);
-    uint64_t first = below(2) && at > 40 ? at - 40 : at, page_count = 1 + below(60);
+    LARGE_INTEGER    bytes;
+    uint64_t         at = mm_frames.map.range[below(mm_frames.map.range_count)].first_pfn + below(64);
+    uint64_t         first = below(2) && at > 40 ? at - 40 : at, page_count = 1 + below(60);
     start.QuadPart = (LONGLONG)(first << PAGE_SHIFT);
     bytes.QuadPart = (LONGLONG)(page_count << PAGE_SHIFT);
     if (below(2)) {
@@ -179,7 +179,7 @@ static void step_change_map(void)
         if (NT_SUCCESS(status))
             model_set(first, page_count, HOLE, FREE);
     } else {
-        bool possible = model_all(first, page_count, FREE) && page_count < mm_frames.map.page_count; /* the last frame stays */
+        bool     possible = model_all(first, page_count, FREE) && page_count < mm_frames.map.page_count; /* the last frame stays */
         NTSTATUS status = MmRemovePhysicalMemory(&start, &bytes);
         assert_int_equal(NT_SUCCESS(status), possible);
         if (NT_SUCCESS(status))
@@ -254,27 +254,28 @@ static void frames_agree_with_the_model(void **state)
 {
     (void)state;
     static const uint64_t MIB1 = (uint64_t)1 << 20, GIB4 = (uint64_t)4 << 30;
-    const char *seed_text = getenv("NTMM_SEED"), *steps_text = getenv("NTMM_STEPS");
-    uint64_t seed = seed_text != NULL ? strtoull(seed_text, NULL, 0) : host_clock_ns() | 1;
-    uint64_t steps = steps_text != NULL ? strtoull(steps_text, NULL, 0) : 1600;
+    const char           *seed_text = getenv("NTMM_SEED"), *steps_text = getenv("NTMM_STEPS");
+    uint64_t              seed = seed_text != NULL ? strtoull(seed_text, NULL, 0) : host_clock_ns() | 1;
+    uint64_t              steps = steps_text != NULL ? strtoull(steps_text, NULL, 0) : 1600;
     print_message("seed %llu\n", (unsigned long long)seed);
     model.random = seed != 0 ? seed : 1;
     model.frame = malloc(MODEL_PFNS);
     assert_non_null(model.frame);
-    const ntmm_ram_range pieces[] = {{PAGE_SIZE, 37 * PAGE_SIZE},
-                                     {MIB1 - 8 * PAGE_SIZE, 640 * PAGE_SIZE},
-                                     {MIB1 * 16, 700 * PAGE_SIZE},
-                                     {GIB4 - 9 * PAGE_SIZE, 600 * PAGE_SIZE}};
+    const ntmm_ram_range pieces[] = { { PAGE_SIZE, 37 * PAGE_SIZE },
+                                      { MIB1 - 8 * PAGE_SIZE, 640 * PAGE_SIZE },
+                                      { MIB1 * 16, 700 * PAGE_SIZE },
+                                      { GIB4 - 9 * PAGE_SIZE, 600 * PAGE_SIZE } };
     for (uint32_t policy = NTMM_RUNS_INDEXED; policy <= NTMM_RUNS_BUDDY; policy++)
         for (uint32_t nodes = 1; nodes <= 3; nodes++) {
             ntmm_config config = {
-                .ram = pieces, .ram_ranges = 4, .numa_nodes = nodes, .run_policy = (enum ntmm_run_policy)policy, .quiet = true};
+                .ram = pieces, .ram_ranges = 4, .numa_nodes = nodes, .run_policy = (enum ntmm_run_policy)policy, .quiet = true
+            };
             run_machine(&config, seed, steps);
-            ntmm_config by_amount = {.physical_memory = MIB1 * 4,
-                                     .numa_nodes = nodes,
-                                     .run_policy = (enum ntmm_run_policy)policy,
-                                     .quiet = true,
-                                     .unbacked_ram = nodes == 2};
+            ntmm_config by_amount = { .physical_memory = MIB1 * 4,
+                                      .numa_nodes = nodes,
+                                      .run_policy = (enum ntmm_run_policy)policy,
+                                      .quiet = true,
+                                      .unbacked_ram = nodes == 2 };
             run_machine(&by_amount, seed, steps / 2);
         }
     free(model.frame);
@@ -282,6 +283,6 @@ static void frames_agree_with_the_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(frames_agree_with_the_model)};
+    const struct CMUnitTest tests[] = { cmocka_unit_test(frames_agree_with_the_model) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

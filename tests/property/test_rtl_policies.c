@@ -34,8 +34,9 @@ static void game_begin(game_t *g, const rt_run_policy_t *policy, uint64_t unit_c
     memset(g->entries, 0xEE, unit_count * STATE_STRIDE);
     for (uint64_t i = 0; i < unit_count; i++)
         g->entries[i * STATE_STRIDE + STATE_AT] = 0;
-    g->space = (rt_run_space_t){ .policy = policy, .unit_count = unit_count, .state = g->entries + STATE_AT, .state_stride = STATE_STRIDE,
-                                 .private_bytes = g->bytes };
+    g->space = (rt_run_space_t){
+        .policy = policy, .unit_count = unit_count, .state = g->entries + STATE_AT, .state_stride = STATE_STRIDE, .private_bytes = g->bytes
+    };
     if (dice_below(&g->dice, 2) == 0)
         g->space.origin = dice_roll(&g->dice) >> dice_between(&g->dice, 20, 60) << dice_below(&g->dice, 20);
     policy->init(&g->space);
@@ -111,7 +112,7 @@ static void check_buddy_answer(const game_t *g, const rt_runs_want_t *w, uint64_
 static void search(game_t *g)
 {
     rt_runs_want_t w = oracle_request(&g->dice, g->oracle.unit_count, g->space.origin);
-    uint64_t found = g->space.policy->find(&g->space, &w);
+    uint64_t       found = g->space.policy->find(&g->space, &w);
     if (g->space.policy == &rt_policy_buddy)
         check_buddy_answer(g, &w, found);
     else
@@ -143,8 +144,8 @@ static void take_singles(game_t *g)
 
 static void step(game_t *g, uint64_t fullness)
 {
-    uint64_t kind = dice_below(&g->dice, 100);
-    bool     too_full = g->oracle.free_count * 100 < g->oracle.unit_count * (100 - fullness);
+    uint64_t    kind = dice_below(&g->dice, 100);
+    bool        too_full = g->oracle.free_count * 100 < g->oracle.unit_count * (100 - fullness);
     const char *what = "";
     if (kind < 30)
         search(g);

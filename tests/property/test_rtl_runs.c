@@ -74,10 +74,11 @@ static void flip_somewhere(history_t *h, bool take_it)
 static void search(history_t *h)
 {
     rt_runs_want_t w = oracle_request(&h->dice, h->oracle.unit_count, h->origin);
-    uint64_t expected = oracle_find(&h->oracle, &w), found = rt_runs_find(&h->runs, &w);
+    uint64_t       expected = oracle_find(&h->oracle, &w), found = rt_runs_find(&h->runs, &w);
     if (found != expected)
         print_error("units %" PRIu64 " count %" PRIu64 " low %" PRIu64 " high %" PRIu64 " align %" PRIu64 " boundary %" PRIu64
-                    " origin %" PRIu64 "\n", h->oracle.unit_count, w.count, w.low, w.high, w.align, w.boundary, w.origin);
+                    " origin %" PRIu64 "\n",
+                    h->oracle.unit_count, w.count, w.low, w.high, w.align, w.boundary, w.origin);
     assert_int_equal(found, expected);
     if (found != RT_RUNS_NONE && h->oracle.free_count * 100 > h->oracle.unit_count * (100 - h->fullness))
         take(h, found, dice_between(&h->dice, 1, w.count));
@@ -113,7 +114,10 @@ static void look(history_t *h)
     assert_int_equal(h->runs.free_count, h->oracle.free_count);
 }
 
-struct touched { const oracle_t *oracle; uint64_t next, used; };
+struct touched {
+    const oracle_t *oracle;
+    uint64_t        next, used;
+};
 
 static void see_touched(void *context, uint64_t first_unit, uint64_t unit_count)
 {
@@ -158,7 +162,7 @@ static void inspect_nodes(history_t *h)
 
 static void inspect(history_t *h)
 {
-    const char *what = "";
+    const char    *what = "";
     struct touched t = { .oracle = &h->oracle };
     if (!rt_runs_check(&h->runs, &what))
         fail_msg("%s", what);

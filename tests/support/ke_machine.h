@@ -43,10 +43,26 @@ static inline bool ke_machine_shutdown(void)
     return outside;
 }
 
-static inline int boot_one(void **state) { (void)state; return ke_machine_boot(1); }
-static inline int boot_two(void **state) { (void)state; return ke_machine_boot(2); }
-static inline int boot_four(void **state) { (void)state; return ke_machine_boot(4); }
-static inline int shut_down(void **state) { (void)state; return ke_machine_shutdown() ? 0 : -1; }
+static inline int boot_one(void **state)
+{
+    (void)state;
+    return ke_machine_boot(1);
+}
+static inline int boot_two(void **state)
+{
+    (void)state;
+    return ke_machine_boot(2);
+}
+static inline int boot_four(void **state)
+{
+    (void)state;
+    return ke_machine_boot(4);
+}
+static inline int shut_down(void **state)
+{
+    (void)state;
+    return ke_machine_shutdown() ? 0 : -1;
+}
 
 /* Run `expression`; it must stop the machine with that code and first parameter. The whole stop is left in `last_stop`. */
 static ntmm_bugcheck last_stop __attribute__((unused));

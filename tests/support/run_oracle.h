@@ -14,7 +14,9 @@
 
 /* ---- random numbers, the seed ---- */
 
-typedef struct dice { uint64_t state; } dice_t;
+typedef struct dice {
+    uint64_t state;
+} dice_t;
 
 static inline uint64_t dice_roll(dice_t *d) /* splitmix64 */
 {
@@ -37,7 +39,7 @@ static inline uint64_t dice_log(dice_t *d, uint64_t most)
 static inline uint64_t seed_from_environment(const char *test)
 {
     const char *text = getenv("NTMM_SEED");
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) * 1000003;
+    uint64_t    seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) * 1000003;
     printf("%s: NTMM_SEED=%llu\n", test, (unsigned long long)seed);
     fflush(stdout);
     return seed;
@@ -126,7 +128,7 @@ static inline uint64_t oracle_next(const oracle_t *o, uint64_t from, bool used)
 static inline rt_runs_want_t oracle_request(dice_t *d, uint64_t unit_count, uint64_t origin)
 {
     rt_runs_want_t w = { .count = dice_log(d, unit_count), .high = UINT64_MAX, .origin = origin };
-    uint64_t kind = dice_roll(d);
+    uint64_t       kind = dice_roll(d);
     if ((kind & 3) != 0 && w.count > 64)
         w.count = dice_log(d, 64);
     if ((kind >> 2 & 3) == 0)

@@ -14,7 +14,7 @@
 
 UNCHECKED static void write_at(uintptr_t address)
 {
-    unsigned char *volatile pointer  = (unsigned char *)address;
+    unsigned char *volatile pointer = (unsigned char *)address;
     *(volatile unsigned char *)pointer = 1;
 }
 UNCHECKED static void call_at(uintptr_t address)
@@ -154,9 +154,9 @@ static void expects_another_irql(void **state)
 }
 
 static const struct failing_group {
-    const char *name;
+    const char        *name;
     CMUnitTestFunction test;
-    const char *says; /* in its output */
+    const char        *says; /* in its output */
 } FAILING[] = {
     { "null_call", null_call, "FAILED" },
     { "fails_inside_a_catch", fails_inside_a_catch, "FAILED" },
@@ -173,11 +173,14 @@ static const struct failing_group {
 static int run_failing_group(const char *name, bool group_fixture)
 {
     for (size_t i = 0; i < sizeof FAILING / sizeof FAILING[0]; i++) {
-        const struct CMUnitTest fresh[]  = { { name, FAILING[i].test, ntmm_cmocka_setup, ntmm_cmocka_teardown, NULL },
-                                             ntmm_cmocka_test(fixture_boots), ntmm_cmocka_test(fault_is_caught_in_place),
-                                             ntmm_cmocka_test(bug_check_is_caught_in_place) };
-        const struct CMUnitTest shared[] = { cmocka_unit_test(fixture_boots), { name, FAILING[i].test, NULL, NULL, NULL },
-                                             cmocka_unit_test(fixture_boots), cmocka_unit_test(bug_check_is_caught_in_place) };
+        const struct CMUnitTest fresh[] = { { name, FAILING[i].test, ntmm_cmocka_setup, ntmm_cmocka_teardown, NULL },
+                                            ntmm_cmocka_test(fixture_boots),
+                                            ntmm_cmocka_test(fault_is_caught_in_place),
+                                            ntmm_cmocka_test(bug_check_is_caught_in_place) };
+        const struct CMUnitTest shared[] = { cmocka_unit_test(fixture_boots),
+                                             { name, FAILING[i].test, NULL, NULL, NULL },
+                                             cmocka_unit_test(fixture_boots),
+                                             cmocka_unit_test(bug_check_is_caught_in_place) };
         if (strcmp(FAILING[i].name, name) != 0)
             continue;
         if (group_fixture)
@@ -228,13 +231,13 @@ static unsigned count_of(const char *text)
 static void failing_test_fails(void **state)
 {
     const struct failing_group *group = *state;
-    int                         code  = run_child(group->name, "fresh");
+    int                         code = run_child(group->name, "fresh");
 
     if (code != 1 || strstr(output, group->says) == NULL)
         print_error("%s", output);
     assert_int_equal(code, 1);
     assert_non_null(strstr(output, group->says));
-    assert_int_equal(count_of("[       OK ] fixture_boots"), 1); /* the tests behind it still run */
+    assert_int_equal(count_of("[       OK ] fixture_boots"), 1);            /* the tests behind it still run */
     assert_int_equal(count_of("[       OK ] fault_is_caught_in_place"), 1); /* and the signal is not blocked */
     assert_int_equal(count_of("[       OK ] bug_check_is_caught_in_place"), 1);
 }
@@ -270,14 +273,14 @@ int main(int argc, char **argv)
 {
     static struct CMUnitTest failing[sizeof FAILING / sizeof FAILING[0] + 1];
     const struct CMUnitTest  passing[] = {
-        ntmm_cmocka_test(fixture_boots),
-        ntmm_cmocka_test(bug_check_is_caught_in_place),
-        ntmm_cmocka_test(fault_is_caught_in_place),
-        ntmm_cmocka_test(all_parameters),
-        ntmm_cmocka_test(expression_may_hold_commas_and_statements),
-        ntmm_cmocka_test(no_leaks_shuts_down_to_look),
-        ntmm_cmocka_test_config(config_of_the_row, &TWO_PROCESSORS),
-        ntmm_cmocka_test(config_does_not_stick),
+         ntmm_cmocka_test(fixture_boots),
+         ntmm_cmocka_test(bug_check_is_caught_in_place),
+         ntmm_cmocka_test(fault_is_caught_in_place),
+         ntmm_cmocka_test(all_parameters),
+         ntmm_cmocka_test(expression_may_hold_commas_and_statements),
+         ntmm_cmocka_test(no_leaks_shuts_down_to_look),
+         ntmm_cmocka_test_config(config_of_the_row, &TWO_PROCESSORS),
+         ntmm_cmocka_test(config_does_not_stick),
     };
     const struct CMUnitTest sharing[] = {
         cmocka_unit_test(group_member_allocates),

@@ -91,9 +91,9 @@ static void an_untagged_block_has_the_tag_none(void **state)
 }
 static void every_pool_type_is_served(void **state)
 {
-    static const POOL_TYPE types[] = {NonPagedPool,          PagedPool,        NonPagedPoolCacheAligned,
-                                      PagedPoolCacheAligned, NonPagedPoolNx,   NonPagedPoolNxCacheAligned,
-                                      NonPagedPoolSessionNx, PagedPoolSession, NonPagedPoolSession};
+    static const POOL_TYPE types[] = { NonPagedPool,          PagedPool,        NonPagedPoolCacheAligned,
+                                       PagedPoolCacheAligned, NonPagedPoolNx,   NonPagedPoolNxCacheAligned,
+                                       NonPagedPoolSessionNx, PagedPoolSession, NonPagedPoolSession };
     (void)state;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         for (SIZE_T bytes = 1; bytes < 3 * PAGE_SIZE; bytes += PAGE_SIZE / 2) {
@@ -150,7 +150,7 @@ static void exhaust(POOL_FLAGS flags, SIZE_T bytes)
     size_t count = 0;
     while ((block = ExAllocatePool2(flags, bytes, TAG)) != NULL) {
         *(void **)block = list;
-        list            = block;
+        list = block;
         assert_true(++count < 100000);
     }
     assert_true(count * bytes > 45 * PAGE_SIZE); /* most of the 64 pages could be had, whatever the size leaves over */

@@ -26,7 +26,7 @@ static void give(void *block)
         fail_msg("%s", ntmm_error());
 }
 static unsigned at(const void *block) { return ex_unit_of(ex_header_of(block)); }
-static void *page_of(const void *block) { return PAGE_ALIGN(block); }
+static void    *page_of(const void *block) { return PAGE_ALIGN(block); }
 static unsigned left_of(const void *block) { return ex_header_of(block)->PreviousSize; }
 static uint64_t pages(void)
 {
@@ -83,7 +83,7 @@ static void the_smallest_block_that_is_large_enough_is_cut(void **state)
 static void an_exact_fit_is_taken_whole(void **state)
 {
     (void)state;
-    void *anchor = take(100), *hole = take(40), *rest = take(116);
+    void    *anchor = take(100), *hole = take(40), *rest = take(116);
     unsigned where = at(hole);
     give(hole);
     void *again = take(40);
@@ -146,14 +146,14 @@ static void a_remainder_waits_at_the_end_of_its_list(void **state)
     give(hole50);
     void *first = take(30), *second = take(40);
     give(second);
-    give(first);                                     /* the same two holes again, 30 at the head of its list */
-    void *cut = take(31);                            /* from the 50: leaves 19 */
+    give(first);          /* the same two holes again, 30 at the head of its list */
+    void *cut = take(31); /* from the 50: leaves 19 */
     give(cut);
-    void *cut20 = take(20);                          /* 30 is the better fit: leaves 10 there */
+    void *cut20 = take(20); /* 30 is the better fit: leaves 10 there */
     assert_ptr_equal(page_of(cut20), page_of(hole30));
-    void *again = take(20);                          /* from the 50: leaves 30 */
+    void *again = take(20); /* from the 50: leaves 30 */
     assert_ptr_equal(page_of(again), page_of(hole50));
-    give(cut20);                                     /* a freed 30 goes to the head, before the remainder */
+    give(cut20); /* a freed 30 goes to the head, before the remainder */
     void *head = take(30), *tail = take(30);
     assert_ptr_equal(head, hole30);
     assert_ptr_equal(page_of(tail), page_of(hole50));
@@ -264,18 +264,12 @@ static void the_header_is_what_a_dump_would_show(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bare(a_fresh_page_gives_its_front_then_its_tail),
-        bare(a_free_block_at_the_start_of_its_page_gives_its_front),
-        bare(the_smallest_block_that_is_large_enough_is_cut),
-        bare(an_exact_fit_is_taken_whole),
-        bare(a_remainder_too_small_for_links_stays_unlisted),
-        bare(the_block_freed_last_is_used_first),
-        bare(a_remainder_waits_at_the_end_of_its_list),
-        bare(both_neighbours_are_joined),
-        bare(a_page_goes_back_with_its_last_block),
-        bare(the_tail_of_the_last_page_serves_small_blocks),
-        bare(the_tail_survives_when_small_blocks_go_first),
-        ntmm_cmocka_test_config(before_vista_the_tail_is_wasted, &BARE_BEFORE_VISTA),
+        bare(a_fresh_page_gives_its_front_then_its_tail),     bare(a_free_block_at_the_start_of_its_page_gives_its_front),
+        bare(the_smallest_block_that_is_large_enough_is_cut), bare(an_exact_fit_is_taken_whole),
+        bare(a_remainder_too_small_for_links_stays_unlisted), bare(the_block_freed_last_is_used_first),
+        bare(a_remainder_waits_at_the_end_of_its_list),       bare(both_neighbours_are_joined),
+        bare(a_page_goes_back_with_its_last_block),           bare(the_tail_of_the_last_page_serves_small_blocks),
+        bare(the_tail_survives_when_small_blocks_go_first),   ntmm_cmocka_test_config(before_vista_the_tail_is_wasted, &BARE_BEFORE_VISTA),
         bare(the_header_is_what_a_dump_would_show),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

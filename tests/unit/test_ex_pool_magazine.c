@@ -18,10 +18,10 @@ static void *take(size_t bytes)
     assert_non_null(block);
     return block;
 }
-static void give(void *block) { ExFreePoolWithTag(block, TAG); }
-static size_t request_of(unsigned units) { return units * EX_UNIT - EX_HEADER_BYTES; }
+static void         give(void *block) { ExFreePoolWithTag(block, TAG); }
+static size_t       request_of(unsigned units) { return units * EX_UNIT - EX_HEADER_BYTES; }
 static ex_thread_t *own(void) { return ex_thread_of(ke_self()); }
-static unsigned kept(unsigned units)
+static unsigned     kept(unsigned units)
 {
     unsigned count = 0;
     for (void *body = own()->blocks[MM_NONPAGED_NX][units].head; body != NULL; body = *(void **)body)
@@ -127,7 +127,7 @@ static void a_pool_that_shrinks_takes_its_magazines_along(void **state)
     uint64_t     random = 99;
     (void)state;
     for (unsigned i = 0; i < BLOCKS; i++) {
-        random   = random * 6364136223846793005u + 1442695040888963407u;
+        random = random * 6364136223846793005u + 1442695040888963407u;
         block[i] = take(1 + (random >> 40) % 2000);
     }
     uint64_t most = pages(), steps = 0;
@@ -218,10 +218,10 @@ static void addresses_repeat_with_the_calls(void **state)
     (void)state;
     for (unsigned round = 0; round < 2; round++) {
         void    *held[64] = { NULL };
-        uint64_t random   = 12345;
+        uint64_t random = 12345;
         for (unsigned i = 0; i < CALLS; i++) {
-            random       = random * 6364136223846793005u + 1442695040888963407u;
-            void **slot  = &held[random >> 58];
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            void **slot = &held[random >> 58];
             if (*slot != NULL)
                 give(*slot);
             *slot = take(1 + (random >> 40) % (2 * PAGE_SIZE));

@@ -95,7 +95,7 @@ static void a_protected_block_with_its_tag(void **state)
     assert_no_bugcheck(ExFreePoolWithTag(pages, TAG | PROTECTED_POOL));
 }
 
-static int a_global;
+static int  a_global;
 static void null(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static void overrun(void *block, size_t beyond, int value) /* the driver writes 
 static void an_overrun_found_at_the_free(void **state)
 {
     (void)state;
-    void        *block  = take(NonPagedPoolNx, 24);
+    void        *block = take(NonPagedPoolNx, 24);
     POOL_HEADER *header = ex_header_of(block);
     overrun(block, 8, 0xEE);
     assert_bugcheck_all(BAD_POOL_HEADER, 0x20, header, ex_right(header, header->BlockSize), 0, ExFreePoolWithTag(block, TAG));
@@ -174,8 +174,8 @@ static void take_neighbours(void **left, void **right)
         block[i] = take(NonPagedPoolNx, 24);
     for (unsigned i = 0; i < 64; i++) {
         POOL_HEADER *header = ex_header_of(block[i / 8]);
-        *left               = block[i / 8];
-        *right              = block[i % 8];
+        *left = block[i / 8];
+        *right = block[i % 8];
         if (ex_right(header, header->BlockSize) == ex_header_of(*right))
             return;
     }
@@ -192,7 +192,7 @@ static void an_overrun_found_at_the_victims_free(void **state)
 static void a_block_size_of_zero(void **state)
 {
     (void)state;
-    void *block                      = take(NonPagedPoolNx, 24);
+    void *block = take(NonPagedPoolNx, 24);
     ex_header_of(block)->BlockSize = 0;
     assert_bugcheck(BAD_POOL_HEADER, 0x20, ExFreePoolWithTag(block, TAG));
     assert_int_equal(ntmm_cmocka_caught.parameter[1], ex_header_of(block));
@@ -210,7 +210,7 @@ static void a_block_size_that_leaves_the_page(void **state)
 static void a_type_that_is_none(void **state)
 {
     (void)state;
-    void *block                     = take(NonPagedPoolNx, 24);
+    void *block = take(NonPagedPoolNx, 24);
     ex_header_of(block)->PoolType = 0x55;
     assert_bugcheck(BAD_POOL_HEADER, 0x20, ExFreePoolWithTag(block, TAG));
 }

@@ -34,9 +34,9 @@ static void a_tag_never_used_is_unknown(void **state)
 static void small_blocks_count_header_and_rounding(void **state)
 {
     (void)state;
-    const ULONG tag = NTMM_TAG("Sml1");
-    void       *a = ExAllocatePool2(POOL_FLAG_NON_PAGED, 1, tag), *b = ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, tag);
-    size_t      bytes = (size_t)(ex_units(1) + ex_units(100)) * EX_UNIT;
+    const ULONG     tag = NTMM_TAG("Sml1");
+    void           *a = ExAllocatePool2(POOL_FLAG_NON_PAGED, 1, tag), *b = ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, tag);
+    size_t          bytes = (size_t)(ex_units(1) + ex_units(100)) * EX_UNIT;
     ntmm_pool_usage usage = of_tag(tag, NonPagedPoolNx);
     assert_int_equal(usage.allocs, 2);
     assert_int_equal(usage.frees, 0);
@@ -56,7 +56,7 @@ static void small_blocks_count_header_and_rounding(void **state)
 static void whole_pages_count_what_they_occupy(void **state)
 {
     (void)state;
-    const ULONG     tag   = NTMM_TAG("Big1");
+    const ULONG     tag = NTMM_TAG("Big1");
     void           *pages = ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE + 1, tag);
     ntmm_pool_usage usage = of_tag(tag, PagedPool);
     assert_int_equal(usage.bytes_in_use, PAGE_SIZE + EX_UNIT); /* the rest of the second page is given to others */
@@ -151,12 +151,9 @@ static void threads_add_up_also_when_they_have_ended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(a_tag_never_used_is_unknown),
-        ntmm_cmocka_test(small_blocks_count_header_and_rounding),
-        ntmm_cmocka_test(whole_pages_count_what_they_occupy),
-        ntmm_cmocka_test(the_two_nonpaged_pools_can_be_told_apart),
-        ntmm_cmocka_test(more_tags_than_a_thread_has_rows),
-        ntmm_cmocka_test(threads_add_up_also_when_they_have_ended),
+        ntmm_cmocka_test(a_tag_never_used_is_unknown),        ntmm_cmocka_test(small_blocks_count_header_and_rounding),
+        ntmm_cmocka_test(whole_pages_count_what_they_occupy), ntmm_cmocka_test(the_two_nonpaged_pools_can_be_told_apart),
+        ntmm_cmocka_test(more_tags_than_a_thread_has_rows),   ntmm_cmocka_test(threads_add_up_also_when_they_have_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,12 +25,12 @@ static ERESOURCE resource;
 
 typedef BOOLEAN (*acquire_t)(PERESOURCE, BOOLEAN);
 typedef struct player {
-    pthread_t        thread;
-    acquire_t        acquire;
-    _Atomic int      order; /* 0: not in yet; else the how-many-th it was let in */
-    _Atomic bool     go;    /* release it */
-    bool             convert_first;
-    bool             halted; /* its wait ended by the machine's halt */
+    pthread_t    thread;
+    acquire_t    acquire;
+    _Atomic int  order; /* 0: not in yet; else the how-many-th it was let in */
+    _Atomic bool go;    /* release it */
+    bool         convert_first;
+    bool         halted; /* its wait ended by the machine's halt */
 } player_t;
 
 static _Atomic int let_in; /* players so far */
@@ -55,7 +55,7 @@ static void play_body(void *context)
 static void *play(void *context)
 {
     player_t *p = context;
-    p->halted   = ntmm_catch_bugcheck(play_body, p, NULL);
+    p->halted = ntmm_catch_bugcheck(play_body, p, NULL);
     return NULL;
 }
 
@@ -128,7 +128,15 @@ static ntmm_bugcheck stop_of(void (*body)(void *), void *context)
 
 /* ---- who gets in at once ---- */
 
-enum situation { FREE, SHARED_BY_OTHER, WRITER_WAITS, EXCLUSIVE_BY_OTHER, SHARED_BY_ME_TOO, SHARED_BY_ME_TOO_WRITER_WAITS, EXCLUSIVE_BY_ME };
+enum situation {
+    FREE,
+    SHARED_BY_OTHER,
+    WRITER_WAITS,
+    EXCLUSIVE_BY_OTHER,
+    SHARED_BY_ME_TOO,
+    SHARED_BY_ME_TOO_WRITER_WAITS,
+    EXCLUSIVE_BY_ME
+};
 
 static struct entry_case {
     const char    *name;
@@ -166,11 +174,11 @@ static struct entry_case {
 static void check_entry(void **state)
 {
     const struct entry_case *c = *state;
-    bool     mine       = c->situation >= SHARED_BY_ME_TOO;
-    bool     writer     = c->situation == WRITER_WAITS || c->situation == SHARED_BY_ME_TOO_WRITER_WAITS;
-    bool     has_other  = c->situation != FREE && c->situation != EXCLUSIVE_BY_ME;
-    BOOLEAN  granted;
-    player_t other, waiting;
+    bool                     mine = c->situation >= SHARED_BY_ME_TOO;
+    bool                     writer = c->situation == WRITER_WAITS || c->situation == SHARED_BY_ME_TOO_WRITER_WAITS;
+    bool                     has_other = c->situation != FREE && c->situation != EXCLUSIVE_BY_ME;
+    BOOLEAN                  granted;
+    player_t                 other, waiting;
 
     if (has_other)
         start_owner(&other, c->situation == EXCLUSIVE_BY_OTHER ? ExAcquireResourceExclusiveLite : ExAcquireResourceSharedLite);
@@ -488,7 +496,8 @@ static void resource_of_a_stopped_machine_is_new_on_the_next(void **state)
 
 static void critical_region_in_one_call(void **state)
 {
-    static PVOID (*const ENTER[])(PERESOURCE) = { ExEnterCriticalRegionAndAcquireResourceExclusive, ExEnterCriticalRegionAndAcquireResourceShared,
+    static PVOID (*const ENTER[])(PERESOURCE) = { ExEnterCriticalRegionAndAcquireResourceExclusive,
+                                                  ExEnterCriticalRegionAndAcquireResourceShared,
                                                   ExEnterCriticalRegionAndAcquireSharedWaitForExclusive };
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -534,10 +543,10 @@ static void read_once(crowd_t *c)
 static void *mill_about(void *context)
 {
     static const acquire_t SHARED[] = { ExAcquireResourceSharedLite, ExAcquireSharedStarveExclusive, ExAcquireSharedWaitForExclusive };
-    member_t *m                     = context;
+    member_t              *m = context;
     for (int i = 0; i < 2000; i++) {
-        m->seed     = m->seed * 1664525u + 1013904223u;
-        uint32_t  r = m->seed >> 16;
+        m->seed = m->seed * 1664525u + 1013904223u;
+        uint32_t r = m->seed >> 16;
         KeEnterCriticalRegion();
         if (r % 4 == 0) {
             if (ExAcquireResourceExclusiveLite(&resource, (r & 16) != 0)) {
@@ -561,7 +570,7 @@ static void crowd_of_threads(void **state)
 {
     enum { MEMBERS = 6 };
     const char *given = getenv("NTMM_SEED");
-    uint32_t    seed  = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : 0x5eed;
+    uint32_t    seed = given != NULL ? (uint32_t)strtoul(given, NULL, 0) : 0x5eed;
     crowd_t     crowd = { 0 };
     member_t    member[MEMBERS];
     pthread_t   thread[MEMBERS];
@@ -583,7 +592,10 @@ static void crowd_of_threads(void **state)
 
 #define HEALTHY(test) cmocka_unit_test_setup_teardown(test, boot, shut_down)
 #define STOPS(test) cmocka_unit_test_setup_teardown(test, boot, shut_down_halted)
-#define IRQL_RULE(acquire) { "irql rule of " #acquire, check_irql, boot, shut_down_halted, (void *)(acquire) }
+#define IRQL_RULE(acquire) \
+    { \
+        "irql rule of " #acquire, check_irql, boot, shut_down_halted, (void *)(acquire) \
+    }
 
 int main(void)
 {

@@ -25,7 +25,7 @@ static host_fault_verdict_t no_fault_expected(host_fault_t *fault)
 static char *make_pages(void)
 {
     size_t page = host_page_size();
-    char *at = host_reserve(4 * page);
+    char  *at = host_reserve(4 * page);
     assert_int_equal(host_protect(at, 4 * page, HOST_READ | HOST_WRITE), 0);
     for (size_t i = 0; i < 4 * page; i++)
         at[i] = (char)(i * 7);
@@ -37,7 +37,7 @@ static char *make_pages(void)
 static void check_copies(copy_t copy)
 {
     size_t page = host_page_size();
-    char *pages = make_pages(), *buffer = malloc(4 * page);
+    char  *pages = make_pages(), *buffer = malloc(4 * page);
     errno = 77;
     assert_int_equal(copy(buffer, pages + 3, 100), 100);
     assert_memory_equal(buffer, pages + 3, 100);
@@ -87,7 +87,7 @@ static void long_copies_take_several_calls(void **state)
 {
     (void)state;
     const size_t bytes = 300 * host_page_size();
-    char *from = malloc(bytes), *to = malloc(bytes);
+    char        *from = malloc(bytes), *to = malloc(bytes);
     for (size_t i = 0; i < bytes; i++)
         from[i] = (char)(i % 251);
     memset(to, 0, bytes);
@@ -107,7 +107,7 @@ static void on_a_new_thread(void **state)
 {
     (void)state;
     host_thread_t *thread;
-    size_t result = 0;
+    size_t         result = 0;
     assert_int_equal(host_thread_start(&thread, copy_once, &result), 0);
     host_thread_join(thread);
     assert_int_equal(result, 10);

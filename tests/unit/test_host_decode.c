@@ -12,15 +12,15 @@
 
 #include <cmocka.h>
 
-#define REGISTER(n) (UINT64_C(0x9a00000000000000) + (uint64_t)(n) * UINT64_C(0x1010101010))
+#define REGISTER(n) (UINT64_C(0x9a00000000000000) + (uint64_t)(n)*UINT64_C(0x1010101010))
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 enum { READ, WRITE, EXECUTE };
 
 static struct x86_case {
     const char *name;
-    uint8_t code[15], bytes;
-    uint64_t address;
-    int access;
+    uint8_t     code[15], bytes;
+    uint64_t    address;
+    int         access;
 } x86_cases[] = {
     { "mov (%rax),%al", { 0x8a, 0x00 }, 2, REGISTER(RAX), READ },
     { "mov %al,(%rax)", { 0x88, 0x00 }, 2, REGISTER(RAX), WRITE },
@@ -72,7 +72,7 @@ static struct x86_case {
 static void check_x86_case(void **state)
 {
     const struct x86_case *row = *state;
-    uint64_t registers[16];
+    uint64_t               registers[16];
     for (unsigned i = 0; i < 16; i++)
         registers[i] = REGISTER(i);
     host_operand_t operand = host_decode_x86(row->code, row->bytes, registers);
@@ -85,8 +85,8 @@ static void a_move_with_a_good_source_reports_its_target(void **state)
 {
     (void)state;
     static const uint8_t rep_movsb[] = { 0xf3, 0xa4 };
-    uint64_t registers[16] = { [RSI] = 0x1000, [RDI] = REGISTER(RDI) };
-    host_operand_t operand = host_decode_x86(rep_movsb, sizeof rep_movsb, registers);
+    uint64_t             registers[16] = { [RSI] = 0x1000, [RDI] = REGISTER(RDI) };
+    host_operand_t       operand = host_decode_x86(rep_movsb, sizeof rep_movsb, registers);
     assert_int_equal(operand.address, REGISTER(RDI));
     assert_true(operand.write);
 }
@@ -102,7 +102,7 @@ static void noise_is_harmless(void **state)
             seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
             code[i] = (uint8_t)(seed >> 56);
         }
-        size_t bytes = round % 16;
+        size_t         bytes = round % 16;
         host_operand_t operand = host_decode_x86(code + sizeof code - bytes, bytes, registers);
         assert_false(operand.write && operand.execute);
         assert_true(operand.address != 0 || !operand.write);
@@ -111,8 +111,8 @@ static void noise_is_harmless(void **state)
 
 static struct a64_case {
     const char *name;
-    uint32_t instruction;
-    bool writes;
+    uint32_t    instruction;
+    bool        writes;
 } a64_cases[] = {
     { "ldr x0, [x1]", 0xf9400020, false },
     { "str x0, [x1]", 0xf9000020, true },
@@ -157,7 +157,7 @@ int main(void)
 {
     enum { X86_COUNT = NTMM_ARRAY_COUNT(x86_cases), A64_COUNT = NTMM_ARRAY_COUNT(a64_cases) };
     struct CMUnitTest tests[X86_COUNT + A64_COUNT + 2];
-    size_t count = 0;
+    size_t            count = 0;
     for (size_t i = 0; i < X86_COUNT; i++)
         tests[count++] = (struct CMUnitTest){ x86_cases[i].name, check_x86_case, NULL, NULL, &x86_cases[i] };
     for (size_t i = 0; i < A64_COUNT; i++)

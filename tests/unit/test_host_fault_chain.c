@@ -16,10 +16,10 @@
 
 #include <cmocka.h>
 
-static sigjmp_buf back;
-static volatile int plain_calls, action_calls; /* volatile: the C library's headers promise that raise() calls nothing here */
-static void *action_address;
-static char *closed_page;
+static sigjmp_buf       back;
+static volatile int     plain_calls, action_calls; /* volatile: the C library's headers promise that raise() calls nothing here */
+static void            *action_address;
+static char            *closed_page;
 static struct sigaction before_test[2];
 
 static void plain_handler(int number)
@@ -290,9 +290,9 @@ static void other_signals_are_not_touched(void **state)
 #ifdef __linux__
 /* What the kernel itself has for a signal, as no interposed function would tell it. */
 struct kernel_action {
-    void *handler;
+    void         *handler;
     unsigned long flags;
-    void *restorer_or_mask[2];
+    void         *restorer_or_mask[2];
 };
 
 static void *kernel_handler(int number)
@@ -304,10 +304,7 @@ static void *kernel_handler(int number)
 }
 
 /* A caller whom interposition does not reach. */
-static void go_past(int number, struct kernel_action *action)
-{
-    assert_int_equal(syscall(SYS_rt_sigaction, number, action, NULL, 8), 0);
-}
+static void go_past(int number, struct kernel_action *action) { assert_int_equal(syscall(SYS_rt_sigaction, number, action, NULL, 8), 0); }
 
 static void nothing_else_is_ever_installed(void **state)
 {

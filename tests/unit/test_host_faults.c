@@ -19,10 +19,10 @@
 
 #include <cmocka.h>
 
-static host_fault_t last; /* copied by the handlers */
+static host_fault_t     last; /* copied by the handlers */
 static _Atomic unsigned handled;
-static char *pages; /* of the test: a reservation of 4 pages */
-static size_t page;
+static char            *pages; /* of the test: a reservation of 4 pages */
+static size_t           page;
 
 static int open_pages(void **state)
 {
@@ -45,7 +45,7 @@ static int close_pages(void **state)
 #define UNINSTRUMENTED __attribute__((noinline, no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
 
 /* Not instrumented: a sanitizer touches the shadow of a wild address before the address itself. */
-UNINSTRUMENTED static int load(const void *at) { return *(volatile const char *)at; }
+UNINSTRUMENTED static int  load(const void *at) { return *(volatile const char *)at; }
 UNINSTRUMENTED static void store(void *at, char value) { *(volatile char *)at = value; }
 
 /* ---- resolved ---- */
@@ -150,7 +150,7 @@ static void a_bus_error_is_a_fault_too(void **state)
 
 /* ---- redirected ---- */
 
-static sigjmp_buf resume_here;
+static sigjmp_buf  resume_here;
 static void *const expected_argument = &resume_here;
 
 static _Noreturn void continue_here(void *argument)
@@ -204,7 +204,7 @@ static void redirection_leaves_the_handler(void **state)
 {
     (void)state;
     sigset_t before, after;
-    stack_t stack;
+    stack_t  stack;
     host_thread_faults_prepare();
     sigemptyset(&before);
     sigemptyset(&after);
@@ -244,9 +244,9 @@ static void a_backward_string_move_is_forgotten(void **state)
     assert_int_equal(host_faults_start(redirect_to_flag_check), 0);
     int result = sigsetjmp(resume_here, 0);
     if (result == 0) {
-        char target[8];
-        const char *from = pages + 8;
-        char *to = target + 7;
+        char          target[8];
+        const char   *from = pages + 8;
+        char         *to = target + 7;
         unsigned long count = 8;
         __asm__ volatile("std\n\trep movsb\n\tcld" : "+S"(from), "+D"(to), "+c"(count)::"memory");
         fail();
@@ -275,21 +275,20 @@ static struct esr_case {
     uint32_t class, bits;
     int write, execute;
 } esr_cases[] = {
-    { 0x24, 0x0000, 0, 0 }, /* data abort, a load */
-    { 0x24, 0x0040, 1, 0 }, /* a store */
-    { 0x24, 0x0140, 0, 0 }, /* cache maintenance: needs read access only */
-    { 0x25, 0x0040, 1, 0 },
-    { 0x20, 0x0000, 0, 1 }, /* instruction abort */
+    { 0x24, 0x0000, 0, 0 },                         /* data abort, a load */
+    { 0x24, 0x0040, 1, 0 },                         /* a store */
+    { 0x24, 0x0140, 0, 0 },                         /* cache maintenance: needs read access only */
+    { 0x25, 0x0040, 1, 0 }, { 0x20, 0x0000, 0, 1 }, /* instruction abort */
 };
 
 static void the_syndrome_record_is_read(void **state)
 {
     (void)state;
     static ucontext_t context;
-    siginfo_t info = { .si_addr = (void *)0x5000 };
+    siginfo_t         info = { .si_addr = (void *)0x5000 };
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(esr_cases); i++) {
         const struct esr_case *row = &esr_cases[i];
-        uint32_t *record = (uint32_t *)(void *)context.uc_mcontext.__reserved;
+        uint32_t              *record = (uint32_t *)(void *)context.uc_mcontext.__reserved;
         record[0] = 0x46508001; /* the vector registers come first */
         record[1] = 528;
         record += 528 / 4;
@@ -308,7 +307,7 @@ static void the_syndrome_record_is_read(void **state)
 
 /* ---- an overflown stack ---- */
 
-static char *emergency_stack;
+static char         *emergency_stack;
 static volatile bool on_emergency_stack;
 
 static void land_on_emergency_stack(void *argument)
@@ -344,7 +343,7 @@ static void overflow_thread(void *argument)
 static void an_overflown_stack_is_a_fault(void **state)
 {
     (void)state;
-    bool redirected = false;
+    bool           redirected = false;
     host_thread_t *thread;
     emergency_stack = malloc(65536);
     assert_int_equal(host_faults_start(redirect_to_emergency_stack), 0);
@@ -475,7 +474,7 @@ static struct death {
 static void check_death(void **state)
 {
     const struct death *row = *state;
-    int status;
+    int                 status;
     open_pages(NULL);
     pid_t child = fork();
     if (child == 0) {

@@ -28,9 +28,9 @@ static bool writable(void *at)
 
 typedef struct fixture {
     enum host_object_kind kind;
-    host_object_t object;
-    char *view;
-    size_t page, bytes;
+    host_object_t         object;
+    char                 *view;
+    size_t                page, bytes;
 } fixture_t;
 
 static void open_fixture(fixture_t *f, const enum host_object_kind *kind)
@@ -128,8 +128,8 @@ static void objects_of_impossible_size_are_refused(void **state)
 static void discarding_by_writing_is_zero_as_well(void **state)
 {
     (void)state;
-    const size_t page = host_page_size(), bytes = (9u << 20) + 3 * page;
-    host_object_t object;
+    const size_t   page = host_page_size(), bytes = (9u << 20) + 3 * page;
+    host_object_t  object;
     unsigned char *view = host_reserve(bytes);
     assert_int_equal(host_object_create(&object, bytes, HOST_OBJECT_BEST), 0);
     assert_int_equal(host_map_object(view, &object, 0, bytes, HOST_READ | HOST_WRITE), 0);
@@ -153,9 +153,9 @@ __attribute__((noinline, no_sanitize("thread"), no_sanitize("address"))) static 
 static void discard_gives_the_memory_back(void **state)
 {
     (void)state;
-    const size_t bytes = 32u << 20;
+    const size_t  bytes = 32u << 20;
     host_object_t object;
-    char *view = host_reserve(bytes);
+    char         *view = host_reserve(bytes);
     assert_int_equal(host_object_create(&object, bytes, HOST_OBJECT_BEST), 0);
     assert_int_equal(host_map_object(view, &object, 0, bytes, HOST_READ | HOST_WRITE), 0);
     uint64_t before = host_resident_bytes();
@@ -173,7 +173,7 @@ static void a_reservation_faults_everywhere(void **state)
 {
     (void)state;
     const size_t page = host_page_size();
-    char *at = host_reserve(4 * page);
+    char        *at = host_reserve(4 * page);
     for (size_t i = 0; i < 4 * page; i += page / 2)
         assert_false(readable(at + i));
     host_release(at, 4 * page);
@@ -187,7 +187,7 @@ static void a_hint_is_taken_or_refused(void **state)
 {
     (void)state;
     const size_t page = host_page_size();
-    char *at = host_reserve(4 * page);
+    char        *at = host_reserve(4 * page);
     assert_null(host_reserve_at(at, page)); /* taken */
     assert_false(readable(at));
     host_release(at, 4 * page);
@@ -200,8 +200,8 @@ static void a_hint_is_taken_or_refused(void **state)
 static void tables_are_zero_sparse_and_clearable(void **state)
 {
     (void)state;
-    const size_t bytes = (size_t)1 << 34;
-    uint64_t before = host_resident_bytes();
+    const size_t   bytes = (size_t)1 << 34;
+    uint64_t       before = host_resident_bytes();
     unsigned char *tables = host_tables(bytes);
     assert_non_null(tables);
     for (size_t i = 0; i < bytes; i += bytes / 64) {
@@ -226,7 +226,8 @@ static void the_host_tells_its_limits(void **state)
 int main(void)
 {
     static enum host_object_kind best = HOST_OBJECT_BEST, shm = HOST_OBJECT_SHM;
-#define BOTH(test) cmocka_unit_test_prestate(test, &best), { #test " (shm)", test, NULL, NULL, &shm }
+#define BOTH(test) \
+    cmocka_unit_test_prestate(test, &best), { #test " (shm)", test, NULL, NULL, &shm }
     const struct CMUnitTest tests[] = {
         BOTH(object_is_zero_and_keeps_what_is_written),
         BOTH(two_maps_of_one_offset_alias),

@@ -28,8 +28,8 @@ static void the_library_knows_its_own_code(void **state)
 /* ---- a fault inside the library, and one in the program ---- */
 
 static sigjmp_buf back;
-static bool in_library;
-static uintptr_t touched;
+static bool       in_library;
+static uintptr_t  touched;
 
 static void land(void *argument)
 {

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 enum { FRAMES = 32 };
-static void *frames[FRAMES];
-static size_t frame_count;
+static void      *frames[FRAMES];
+static size_t     frame_count;
 static sigjmp_buf back;
 
 /* true when some frame returns into the first bytes of a function. */
@@ -86,7 +86,7 @@ static void a_backtrace_reaches_the_faulting_code(void **state)
 {
     (void)state;
     static char other_stack[65536];
-    char *stacks[] = { NULL, other_stack + sizeof other_stack };
+    char       *stacks[] = { NULL, other_stack + sizeof other_stack };
     for (volatile size_t i = 0; i < 2; i++) {
         fault_stack = stacks[i];
         frame_count = 0;

@@ -36,7 +36,7 @@ static void look_around(void *argument)
 static void a_thread_runs_and_is_joined(void **state)
 {
     (void)state;
-    seen_t seen = { .id = 0 };
+    seen_t         seen = { .id = 0 };
     host_thread_t *thread = NULL;
     assert_int_equal(host_thread_start(&thread, look_around, &seen), 0);
     assert_non_null(thread);
@@ -55,7 +55,7 @@ static void a_thread_runs_and_is_joined(void **state)
 /* ---- the end of a thread ---- */
 
 static _Atomic unsigned ends;
-static void *_Atomic ended;
+static void *_Atomic    ended;
 
 static void count_end(void *argument)
 {
@@ -104,13 +104,13 @@ static void a_hook_runs_once_at_a_threads_end(void **state)
 /* ---- fork ---- */
 
 static volatile int forks;
-static pid_t parent;
+static pid_t        parent;
 
 static void note_fork(void) { forks = getpid() != parent ? 1 : -1; }
 
 static int exit_code_of_child(int (*body)(void))
 {
-    int status = 0;
+    int   status = 0;
     pid_t child = fork();
     if (child == 0)
         _exit(body());
@@ -173,7 +173,7 @@ static waits_t portable = { host_wait_table_wait, wake_by_table };
 
 static void a_changed_word_is_not_waited_for(void **state)
 {
-    const waits_t *w = *state;
+    const waits_t   *w = *state;
     _Atomic uint32_t word = 3;
     w->wait(&word, 2, 0);
     w->wake(&word, true); /* nobody there */
@@ -182,9 +182,9 @@ static void a_changed_word_is_not_waited_for(void **state)
 
 static void a_wait_times_out(void **state)
 {
-    const waits_t *w = *state;
+    const waits_t   *w = *state;
     _Atomic uint32_t word = 1;
-    uint64_t start = host_clock_ns();
+    uint64_t         start = host_clock_ns();
     while (host_clock_ns() - start < 20 * MS) /* a spurious wake-up is allowed, to wait for ever is not */
         w->wait(&word, 1, 20 * MS);
     assert_true(host_clock_ns() - start < 10000 * MS);
@@ -194,7 +194,7 @@ static void a_wait_times_out(void **state)
 }
 
 typedef struct gate {
-    const waits_t *w;
+    const waits_t   *w;
     _Atomic uint32_t word;
     _Atomic unsigned waiting, through;
 } gate_t;
@@ -210,7 +210,7 @@ static void pass_the_gate(void *argument)
 
 static void waking_all_wakes_all(void **state)
 {
-    gate_t gate = { .w = *state };
+    gate_t         gate = { .w = *state };
     host_thread_t *threads[4];
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(host_thread_start(&threads[i], pass_the_gate, &gate), 0);
@@ -226,7 +226,7 @@ static void waking_all_wakes_all(void **state)
 }
 
 typedef struct table_tennis {
-    const waits_t *w;
+    const waits_t   *w;
     _Atomic uint32_t turn;
 } table_tennis_t;
 
@@ -264,7 +264,7 @@ static void no_wake_up_is_lost(void **state)
 typedef struct dekker {
     _Atomic uint32_t mine, theirs; /* stored by the light side; by the heavy side */
     _Atomic uint32_t round, done;
-    uint32_t light_saw, rounds;
+    uint32_t         light_saw, rounds;
 } dekker_t;
 
 static void await(_Atomic uint32_t *word, uint32_t value)
@@ -290,9 +290,9 @@ static void light_side(void *argument)
 
 static unsigned play_dekker(uint32_t rounds)
 {
-    dekker_t d = { .rounds = rounds };
+    dekker_t       d = { .rounds = rounds };
     host_thread_t *thread;
-    unsigned both_missed = 0;
+    unsigned       both_missed = 0;
     assert_int_equal(host_thread_start(&thread, light_side, &d), 0);
     for (uint32_t round = 1; round <= rounds; round++) {
         atomic_store_explicit(&d.mine, 0, memory_order_relaxed);
@@ -336,7 +336,8 @@ static void clocks_advance_and_agree_with_the_date(void **state)
 
 int main(void)
 {
-#define BOTH(test) { #test, test, NULL, NULL, &native }, { #test " (portable)", test, NULL, NULL, &portable }
+#define BOTH(test) \
+    { #test, test, NULL, NULL, &native }, { #test " (portable)", test, NULL, NULL, &portable }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_runs_and_is_joined),
         cmocka_unit_test(a_hook_runs_once_at_a_threads_end),

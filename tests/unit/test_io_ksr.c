@@ -5,11 +5,11 @@
 
 #include <ntmm/cmocka.h>
 
-static uint16_t driver_name[] = { '\\', 'D', 'r', 'v' };
-static uint16_t id_text[]     = { 'P', 'C', 'I', '1' };
-static UNICODE_STRING id      = { sizeof id_text, sizeof id_text, id_text };
-static DRIVER_OBJECT driver, other_driver;
-static DEVICE_OBJECT device, other_device;
+static uint16_t       driver_name[] = { '\\', 'D', 'r', 'v' };
+static uint16_t       id_text[] = { 'P', 'C', 'I', '1' };
+static UNICODE_STRING id = { sizeof id_text, sizeof id_text, id_text };
+static DRIVER_OBJECT  driver, other_driver;
+static DEVICE_OBJECT  device, other_device;
 
 static PVOID reserve(PDRIVER_OBJECT owner, USHORT tag, ULONG version, SIZE_T size)
 {
@@ -92,7 +92,7 @@ static void others_do_not_see_it(void **state)
 {
     char   buffer[32];
     SIZE_T size = sizeof buffer;
-    USHORT tag  = 1;
+    USHORT tag = 1;
     (void)state;
     leave_bytes(&driver, tag, 0, "mine");
     ntmm_cmocka_reboot();
@@ -106,7 +106,7 @@ static void others_do_not_see_it(void **state)
 static void plain_forms_go_by_the_device(void **state)
 {
     char   buffer[8] = { 0 };
-    SIZE_T size      = 0;
+    SIZE_T size = 0;
     PVOID  handle;
     (void)state;
     assert_int_equal(IoReserveKsrPersistentMemory(&driver, &device, 4, 0, &handle), STATUS_SUCCESS);
@@ -138,7 +138,7 @@ static void handles_end_with_the_boot(void **state)
 static void wrong_arguments_are_refused(void **state)
 {
     PVOID          handle;
-    SIZE_T         size  = 0;
+    SIZE_T         size = 0;
     UNICODE_STRING empty = { 0, 0, NULL };
     (void)state;
     assert_int_equal(IoReserveKsrPersistentMemory(NULL, NULL, 8, 0, &handle), STATUS_INVALID_PARAMETER);
@@ -187,7 +187,7 @@ static NTSTATUS note(PDRIVER_OBJECT Driver, PDEVICE_OBJECT Device, PUNICODE_STRI
     assert_ptr_equal(Driver, &driver);
     assert_null(Device);
     assert_ptr_equal(Id, &id);
-    seen->tags[seen->count]     = *DataTag;
+    seen->tags[seen->count] = *DataTag;
     seen->versions[seen->count] = *DataVersion;
     assert_int_equal(take(&driver, *DataTag, NULL, buffer, &size), STATUS_SUCCESS); /* the callback may take it */
     return ++seen->count == seen->stop_after ? STATUS_CANCELLED : STATUS_SUCCESS;

@@ -60,7 +60,7 @@ static void assert_stop(const ntmm_bugcheck *stop, uint32_t code)
 
 /* Runs the body in a forked child; its stderr is left in `said`. Returns what waitpid says. */
 static char said[32768];
-static int child_run(void (*body)(void))
+static int  child_run(void (*body)(void))
 {
     int    pipes[2], status = 0;
     size_t used = 0;
@@ -190,7 +190,6 @@ static void boot_forgets_the_report(void **state)
     reboot();
     assert_string_equal(ntmm_stop_report(), "");
 }
-
 
 static void catch_before_boot_covers_the_boot(void **state)
 {
@@ -354,10 +353,7 @@ static void quiet_stop_prints_nothing(void **state)
 
 /* ---- threads ---- */
 
-static void system_body(void *context)
-{
-    stop_with(context);
-}
+static void system_body(void *context) { stop_with(context); }
 
 static void system_thread(void *context) { ke_system_thread_guard(system_body, context); }
 
@@ -401,7 +397,7 @@ static void thread_without_a_catch_ends(void **state)
 static void *catching_thread(void *result)
 {
     ntmm_bugcheck stop;
-    bool caught = ntmm_catch_bugcheck(stop_with, CODE(0xE2), &stop);
+    bool          caught = ntmm_catch_bugcheck(stop_with, CODE(0xE2), &stop);
     *(bool *)result = caught && stop.code == 0xE2 && stop.parameter[3] == 4;
     return NULL;
 }
@@ -432,9 +428,9 @@ static void poll_for_ever(void *context)
     }
 }
 
-static _Atomic bool waiter_waits;
+static _Atomic bool  waiter_waits;
 static ntmm_bugcheck waiter_stop;
-static void *waiting_thread(void *context)
+static void         *waiting_thread(void *context)
 {
     (void)context;
     return CODE(ntmm_catch_bugcheck(poll_for_ever, &waiter_waits, &waiter_stop));
@@ -597,9 +593,9 @@ static VOID adds_pages(KBUGCHECK_CALLBACK_REASON Reason, PKBUGCHECK_REASON_CALLB
     assert_int_equal(Length, sizeof *pages);
     assert_int_equal(pages->BugCheckCode, 0xE2);
     assert_int_equal(pages->Flags, 0);
-    pages->Flags   = KB_ADD_PAGES_FLAG_PHYSICAL_ADDRESS | (pages->Context == NULL ? KB_ADD_PAGES_FLAG_ADDITIONAL_RANGES_EXIST : 0);
+    pages->Flags = KB_ADD_PAGES_FLAG_PHYSICAL_ADDRESS | (pages->Context == NULL ? KB_ADD_PAGES_FLAG_ADDITIONAL_RANGES_EXIST : 0);
     pages->Address = pages->Context == NULL ? 0x1000 : 0x7000;
-    pages->Count   = 3;
+    pages->Count = 3;
     pages->Context = pages;
     mark('p');
 }
@@ -616,7 +612,7 @@ static VOID secondary(KBUGCHECK_CALLBACK_REASON Reason, PKBUGCHECK_REASON_CALLBA
         memcpy(data->OutBuffer, "secondary bytes!", 16);
     else
         data->OutBuffer = data->InBuffer;
-    data->Guid            = (GUID){ 0x12345678, 0x9abc, 0xdef0, { 0 } };
+    data->Guid = (GUID){ 0x12345678, 0x9abc, 0xdef0, { 0 } };
     data->OutBufferLength = 16;
 }
 
@@ -653,7 +649,9 @@ static void reason_callbacks_write_the_dump(void **state)
     static const struct {
         PKBUGCHECK_REASON_CALLBACK_ROUTINE routine;
         KBUGCHECK_CALLBACK_REASON          reason;
-    } rows[] = { { secondary, KbCallbackSecondaryDumpData }, { watches_the_dump, KbCallbackDumpIo }, { adds_pages, KbCallbackAddPages },
+    } rows[] = { { secondary, KbCallbackSecondaryDumpData },
+                 { watches_the_dump, KbCallbackDumpIo },
+                 { adds_pages, KbCallbackAddPages },
                  { never_called, KbCallbackTriageDumpData } };
     static KBUGCHECK_REASON_CALLBACK_RECORD records[4];
     (void)state;
@@ -661,7 +659,7 @@ static void reason_callbacks_write_the_dump(void **state)
     memset(dump_io_calls, 0, sizeof dump_io_calls);
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++) {
         KeInitializeCallbackRecord(&records[i]);
-        assert_true(KeRegisterBugCheckReasonCallback(&records[i], rows[i].routine, rows[i].reason, (PUCHAR)(uintptr_t)"dumper"));
+        assert_true(KeRegisterBugCheckReasonCallback(&records[i], rows[i].routine, rows[i].reason, (PUCHAR)(uintptr_t) "dumper"));
     }
     assert_true(ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL));
     assert_string_equal(trail, "ppqd");
@@ -829,17 +827,46 @@ static void every_common_stop_has_words(void **state)
         uint32_t  code;
         uintptr_t p1, p4;
     } rows[] = {
-        { 0x9, 0, 0 }, { 0xA, 0, 0 }, { 0xF, 0, 0 }, { 0x10, 0, 0 }, { 0x19, 0x20, 0 }, { 0x19, 0x21, 0 },
-        { 0x1E, 0xFFFFFFFFC0000005u, 0 }, { 0x41, 0, 0 }, { 0x4E, 0x7, 0 }, { 0x4E, 0x99, 0 }, { 0x4E, 0x9A, 0 }, { 0x50, 0, 0 },
-        { 0x50, 0, 2 }, { 0x50, 0, 4 }, { 0x7E, 0, 0 }, { 0x7F, 8, 0 }, { 0xBE, 0, 0 }, { 0xC2, 0x07, 0 }, { 0xC2, 0x08, 0 },
-        { 0xC2, 0x09, 0 }, { 0xC2, 0x0A, 0 }, { 0xC2, 0x46, 0 }, { 0xC2, 0x60, 0 }, { 0xC2, 0x99, 0 }, { 0xC2, 0x9A, 0 },
-        { 0xC2, 0x9B, 0 }, { 0xC2, 0x9C, 0 }, { 0xC2, 0x9D, 0 }, { 0xC5, 0, 0 }, { 0xC8, 0, 0 }, { 0xD1, 0, 0 }, { 0xFC, 0, 0 },
-        { 0x139, 3, 0 }, { 0xE2, 0, 0 }, { 0x76, 0, 0 },
+        { 0x9, 0, 0 },
+        { 0xA, 0, 0 },
+        { 0xF, 0, 0 },
+        { 0x10, 0, 0 },
+        { 0x19, 0x20, 0 },
+        { 0x19, 0x21, 0 },
+        { 0x1E, 0xFFFFFFFFC0000005u, 0 },
+        { 0x41, 0, 0 },
+        { 0x4E, 0x7, 0 },
+        { 0x4E, 0x99, 0 },
+        { 0x4E, 0x9A, 0 },
+        { 0x50, 0, 0 },
+        { 0x50, 0, 2 },
+        { 0x50, 0, 4 },
+        { 0x7E, 0, 0 },
+        { 0x7F, 8, 0 },
+        { 0xBE, 0, 0 },
+        { 0xC2, 0x07, 0 },
+        { 0xC2, 0x08, 0 },
+        { 0xC2, 0x09, 0 },
+        { 0xC2, 0x0A, 0 },
+        { 0xC2, 0x46, 0 },
+        { 0xC2, 0x60, 0 },
+        { 0xC2, 0x99, 0 },
+        { 0xC2, 0x9A, 0 },
+        { 0xC2, 0x9B, 0 },
+        { 0xC2, 0x9C, 0 },
+        { 0xC2, 0x9D, 0 },
+        { 0xC5, 0, 0 },
+        { 0xC8, 0, 0 },
+        { 0xD1, 0, 0 },
+        { 0xFC, 0, 0 },
+        { 0x139, 3, 0 },
+        { 0xE2, 0, 0 },
+        { 0x76, 0, 0 },
     };
     (void)state;
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++) {
         ntmm_bugcheck         check = { .code = rows[i].code, .parameter = { rows[i].p1, 0, 0, rows[i].p4 } };
-        const ke_stop_text_t *text  = ke_stop_text(&check);
+        const ke_stop_text_t *text = ke_stop_text(&check);
         assert_non_null(text);
         assert_int_equal(text->code, rows[i].code);
         assert_non_null(text->advice);
@@ -852,24 +879,58 @@ static void names_are_right(void **state)
         uint32_t    code;
         const char *name;
     } rows[] = {
-        { 0x09, "IRQL_NOT_GREATER_OR_EQUAL" }, { 0x0A, "IRQL_NOT_LESS_OR_EQUAL" }, { 0x0F, "SPIN_LOCK_ALREADY_OWNED" },
-        { 0x10, "SPIN_LOCK_NOT_OWNED" }, { 0x10D, "WDF_VIOLATION" }, { 0x127, "PAGE_NOT_ZERO" }, { 0x12E, "INVALID_MDL_RANGE" },
-        { 0x139, "KERNEL_SECURITY_CHECK_FAILURE" }, { 0x13A, "KERNEL_MODE_HEAP_CORRUPTION" }, { 0x17E, "MICROCODE_REVISION_MISMATCH" },
-        { 0x18B, "SECURE_KERNEL_ERROR" }, { 0x18D, "SECURE_FAULT_UNHANDLED" }, { 0x19, "BAD_POOL_HEADER" }, { 0x1A, "MEMORY_MANAGEMENT" },
-        { 0x1C, "PFN_REFERENCE_COUNT" }, { 0x1E, "KMODE_EXCEPTION_NOT_HANDLED" }, { 0x3F, "NO_MORE_SYSTEM_PTES" },
-        { 0x40, "TARGET_MDL_TOO_SMALL" }, { 0x41, "MUST_SUCCEED_POOL_EMPTY" }, { 0x4D, "NO_PAGES_AVAILABLE" }, { 0x4E, "PFN_LIST_CORRUPT" },
-        { 0x50, "PAGE_FAULT_IN_NONPAGED_AREA" }, { 0x76, "PROCESS_HAS_LOCKED_PAGES" }, { 0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED" },
-        { 0x7F, "UNEXPECTED_KERNEL_MODE_TRAP" }, { 0xBE, "ATTEMPTED_WRITE_TO_READONLY_MEMORY" },
-        { 0xC1, "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION" }, { 0xC2, "BAD_POOL_CALLER" }, { 0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION" },
-        { 0xC5, "DRIVER_CORRUPTED_EXPOOL" }, { 0xC6, "DRIVER_CAUGHT_MODIFYING_FREED_POOL" }, { 0xC7, "TIMER_OR_DPC_INVALID" },
-        { 0xC8, "IRQL_UNEXPECTED_VALUE" }, { 0xCB, "DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS" }, { 0xCC, "PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
-        { 0xCD, "PAGE_FAULT_BEYOND_END_OF_ALLOCATION" }, { 0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS" },
-        { 0xD0, "DRIVER_CORRUPTED_MMPOOL" }, { 0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL" }, { 0xD3, "DRIVER_PORTION_MUST_BE_NONPAGED" },
-        { 0xD4, "SYSTEM_SCAN_AT_RAISED_IRQL_CAUGHT_IMPROPER_DRIVER_UNLOAD" }, { 0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
-        { 0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION" }, { 0xD7, "DRIVER_UNMAPPING_INVALID_VIEW" },
-        { 0xD8, "DRIVER_USED_EXCESSIVE_PTES" }, { 0xD9, "LOCKED_PAGES_TRACKER_CORRUPTION" }, { 0xDA, "SYSTEM_PTE_MISUSE" },
-        { 0xDB, "DRIVER_CORRUPTED_SYSPTES" }, { 0xDE, "POOL_CORRUPTION_IN_FILE_AREA" }, { 0xE2, "MANUALLY_INITIATED_CRASH" },
-        { 0xE6, "DRIVER_VERIFIER_DMA_VIOLATION" }, { 0xFC, "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY" },
+        { 0x09, "IRQL_NOT_GREATER_OR_EQUAL" },
+        { 0x0A, "IRQL_NOT_LESS_OR_EQUAL" },
+        { 0x0F, "SPIN_LOCK_ALREADY_OWNED" },
+        { 0x10, "SPIN_LOCK_NOT_OWNED" },
+        { 0x10D, "WDF_VIOLATION" },
+        { 0x127, "PAGE_NOT_ZERO" },
+        { 0x12E, "INVALID_MDL_RANGE" },
+        { 0x139, "KERNEL_SECURITY_CHECK_FAILURE" },
+        { 0x13A, "KERNEL_MODE_HEAP_CORRUPTION" },
+        { 0x17E, "MICROCODE_REVISION_MISMATCH" },
+        { 0x18B, "SECURE_KERNEL_ERROR" },
+        { 0x18D, "SECURE_FAULT_UNHANDLED" },
+        { 0x19, "BAD_POOL_HEADER" },
+        { 0x1A, "MEMORY_MANAGEMENT" },
+        { 0x1C, "PFN_REFERENCE_COUNT" },
+        { 0x1E, "KMODE_EXCEPTION_NOT_HANDLED" },
+        { 0x3F, "NO_MORE_SYSTEM_PTES" },
+        { 0x40, "TARGET_MDL_TOO_SMALL" },
+        { 0x41, "MUST_SUCCEED_POOL_EMPTY" },
+        { 0x4D, "NO_PAGES_AVAILABLE" },
+        { 0x4E, "PFN_LIST_CORRUPT" },
+        { 0x50, "PAGE_FAULT_IN_NONPAGED_AREA" },
+        { 0x76, "PROCESS_HAS_LOCKED_PAGES" },
+        { 0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED" },
+        { 0x7F, "UNEXPECTED_KERNEL_MODE_TRAP" },
+        { 0xBE, "ATTEMPTED_WRITE_TO_READONLY_MEMORY" },
+        { 0xC1, "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION" },
+        { 0xC2, "BAD_POOL_CALLER" },
+        { 0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION" },
+        { 0xC5, "DRIVER_CORRUPTED_EXPOOL" },
+        { 0xC6, "DRIVER_CAUGHT_MODIFYING_FREED_POOL" },
+        { 0xC7, "TIMER_OR_DPC_INVALID" },
+        { 0xC8, "IRQL_UNEXPECTED_VALUE" },
+        { 0xCB, "DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS" },
+        { 0xCC, "PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
+        { 0xCD, "PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
+        { 0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS" },
+        { 0xD0, "DRIVER_CORRUPTED_MMPOOL" },
+        { 0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL" },
+        { 0xD3, "DRIVER_PORTION_MUST_BE_NONPAGED" },
+        { 0xD4, "SYSTEM_SCAN_AT_RAISED_IRQL_CAUGHT_IMPROPER_DRIVER_UNLOAD" },
+        { 0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
+        { 0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
+        { 0xD7, "DRIVER_UNMAPPING_INVALID_VIEW" },
+        { 0xD8, "DRIVER_USED_EXCESSIVE_PTES" },
+        { 0xD9, "LOCKED_PAGES_TRACKER_CORRUPTION" },
+        { 0xDA, "SYSTEM_PTE_MISUSE" },
+        { 0xDB, "DRIVER_CORRUPTED_SYSPTES" },
+        { 0xDE, "POOL_CORRUPTION_IN_FILE_AREA" },
+        { 0xE2, "MANUALLY_INITIATED_CRASH" },
+        { 0xE6, "DRIVER_VERIFIER_DMA_VIOLATION" },
+        { 0xFC, "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY" },
     };
     uint32_t named = 0;
     (void)state;

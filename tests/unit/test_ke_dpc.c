@@ -15,10 +15,10 @@ static VOID take_note(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2
 {
     note_t *note = context;
 
-    note->dpc       = dpc;
+    note->dpc = dpc;
     note->argument1 = argument1;
     note->argument2 = argument2;
-    note->irql      = KeGetCurrentIrql();
+    note->irql = KeGetCurrentIrql();
     note->processor = KeGetCurrentProcessorNumber();
     note->executing = KeIsExecutingDpc();
     atomic_fetch_add(&note->runs, 1);
@@ -33,9 +33,21 @@ static int prepare(uint32_t processors)
     KeInitializeDpc(&dpc, take_note, &note);
     return ke_machine_boot(processors);
 }
-static int fresh_one(void **state) { (void)state; return prepare(1); }
-static int fresh_two(void **state) { (void)state; return prepare(2); }
-static int fresh_four(void **state) { (void)state; return prepare(4); }
+static int fresh_one(void **state)
+{
+    (void)state;
+    return prepare(1);
+}
+static int fresh_two(void **state)
+{
+    (void)state;
+    return prepare(2);
+}
+static int fresh_four(void **state)
+{
+    (void)state;
+    return prepare(4);
+}
 
 /* ---- when ---- */
 
@@ -152,8 +164,8 @@ static struct order_case {
 static void check_order(void **state)
 {
     const struct order_case *c = *state;
-    KDPC  dpcs[5];
-    KIRQL old;
+    KDPC                     dpcs[5];
+    KIRQL                    old;
 
     assert_int_equal(ke_machine_boot(1), 0);
     memset(order, 0, sizeof order);
@@ -221,7 +233,7 @@ static void wait_for_stage(uint32_t wanted)
 static void *sit_on_processor_1(void *runs_before_and_after)
 {
     uint32_t *runs = runs_before_and_after;
-    KIRQL     old  = KeRaiseIrqlToDpcLevel();
+    KIRQL     old = KeRaiseIrqlToDpcLevel();
 
     atomic_store(&stage, KeGetCurrentProcessorNumber() == 1 ? 1 : 99);
     wait_for_stage(2);
@@ -234,7 +246,7 @@ static void *sit_on_processor_1(void *runs_before_and_after)
 static void on_a_busy_processor_the_lower_runs_it(void **state)
 {
     uint32_t  runs[2] = { 99, 99 };
-    KIRQL     old     = KeRaiseIrqlToDpcLevel(); /* on processor 0, so the other thread is on 1 */
+    KIRQL     old = KeRaiseIrqlToDpcLevel(); /* on processor 0, so the other thread is on 1 */
     pthread_t thread;
 
     (void)state;
@@ -283,7 +295,7 @@ static void a_threaded_dpc_runs_at_passive_level(void **state)
 static VOID flush_inside(PKDPC self, PVOID context, PVOID argument1, PVOID argument2)
 {
     KSPIN_LOCK lock = 0;
-    KIRQL      old  = KeAcquireSpinLockForDpc(&lock);
+    KIRQL      old = KeAcquireSpinLockForDpc(&lock);
 
     KeReleaseSpinLockForDpc(&lock, old);
     KeFlushQueuedDpcs();
@@ -549,7 +561,7 @@ static VOID ask_the_watchdog(PKDPC self, PVOID context, PVOID argument1, PVOID a
 static void the_watchdog_is_disabled(void **state)
 {
     KDPC_WATCHDOG_INFORMATION info, zero;
-    KIRQL old;
+    KIRQL                     old;
 
     (void)state;
     memset(&zero, 0, sizeof zero);
@@ -646,10 +658,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_device_has_a_dpc, fresh_one, shut_down),
         cmocka_unit_test(a_queued_dpc_is_forgotten_at_shutdown),
     };
-    enum { FIXED_COUNT = NTMM_ARRAY_COUNT(FIXED), ORDER_COUNT = NTMM_ARRAY_COUNT(ORDERS), ROUTINE_COUNT = NTMM_ARRAY_COUNT(ROUTINES),
-           TARGET_COUNT = NTMM_ARRAY_COUNT(TARGETS) };
+    enum {
+        FIXED_COUNT = NTMM_ARRAY_COUNT(FIXED),
+        ORDER_COUNT = NTMM_ARRAY_COUNT(ORDERS),
+        ROUTINE_COUNT = NTMM_ARRAY_COUNT(ROUTINES),
+        TARGET_COUNT = NTMM_ARRAY_COUNT(TARGETS)
+    };
     struct CMUnitTest tests[FIXED_COUNT + ORDER_COUNT + ROUTINE_COUNT + TARGET_COUNT];
-    size_t n = 0;
+    size_t            n = 0;
 
     for (size_t i = 0; i < FIXED_COUNT; i++)
         tests[n++] = FIXED[i];

@@ -66,10 +66,10 @@ static void read_at_dispatch(void *address) { at_dispatch(read_at, address); }
 static void write_at_dispatch(void *address) { at_dispatch(write_at, address); }
 static void call_at_dispatch(void *address) { at_dispatch(call_at, address); }
 
-#define WILD 0x00006123456789a0u      /* an address that no host hands out */
+#define WILD 0x00006123456789a0u /* an address that no host hands out */
 #define NON_CANONICAL 0x6b6b6b6b6b6b6b60u
 #define UNHANDLED 0xFFFFFFFFC0000005u
-#define ANYTHING 0xA11A11A11A11A11Au  /* an instruction's address */
+#define ANYTHING 0xA11A11A11A11A11Au /* an instruction's address */
 
 static const struct fault_row {
     const char *name;
@@ -155,7 +155,7 @@ static void uncaught_wild(void) { write_at((void *)WILD); }
 static int in_a_child(void (*body)(void))
 {
     int   status = 0;
-    pid_t child  = fork();
+    pid_t child = fork();
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL);
         close(STDERR_FILENO);
@@ -240,7 +240,7 @@ static void fault_in_a_callback_is_contained(void **state)
     ntmm_bugcheck             stop;
     (void)state;
     KeInitializeCallbackRecord(&record);
-    assert_true(KeRegisterBugCheckCallback(&record, faults, (PVOID)WILD, 16, (PUCHAR)(uintptr_t)"faulty"));
+    assert_true(KeRegisterBugCheckCallback(&record, faults, (PVOID)WILD, 16, (PUCHAR)(uintptr_t) "faulty"));
     assert_true(ntmm_catch_bugcheck(stop_plainly, NULL, &stop));
     assert_int_equal(stop.code, 0xE2);
     assert_int_equal(record.State, BufferIncomplete);
@@ -351,7 +351,7 @@ static void thread_without_a_catch_ends_at_its_fault(void **state)
     assert_int_equal(stop.code, ATTEMPTED_WRITE_TO_READONLY_MEMORY);
 }
 
-static bool caught_in_thread;
+static bool  caught_in_thread;
 static void *touch_while_locked(void *unused)
 {
     (void)unused;
@@ -379,7 +379,7 @@ static void handler_leaves_the_lock_of_a_halted_machine(void **state)
 /* ---- the stack ---- */
 
 #ifndef SANITIZED
-static volatile size_t deepest = SIZE_MAX;
+static volatile size_t                  deepest = SIZE_MAX;
 static __attribute__((noinline)) size_t recurse(size_t depth)
 {
     volatile char frame[1024];
@@ -410,7 +410,7 @@ int main(void)
 {
     static struct CMUnitTest tests[NTMM_ARRAY_COUNT(ROWS) + 32];
     const struct CMUnitTest  others[] = {
-        cmocka_unit_test(other_faults_go_to_whom_they_belong),
+         cmocka_unit_test(other_faults_go_to_whom_they_belong),
 #if defined(__x86_64__)
         cmocka_unit_test_setup_teardown(non_canonical_address, machine_up, machine_down),
 #endif

@@ -11,7 +11,7 @@
 
 #include "ke/inject.h"
 
-static int hook_on, hook_off;
+static int  hook_on, hook_off;
 static void hook(bool armed)
 {
     if (armed)
@@ -25,7 +25,7 @@ static int start_afresh(void **state)
     (void)state;
     ke_inject_armed_hook = NULL;
     ke_inject_arm(0);
-    hook_on = hook_off   = 0;
+    hook_on = hook_off = 0;
     ke_inject_armed_hook = hook;
     return 0;
 }
@@ -110,10 +110,8 @@ static void one_thread_of_many_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(nobody_fails_unasked, start_afresh),
-        cmocka_unit_test_setup(the_nth_fails_once, start_afresh),
-        cmocka_unit_test_setup(disarming_forgets, start_afresh),
-        cmocka_unit_test_setup(hook_follows_the_arming, start_afresh),
+        cmocka_unit_test_setup(nobody_fails_unasked, start_afresh),     cmocka_unit_test_setup(the_nth_fails_once, start_afresh),
+        cmocka_unit_test_setup(disarming_forgets, start_afresh),        cmocka_unit_test_setup(hook_follows_the_arming, start_afresh),
         cmocka_unit_test_setup(one_thread_of_many_fails, start_afresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,10 @@
 
 typedef struct device {
     PKINTERRUPT      interrupt;
-    BOOLEAN          answer;  /* what its service routine returns */
+    BOOLEAN          answer; /* what its service routine returns */
     _Atomic uint32_t served;
-    KIRQL            irql;    /* at which it was served */
-    bool             locked;  /* the lock was held then */
+    KIRQL            irql;   /* at which it was served */
+    bool             locked; /* the lock was held then */
     PKSPIN_LOCK      lock;
     KDPC             dpc;
     _Atomic uint32_t deferred;
@@ -23,7 +23,7 @@ static BOOLEAN serve(PKINTERRUPT interrupt, PVOID context)
 {
     device_t *d = context;
 
-    d->irql   = KeGetCurrentIrql();
+    d->irql = KeGetCurrentIrql();
     d->locked = d->lock == NULL || !KeTestSpinLock(d->lock);
     if (d->interrupt != interrupt)
         return FALSE;
@@ -172,7 +172,7 @@ static BOOLEAN look(PVOID context)
 {
     device_t *d = context;
 
-    d->irql   = KeGetCurrentIrql();
+    d->irql = KeGetCurrentIrql();
     d->locked = !KeTestSpinLock(d->lock);
     return d->answer;
 }

@@ -7,18 +7,23 @@ static struct step_case {
     const char *name;
     KIRQL       from, to;
 } STEPS[] = {
-    { "raise: PASSIVE to PASSIVE", PASSIVE_LEVEL, PASSIVE_LEVEL }, { "raise: PASSIVE to APC", PASSIVE_LEVEL, APC_LEVEL },
-    { "raise: PASSIVE to DISPATCH", PASSIVE_LEVEL, DISPATCH_LEVEL }, { "raise: PASSIVE to DIRQL", PASSIVE_LEVEL, 7 },
-    { "raise: PASSIVE to HIGH", PASSIVE_LEVEL, HIGH_LEVEL }, { "raise: APC to APC", APC_LEVEL, APC_LEVEL },
-    { "raise: APC to DISPATCH", APC_LEVEL, DISPATCH_LEVEL }, { "raise: DISPATCH to DISPATCH", DISPATCH_LEVEL, DISPATCH_LEVEL },
-    { "raise: DISPATCH to DIRQL", DISPATCH_LEVEL, 5 }, { "raise: DIRQL to HIGH", 5, HIGH_LEVEL },
+    { "raise: PASSIVE to PASSIVE", PASSIVE_LEVEL, PASSIVE_LEVEL },
+    { "raise: PASSIVE to APC", PASSIVE_LEVEL, APC_LEVEL },
+    { "raise: PASSIVE to DISPATCH", PASSIVE_LEVEL, DISPATCH_LEVEL },
+    { "raise: PASSIVE to DIRQL", PASSIVE_LEVEL, 7 },
+    { "raise: PASSIVE to HIGH", PASSIVE_LEVEL, HIGH_LEVEL },
+    { "raise: APC to APC", APC_LEVEL, APC_LEVEL },
+    { "raise: APC to DISPATCH", APC_LEVEL, DISPATCH_LEVEL },
+    { "raise: DISPATCH to DISPATCH", DISPATCH_LEVEL, DISPATCH_LEVEL },
+    { "raise: DISPATCH to DIRQL", DISPATCH_LEVEL, 5 },
+    { "raise: DIRQL to HIGH", 5, HIGH_LEVEL },
     { "raise: HIGH to HIGH", HIGH_LEVEL, HIGH_LEVEL },
 };
 
 static void check_step(void **state)
 {
     const struct step_case *c = *state;
-    KIRQL start = 0xff, old = 0xff;
+    KIRQL                   start = 0xff, old = 0xff;
 
     assert_int_equal(ke_machine_boot(2), 0);
     KeRaiseIrql(c->from, &start);
@@ -71,7 +76,7 @@ static struct mistake_case {
 static void check_mistake(void **state)
 {
     const struct mistake_case *c = *state;
-    KIRQL old;
+    KIRQL                      old;
 
     assert_int_equal(ke_machine_boot(1), 0);
     KeRaiseIrql(c->current, &old);
@@ -251,7 +256,7 @@ int main(void)
     };
     enum { FIXED_COUNT = NTMM_ARRAY_COUNT(FIXED), STEP_COUNT = NTMM_ARRAY_COUNT(STEPS), MISTAKE_COUNT = NTMM_ARRAY_COUNT(MISTAKES) };
     struct CMUnitTest tests[FIXED_COUNT + STEP_COUNT + MISTAKE_COUNT];
-    size_t n = 0;
+    size_t            n = 0;
 
     for (size_t i = 0; i < FIXED_COUNT; i++)
         tests[n++] = FIXED[i];

@@ -93,7 +93,7 @@ static void take_the_lock(void *unused)
 }
 
 static ntmm_bugcheck waiter_stop;
-static void *catch_and_wait(void *unused)
+static void         *catch_and_wait(void *unused)
 {
     (void)unused;
     return (void *)(uintptr_t)ntmm_catch_bugcheck(take_the_lock, NULL, &waiter_stop);
@@ -156,7 +156,7 @@ static void without_a_rank(void)
 static int in_a_child(void (*body)(void))
 {
     int   status = 0;
-    pid_t child  = fork();
+    pid_t child = fork();
     if (child == 0) {
         signal(SIGABRT, SIG_DFL);
         close(STDERR_FILENO);

@@ -16,7 +16,7 @@ static void wait_for_stage(uint32_t wanted)
 static bool raises_within(uint64_t ns, uint64_t *took)
 {
     uint64_t begin = host_clock_ns();
-    KIRQL    old   = KeRaiseIrqlToDpcLevel();
+    KIRQL    old = KeRaiseIrqlToDpcLevel();
 
     *took = host_clock_ns() - begin;
     KeLowerIrql(old);
@@ -50,7 +50,7 @@ static void *raise_and_stay(void *out)
 static void two_threads_are_on_two_processors(void **state)
 {
     ULONG     other = 99;
-    KIRQL     old   = KeRaiseIrqlToDpcLevel();
+    KIRQL     old = KeRaiseIrqlToDpcLevel();
     pthread_t thread;
 
     (void)state;
@@ -71,9 +71,9 @@ static void two_threads_are_on_two_processors(void **state)
 #define CROWD 4
 #define ROUNDS 20000
 
-static _Atomic int at_dispatch, most, misplaced;
-static _Atomic int on_processor[2];
-static uint64_t    per_processor[2]; /* plain: each is protected by its processor */
+static _Atomic int       at_dispatch, most, misplaced;
+static _Atomic int       on_processor[2];
+static uint64_t          per_processor[2]; /* plain: each is protected by its processor */
 static pthread_barrier_t together;
 
 static void *crowd(void *unused)
@@ -81,7 +81,7 @@ static void *crowd(void *unused)
     pthread_barrier_wait(&together);
     for (int i = 0; i < ROUNDS; i++) {
         KIRQL old = KeRaiseIrqlToDpcLevel();
-        ULONG me  = KeGetCurrentProcessorNumber();
+        ULONG me = KeGetCurrentProcessorNumber();
         int   now = atomic_fetch_add(&at_dispatch, 1) + 1;
         if (now > atomic_load(&most))
             atomic_store(&most, now);
@@ -169,7 +169,7 @@ static void an_owner_that_comes_back_while_it_is_taken_over(void **state)
 
     (void)state;
     misplaced = 0;
-    guarded   = 0;
+    guarded = 0;
     pthread_barrier_init(&together, NULL, 2);
     for (int i = 0; i < 2; i++)
         threads[i] = thread_run(come_and_go, (void *)(uintptr_t)i);
@@ -323,7 +323,7 @@ static void records_serve_one_thread_after_another(void **state)
     (void)state;
     ke_thread_hooks = (ke_thread_hooks_t){ .start = on_start, .stop = on_stop };
     starts = stops = dirty = 0;
-    mine                   = KeGetCurrentThread();
+    mine = KeGetCurrentThread();
     assert_int_equal(starts, 1);
     pthread_join(thread_run(call_in, &first), NULL);
     pthread_join(thread_run(call_in, &second), NULL);
@@ -349,8 +349,8 @@ static void a_forked_child_is_refused(void **state)
     if (child == 0) { /* what ntmm's fork handler does */
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
         ke_processors_disarm();
-        bool refused = KeRaiseIrqlToDpcLevel() == PASSIVE_LEVEL && strstr(ntmm_error(), "forked child") != NULL &&
-                       ke_self()->irql == PASSIVE_LEVEL;
+        bool refused =
+            KeRaiseIrqlToDpcLevel() == PASSIVE_LEVEL && strstr(ntmm_error(), "forked child") != NULL && ke_self()->irql == PASSIVE_LEVEL;
         ke_threads_fork_forget();
         atomic_store(&ke_machine_state, KE_MACHINE_OFF);
         bool booted = ke_machine_boot(1) == 0 && KeRaiseIrqlToDpcLevel() == PASSIVE_LEVEL && KeGetCurrentIrql() == DISPATCH_LEVEL;
@@ -371,17 +371,20 @@ static struct shape_case {
     KAFFINITY   mask;
     int         result;
 } SHAPES[] = {
-    { "shape: 1 processor", 1, 1, 1, 0 }, { "shape: 6 processors on 3 nodes", 6, 3, 0x3f, 0 },
+    { "shape: 1 processor", 1, 1, 1, 0 },
+    { "shape: 6 processors on 3 nodes", 6, 3, 0x3f, 0 },
     { "shape: 64 processors", 64, 2, ~(KAFFINITY)0, 0 },
-    { "shape: no processor", 0, 1, 0, -EINVAL }, { "shape: 65 processors", 65, 1, 0, -EINVAL }, { "shape: no node", 1, 0, 0, -EINVAL },
+    { "shape: no processor", 0, 1, 0, -EINVAL },
+    { "shape: 65 processors", 65, 1, 0, -EINVAL },
+    { "shape: no node", 1, 0, 0, -EINVAL },
     { "shape: 65 nodes", 4, 65, 0, -EINVAL },
 };
 
 static void check_shape(void **state)
 {
     const struct shape_case *c = *state;
-    PROCESSOR_NUMBER number    = { 9, 9, 9 };
-    KAFFINITY mask             = 0;
+    PROCESSOR_NUMBER         number = { 9, 9, 9 };
+    KAFFINITY                mask = 0;
 
     host_fences_start();
     assert_int_equal(ke_processors_boot(c->processors, c->nodes), c->result);

@@ -127,17 +127,25 @@ static void held_by_me(void) { KeAcquireInStackQueuedSpinLock(&lock, &handle); }
 static void held_as_ordinary(void) { handle.LockQueue.Lock = &lock, (void)KeAcquireSpinLockRaiseToDpc(&lock); }
 static void released_already(void) { held_by_me(), KeReleaseInStackQueuedSpinLock(&handle), (void)KeRaiseIrqlToDpcLevel(); }
 static void above_dispatch_level(void) { (void)KzRaiseIrql(5); }
-static void cancel_lock_held(void) { KIRQL old; IoAcquireCancelSpinLock(&old); }
+static void cancel_lock_held(void)
+{
+    KIRQL old;
+    IoAcquireCancelSpinLock(&old);
+}
 static void nothing(void) {}
 
 static KLOCK_QUEUE_HANDLE other;
-static void acquire(void) { KeAcquireInStackQueuedSpinLock(&lock, &other); }
-static void acquire_at_dpc(void) { KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &other); }
-static void acquire_for_dpc(void) { KeAcquireInStackQueuedSpinLockForDpc(&lock, &other); }
-static void release(void) { KeReleaseInStackQueuedSpinLock(&handle); }
-static void release_from_dpc(void) { KeReleaseInStackQueuedSpinLockFromDpcLevel(&handle); }
-static void release_for_dpc(void) { KeReleaseInStackQueuedSpinLockForDpc(&handle); }
-static void acquire_cancel(void) { KIRQL old; IoAcquireCancelSpinLock(&old); }
+static void               acquire(void) { KeAcquireInStackQueuedSpinLock(&lock, &other); }
+static void               acquire_at_dpc(void) { KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &other); }
+static void               acquire_for_dpc(void) { KeAcquireInStackQueuedSpinLockForDpc(&lock, &other); }
+static void               release(void) { KeReleaseInStackQueuedSpinLock(&handle); }
+static void               release_from_dpc(void) { KeReleaseInStackQueuedSpinLockFromDpcLevel(&handle); }
+static void               release_for_dpc(void) { KeReleaseInStackQueuedSpinLockForDpc(&handle); }
+static void               acquire_cancel(void)
+{
+    KIRQL old;
+    IoAcquireCancelSpinLock(&old);
+}
 static void acquire_number(void) { (void)KeAcquireQueuedSpinLock(LockQueueIoCancelLock); }
 static void release_cancel(void) { IoReleaseCancelSpinLock(PASSIVE_LEVEL); }
 static void release_number(void) { KeReleaseQueuedSpinLock(LockQueueMasterLock, PASSIVE_LEVEL); }
@@ -167,7 +175,7 @@ static struct mistake_case {
 static void check_mistake(void **state)
 {
     const struct mistake_case *c = *state;
-    ntmm_catch_frame frame;
+    ntmm_catch_frame           frame;
 
     fresh(NULL);
     c->before();

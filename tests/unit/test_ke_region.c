@@ -7,7 +7,7 @@ static struct region_case {
     const char *name;
     int         critical, guarded; /* how often entered */
     KIRQL       irql;
-    BOOLEAN     apcs, all_apcs;    /* disabled? */
+    BOOLEAN     apcs, all_apcs; /* disabled? */
 } CASES[] = {
     { "regions: none", 0, 0, PASSIVE_LEVEL, FALSE, FALSE },
     { "regions: critical", 1, 0, PASSIVE_LEVEL, TRUE, FALSE },
@@ -22,7 +22,7 @@ static struct region_case {
 static void check_region(void **state)
 {
     const struct region_case *c = *state;
-    KIRQL old;
+    KIRQL                     old;
 
     assert_int_equal(ke_machine_boot(1), 0);
     for (int i = 0; i < c->critical; i++)

@@ -116,7 +116,7 @@ static void a_waiting_writer_keeps_new_readers_out(void **state)
 
     (void)state;
     order = wrote_as = read_as = 0;
-    old    = ExAcquireSpinLockShared(&lock);
+    old = ExAcquireSpinLockShared(&lock);
     writer = thread_run(write_once, NULL);
     assert_true(eventually(__atomic_load_n(&lock, __ATOMIC_RELAXED) != 1)); /* it waits */
     assert_false(ExTryConvertSharedSpinLockExclusive(&lock));
@@ -137,7 +137,7 @@ static void more_locks_than_have_names(void **state)
 {
     enum { LOCKS = KE_THREAD_RW_LOCKS + 4 };
     EX_SPIN_LOCK locks[LOCKS] = { 0 };
-    KIRQL        old          = KeRaiseIrqlToDpcLevel();
+    KIRQL        old = KeRaiseIrqlToDpcLevel();
 
     (void)state;
     for (int i = 0; i < LOCKS; i++)

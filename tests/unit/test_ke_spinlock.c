@@ -96,7 +96,7 @@ static void the_pair_for_dpcs(void **state)
 static void two_locks_nest(void **state)
 {
     KSPIN_LOCK inner = 0; /* zero bytes are a free lock */
-    KIRQL old, old_inner;
+    KIRQL      old, old_inner;
 
     (void)state;
     KeAcquireSpinLock(&lock, &old);
@@ -115,12 +115,12 @@ static void *take_and_end(void *unused)
     return unused;
 }
 
-static void held_by_another(void) { pthread_join(thread_run(take_and_end, NULL), NULL); }
-static void held_by_me(void) { (void)KeAcquireSpinLockRaiseToDpc(&lock); }
-static void held_by_nobody(void) { (void)KeRaiseIrqlToDpcLevel(); }
-static void above_dispatch_level(void) { (void)KzRaiseIrql(5); }
+static void               held_by_another(void) { pthread_join(thread_run(take_and_end, NULL), NULL); }
+static void               held_by_me(void) { (void)KeAcquireSpinLockRaiseToDpc(&lock); }
+static void               held_by_nobody(void) { (void)KeRaiseIrqlToDpcLevel(); }
+static void               above_dispatch_level(void) { (void)KzRaiseIrql(5); }
 static KLOCK_QUEUE_HANDLE handle;
-static void held_as_queued(void) { KeAcquireInStackQueuedSpinLock(&lock, &handle); }
+static void               held_as_queued(void) { KeAcquireInStackQueuedSpinLock(&lock, &handle); }
 
 static void acquire(void) { (void)KeAcquireSpinLockRaiseToDpc(&lock); }
 static void acquire_at_dpc(void) { KeAcquireSpinLockAtDpcLevel(&lock); }

@@ -14,9 +14,9 @@
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
 
-static PHYSICAL_ADDRESS at(uint64_t bytes) { return (PHYSICAL_ADDRESS){.QuadPart = (LONGLONG)bytes}; }
-static uint64_t physical(void *p) { return (uint64_t)MmGetPhysicalAddress(p).QuadPart; }
-static const PHYSICAL_ADDRESS ANYWHERE = {.QuadPart = -1}, ZERO = {.QuadPart = 0};
+static PHYSICAL_ADDRESS       at(uint64_t bytes) { return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)bytes }; }
+static uint64_t               physical(void *p) { return (uint64_t)MmGetPhysicalAddress(p).QuadPart; }
+static const PHYSICAL_ADDRESS ANYWHERE = { .QuadPart = -1 }, ZERO = { .QuadPart = 0 };
 
 static PVOID cached(SIZE_T bytes, uint64_t low, uint64_t high, uint64_t boundary)
 {
@@ -37,7 +37,7 @@ static void assert_contiguous(char *p, SIZE_T bytes)
 static void blocks_are_contiguous_page_aligned_and_rounded(void **state)
 {
     (void)state;
-    const SIZE_T sizes[] = {1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 17 * PAGE_SIZE, 300 * PAGE_SIZE};
+    const SIZE_T sizes[] = { 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 17 * PAGE_SIZE, 300 * PAGE_SIZE };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char *p = MmAllocateContiguousMemory(sizes[i], ANYWHERE), *q = MmAllocateContiguousMemory(1, ANYWHERE);
         assert_contiguous(p, sizes[i]);
@@ -59,7 +59,7 @@ static void the_highest_address_is_inclusive_to_the_byte(void **state)
     assert_null(MmAllocateContiguousMemory(1, at(2 * (uint64_t)PAGE_SIZE - 2))); /* one byte short of a page */
     assert_null(MmAllocateContiguousMemory(1, ZERO));
     assert_null(MmAllocateContiguousMemory(1, at(PAGE_SIZE - 1)));
-    const uint64_t highs[] = {MIB(1) - 1, MIB(16) - 1, GIB(4) - 1};
+    const uint64_t highs[] = { MIB(1) - 1, MIB(16) - 1, GIB(4) - 1 };
     for (size_t i = 0; i < 3; i++) {
         p = MmAllocateContiguousMemory(3 * PAGE_SIZE, at(highs[i]));
         assert_non_null(p);
@@ -101,7 +101,7 @@ static void the_lowest_address_is_inclusive_and_rounds_up(void **state)
 static void a_boundary_is_not_crossed(void **state)
 {
     (void)state;
-    void *held[64];
+    void    *held[64];
     uint64_t boundary = 8 * PAGE_SIZE;
     for (int i = 0; i < 64; i++) {
         held[i] = cached(3 * PAGE_SIZE, 0, UINT64_MAX, boundary);
@@ -130,19 +130,19 @@ static void nothing_comes_of_nonsense(void **state)
     assert_null(MmAllocateContiguousMemory(SIZE_MAX, ANYWHERE));
     assert_null(MmAllocateContiguousMemory(SIZE_MAX - PAGE_SIZE + 2, ANYWHERE));
     assert_null(MmAllocateContiguousMemory(GIB(1), ANYWHERE));
-    const int types[] = {MmHardwareCoherentCached, MmNonCachedUnordered, MmUSWCCached, MmMaximumCacheType, MmNotMapped, 77, 256};
+    const int types[] = { MmHardwareCoherentCached, MmNonCachedUnordered, MmUSWCCached, MmMaximumCacheType, MmNotMapped, 77, 256 };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         assert_null(MmAllocateContiguousMemorySpecifyCache(PAGE_SIZE, ZERO, ANYWHERE, ZERO, (MEMORY_CACHING_TYPE)types[i]));
-    const ULONG protects[] = {0,
-                              PAGE_READONLY,
-                              PAGE_EXECUTE,
-                              PAGE_EXECUTE_READ,
-                              PAGE_NOACCESS,
-                              PAGE_READWRITE | PAGE_EXECUTE_READWRITE,
-                              PAGE_READWRITE | PAGE_GUARD,
-                              PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE,
-                              PAGE_NOCACHE,
-                              PAGE_READWRITE | 0x80000000u};
+    const ULONG protects[] = { 0,
+                               PAGE_READONLY,
+                               PAGE_EXECUTE,
+                               PAGE_EXECUTE_READ,
+                               PAGE_NOACCESS,
+                               PAGE_READWRITE | PAGE_EXECUTE_READWRITE,
+                               PAGE_READWRITE | PAGE_GUARD,
+                               PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE,
+                               PAGE_NOCACHE,
+                               PAGE_READWRITE | 0x80000000u };
     for (size_t i = 0; i < sizeof protects / sizeof protects[0]; i++)
         assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, protects[i], MM_ANY_NODE_OK));
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 1)); /* one node only */
@@ -152,13 +152,13 @@ static void nothing_comes_of_nonsense(void **state)
 static void protection_decides_which_map(void **state)
 {
     (void)state;
-    static const unsigned char ret_x64[] = {0xC3}, ret_arm64[] = {0xC0, 0x03, 0x5F, 0xD6};
+    static const unsigned char ret_x64[] = { 0xC3 }, ret_arm64[] = { 0xC0, 0x03, 0x5F, 0xD6 };
 #if defined(__aarch64__)
     const unsigned char *code = ret_arm64;
-    size_t length = sizeof ret_arm64;
+    size_t               length = sizeof ret_arm64;
 #else
     const unsigned char *code = ret_x64;
-    size_t length = sizeof ret_x64;
+    size_t               length = sizeof ret_x64;
 #endif
     (void)ret_x64, (void)ret_arm64;
     char *run = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_EXECUTE_READWRITE | PAGE_NOCACHE, MM_ANY_NODE_OK);
@@ -184,7 +184,7 @@ static void protection_decides_which_map(void **state)
 static void a_node_alone_is_strict(void **state)
 {
     (void)state;
-    void *held[4][2] = {{0}};
+    void *held[4][2] = { { 0 } };
     for (ULONG node = 0; node < 4; node++) {
         held[node][0] = MmAllocateContiguousMemorySpecifyCacheNode(MIB(4), ZERO, ANYWHERE, ZERO, MmCached, node);
         held[node][1] = MmAllocateContiguousNodeMemory(MIB(4), ZERO, ANYWHERE, ZERO, PAGE_READWRITE, node);
@@ -192,7 +192,7 @@ static void a_node_alone_is_strict(void **state)
     }
     for (ULONG node = 1; node < 4; node++) /* nodes own RAM in address order */
         assert_true(physical(held[node][0]) > physical(held[node - 1][0]));
-    assert_null(MmAllocateContiguousNodeMemory(MIB(20), ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 3)); /* more than a node has */
+    assert_null(MmAllocateContiguousNodeMemory(MIB(20), ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 3));     /* more than a node has */
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, PAGE_READWRITE, 3)); /* node 3 is not down there */
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 4));
     void *elsewhere = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, PAGE_READWRITE, 3 | MM_ANY_NODE_OK);
@@ -207,8 +207,8 @@ static void a_node_alone_is_strict(void **state)
 static void the_extended_form_says_what_is_wrong(void **state)
 {
     (void)state;
-    SIZE_T bytes = 0;
-    PVOID base = &bytes;
+    SIZE_T      bytes = 0;
+    PVOID       base = &bytes;
     const ULONG tag = NTMM_TAG("Cont");
     assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, MM_ANY_NODE_OK, PAGE_READWRITE, NULL, tag, 0, &base),
                      STATUS_INVALID_PARAMETER_1);
@@ -230,7 +230,8 @@ static void the_extended_form_says_what_is_wrong(void **state)
     assert_null(base);
     assert_int_equal(bytes, PAGE_SIZE + 1);
     assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE | PAGE_WRITECOMBINE, NULL, tag,
-                                                  MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY, &base), STATUS_SUCCESS);
+                                                  MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY, &base),
+                     STATUS_SUCCESS);
     assert_int_equal(bytes, 2 * PAGE_SIZE);
     assert_contiguous(base, bytes);
     MmFreeContiguousMemorySpecifyCache(base, PAGE_SIZE + 1, MmWriteCombined);
@@ -240,8 +241,8 @@ static void leaks_are_reported_with_tag_and_type(void **state)
 {
     (void)state;
     static ntmm_report report;
-    SIZE_T bytes = 3 * PAGE_SIZE;
-    PVOID base = NULL;
+    SIZE_T             bytes = 3 * PAGE_SIZE;
+    PVOID              base = NULL;
     assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, NTMM_TAG("Leak"), 0, &base),
                      STATUS_SUCCESS);
     void *executable = MmAllocateContiguousMemory(PAGE_SIZE + 5, ANYWHERE);
@@ -254,7 +255,7 @@ static void leaks_are_reported_with_tag_and_type(void **state)
     assert_int_equal(report.leaks[1].bytes, 2 * PAGE_SIZE);
     assert_int_equal(report.leaks[1].tag, NTMM_TAG("MmCm"));
     assert_int_equal(report.leaks[1].type, NonPagedPoolExecute);
-    assert_int_equal(ntmm_boot(&(ntmm_config){.quiet = true}), 0);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
 }
 
 /* ---- frees that are wrong ---- */
@@ -267,7 +268,7 @@ static void a_free_needs_the_exact_base(void **state)
              *other = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, NTMM_TAG("Othr"));
         int on_stack = 0;
         assert_true(p != NULL && other != NULL);
-        void *bad[] = {p + 1, p + PAGE_SIZE, p + 2 * PAGE_SIZE, p + 16 * PAGE_SIZE, other, &on_stack, NULL, p};
+        void *bad[] = { p + 1, p + PAGE_SIZE, p + 2 * PAGE_SIZE, p + 16 * PAGE_SIZE, other, &on_stack, NULL, p };
         if (wrong == 7)
             MmFreeContiguousMemory(p); /* and once more */
         assert_bugcheck_all(BAD_POOL_CALLER, 0x60, bad[wrong], 0, 0, MmFreeContiguousMemory(bad[wrong]));
@@ -292,8 +293,11 @@ static void size_and_type_must_match_where_they_are_said(void **state)
     const struct {
         SIZE_T              bytes;
         MEMORY_CACHING_TYPE type;
-    } wrong[] = {
-        {PAGE_SIZE, MmCached}, {2 * PAGE_SIZE, MmCached}, {PAGE_SIZE + 7, MmNonCached}, {PAGE_SIZE + 7, MmNotMapped}, {0, MmCached}};
+    } wrong[] = { { PAGE_SIZE, MmCached },
+                  { 2 * PAGE_SIZE, MmCached },
+                  { PAGE_SIZE + 7, MmNonCached },
+                  { PAGE_SIZE + 7, MmNotMapped },
+                  { 0, MmCached } };
     void *p = cached(PAGE_SIZE + 7, 0, UINT64_MAX, 0);
     MmFreeContiguousMemorySpecifyCache(p, PAGE_SIZE + 7, MmCached);
     for (volatile size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -329,7 +333,7 @@ static void all_of_ram_below_a_limit_can_be_had(void **state)
 {
     (void)state;
     static void *held[8192];
-    size_t count = 0;
+    size_t       count = 0;
     while ((held[count] = MmAllocateContiguousMemory(PAGE_SIZE, at(MIB(16) - 1))) != NULL)
         count++;
     assert_int_equal(count, (MIB(1) * 640 / 1024 - PAGE_SIZE + MIB(14)) / PAGE_SIZE); /* every frame below 16 MiB, none twice */
@@ -346,7 +350,7 @@ static void every_form_fails_when_told_to(void **state)
 {
     (void)state;
     SIZE_T bytes = PAGE_SIZE;
-    PVOID base;
+    PVOID  base;
     ntmm_fail_allocation(1);
     assert_null(MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE));
     ntmm_fail_allocation(1);
@@ -368,24 +372,24 @@ static void every_form_fails_when_told_to(void **state)
 
 int main(void)
 {
-    static const ntmm_config nodes = {.numa_nodes = 4, .quiet = true};
-    const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
-        ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
-        ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it),
-        ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
-        ntmm_cmocka_test(a_boundary_is_not_crossed),
-        ntmm_cmocka_test(nothing_comes_of_nonsense),
-        ntmm_cmocka_test(protection_decides_which_map),
-        ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
-        ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
-        ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
-        ntmm_cmocka_test(a_free_needs_the_exact_base),
-        ntmm_cmocka_test(the_other_map_is_another_address),
-        ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
-        ntmm_cmocka_test(irql_is_at_most_dispatch_level),
-        ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
-        ntmm_cmocka_test(every_form_fails_when_told_to),
+    static const ntmm_config nodes = { .numa_nodes = 4, .quiet = true };
+    const struct CMUnitTest  tests[] = {
+         ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
+         ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
+         ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it),
+         ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
+         ntmm_cmocka_test(a_boundary_is_not_crossed),
+         ntmm_cmocka_test(nothing_comes_of_nonsense),
+         ntmm_cmocka_test(protection_decides_which_map),
+         ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
+         ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
+         ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
+         ntmm_cmocka_test(a_free_needs_the_exact_base),
+         ntmm_cmocka_test(the_other_map_is_another_address),
+         ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
+         ntmm_cmocka_test(irql_is_at_most_dispatch_level),
+         ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
+         ntmm_cmocka_test(every_form_fails_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

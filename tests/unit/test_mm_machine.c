@@ -21,7 +21,7 @@
 #define GIB(n) ((uint64_t)(n) << 30)
 #define TAG NTMM_TAG("Mach")
 
-static const PHYSICAL_ADDRESS ANYWHERE = {.QuadPart = -1};
+static const PHYSICAL_ADDRESS ANYWHERE = { .QuadPart = -1 };
 
 static void up(const ntmm_config *config)
 {
@@ -39,9 +39,9 @@ static ntmm_memory_usage usage(void)
 static void every_amount_boots(void **state)
 {
     (void)state;
-    const uint64_t amounts[] = {MIB(1), MIB(4), MIB(64), MIB(256), GIB(8)};
+    const uint64_t amounts[] = { MIB(1), MIB(4), MIB(64), MIB(256), GIB(8) };
     for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
-        up(&(ntmm_config){.physical_memory = amounts[i], .quiet = true});
+        up(&(ntmm_config){ .physical_memory = amounts[i], .quiet = true });
         assert_int_equal(usage().total, amounts[i] / PAGE);
         char *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
         assert_non_null(p);
@@ -55,8 +55,8 @@ static void every_amount_boots(void **state)
 static void one_page_of_ram_is_a_machine(void **state)
 {
     (void)state;
-    const ntmm_ram_range page = {MIB(1), PAGE};
-    up(&(ntmm_config){.ram = &page, .ram_ranges = 1, .quiet = true});
+    const ntmm_ram_range page = { MIB(1), PAGE };
+    up(&(ntmm_config){ .ram = &page, .ram_ranges = 1, .quiet = true });
     assert_int_equal(usage().total, 1);
     assert_int_equal(usage().largest_free_run + usage().active, 1);
     assert_int_equal(ntmm_shutdown(NULL), 0);
@@ -65,11 +65,11 @@ static void one_page_of_ram_is_a_machine(void **state)
 static void what_cannot_be_built_is_refused(void **state)
 {
     (void)state;
-    const ntmm_ram_range high = {(uint64_t)1 << 51, MIB(1)};
-    assert_int_equal(ntmm_boot(&(ntmm_config){.ram = &high, .ram_ranges = 1}), -ENOTSUP);
+    const ntmm_ram_range high = { (uint64_t)1 << 51, MIB(1) };
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .ram = &high, .ram_ranges = 1 }), -ENOTSUP);
     assert_non_null(strstr(ntmm_error(), "not built yet"));
-    assert_int_equal(ntmm_boot(&(ntmm_config){.numa_nodes = 65}), -EINVAL);
-    assert_int_equal(ntmm_boot(&(ntmm_config){.paged_pool_limit = (uint64_t)1 << 60}), -EINVAL);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .numa_nodes = 65 }), -EINVAL);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .paged_pool_limit = (uint64_t)1 << 60 }), -EINVAL);
     up(NULL); /* a refusal leaves nothing behind */
     assert_int_equal(ntmm_shutdown(NULL), 0);
 }
@@ -79,9 +79,9 @@ static void memory_is_zero_at_every_boot(void **state)
 {
     (void)state;
     for (uint32_t round = 0; round < 4; round++) {
-        up(&(ntmm_config){.quiet = true, .physical_memory = round == 2 ? 512 * PAGE : 0});
-        static const POOL_FLAGS flags[] = {POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED_EXECUTE};
-        unsigned char *p[3];
+        up(&(ntmm_config){ .quiet = true, .physical_memory = round == 2 ? 512 * PAGE : 0 });
+        static const POOL_FLAGS flags[] = { POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED, POOL_FLAG_NON_PAGED_EXECUTE };
+        unsigned char          *p[3];
         for (uint32_t kind = 0; kind < 3; kind++) {
             p[kind] = ExAllocatePool2(flags[kind] | POOL_FLAG_UNINITIALIZED, 100 * PAGE_SIZE, TAG);
             assert_non_null(p[kind]);
@@ -101,7 +101,7 @@ static void a_thousand_boots_do_not_grow(void **state)
     (void)state;
     uint64_t before = 0;
     for (uint32_t i = 0; i < 1000; i++) {
-        up(&(ntmm_config){.quiet = true});
+        up(&(ntmm_config){ .quiet = true });
         void *p = ExAllocatePool2(POOL_FLAG_PAGED, 9 * PAGE_SIZE, TAG), *n = MmAllocateNonCachedMemory(3 * PAGE_SIZE);
         assert_true(p != NULL && n != NULL);
         memset(p, 1, 9 * PAGE_SIZE);
@@ -120,20 +120,20 @@ static void a_thousand_boots_do_not_grow(void **state)
 static void unbacked_ram_has_frames_and_no_bytes(void **state)
 {
     (void)state;
-    up(&(ntmm_config){.physical_memory = GIB(1024), .unbacked_ram = true, .quiet = true});
+    up(&(ntmm_config){ .physical_memory = GIB(1024), .unbacked_ram = true, .quiet = true });
     assert_int_equal(usage().total, GIB(1024) / PAGE);
     assert_null(ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, TAG));
     assert_null(ExAllocatePool2(POOL_FLAG_PAGED, 9 * PAGE_SIZE, TAG));
     assert_null(MmAllocateNonCachedMemory(PAGE_SIZE));
     assert_non_null(ke_thread_ready("test_mm_machine"));
-    mm_frame_want_t want = {.page_count = GIB(1) / PAGE, .low = GIB(1000) / PAGE, .high = UINT64_MAX, .node = MM_ANY_NODE};
+    mm_frame_want_t want = { .page_count = GIB(1) / PAGE, .low = GIB(1000) / PAGE, .high = UINT64_MAX, .node = MM_ANY_NODE };
     mm_pfn_number_t first = mm_frames_get(&want, NULL);
     assert_true(first != MM_PFN_NONE);
     mm_frames_put(first, want.page_count);
     assert_int_equal(usage().zeroed + usage().free, GIB(1024) / PAGE);
     if (mm_physical_map.bytes != 0) { /* addresses, where the host has so many */
-        PHYSICAL_ADDRESS high = {.QuadPart = (LONGLONG)GIB(4) - 1};
-        void *p = MmAllocateContiguousMemory(MIB(2), high);
+        PHYSICAL_ADDRESS high = { .QuadPart = (LONGLONG)GIB(4) - 1 };
+        void            *p = MmAllocateContiguousMemory(MIB(2), high);
         assert_non_null(p);
         assert_true((uint64_t)MmGetPhysicalAddress(p).QuadPart + MIB(2) <= GIB(4));
         assert_false(MmIsAddressValid(p));
@@ -148,11 +148,11 @@ static void unbacked_ram_has_frames_and_no_bytes(void **state)
 static void nodes_share_ram_equally(void **state)
 {
     (void)state;
-    const uint32_t node_counts[] = {1, 2, 3, 7, 64};
+    const uint32_t node_counts[] = { 1, 2, 3, 7, 64 };
     for (size_t i = 0; i < sizeof node_counts / sizeof node_counts[0]; i++) {
         uint32_t nodes = node_counts[i];
-        up(&(ntmm_config){.numa_nodes = nodes, .quiet = true});
-        uint64_t per_node[64] = {0};
+        up(&(ntmm_config){ .numa_nodes = nodes, .quiet = true });
+        uint64_t per_node[64] = { 0 };
         for (uint64_t n = 0; n < mm_frames.map.page_count; n++)
             per_node[mm_node_of_frame(mm_ram_map_nth(&mm_frames.map, n))]++;
         for (uint32_t node = 0; node < nodes; node++)
@@ -166,7 +166,7 @@ static void every_policy_and_memory_kind_boots(void **state)
     (void)state;
     for (uint32_t policy = NTMM_RUNS_INDEXED; policy <= NTMM_RUNS_BUDDY; policy++)
         for (uint32_t portable = 0; portable < 2; portable++) {
-            up(&(ntmm_config){.run_policy = (enum ntmm_run_policy)policy, .portable_memory = portable, .quiet = true});
+            up(&(ntmm_config){ .run_policy = (enum ntmm_run_policy)policy, .portable_memory = portable, .quiet = true });
             void *p = MmAllocateContiguousMemory(8 * PAGE_SIZE, ANYWHERE);
             assert_non_null(p);
             memset(p, 1, 8 * PAGE_SIZE);
@@ -179,13 +179,13 @@ static void every_policy_and_memory_kind_boots(void **state)
 static void a_forked_child_boots_its_own(void **state)
 {
     (void)state;
-    up(&(ntmm_config){.quiet = true});
+    up(&(ntmm_config){ .quiet = true });
     char *mine = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
     assert_non_null(mine);
     memset(mine, 0x11, PAGE_SIZE);
     pid_t child = fork();
     if (child == 0) {
-        if (ntmm_boot(&(ntmm_config){.quiet = true}) != 0)
+        if (ntmm_boot(&(ntmm_config){ .quiet = true }) != 0)
             _exit(1);
         char *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
         if (p == NULL || p[0] != 0)
@@ -206,7 +206,7 @@ static void a_forked_child_boots_its_own(void **state)
 static void maps_alias_and_holes_are_not_there(void **state)
 {
     (void)state;
-    up(&(ntmm_config){.quiet = true});
+    up(&(ntmm_config){ .quiet = true });
     char *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
     assert_non_null(p);
     uint64_t physical = (uint64_t)MmGetPhysicalAddress(p).QuadPart;

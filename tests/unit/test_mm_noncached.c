@@ -13,7 +13,7 @@
 static void pages_are_whole_writable_and_distinct(void **state)
 {
     (void)state;
-    const SIZE_T sizes[] = {1, PAGE_SIZE, PAGE_SIZE + 1, 40 * PAGE_SIZE - 3};
+    const SIZE_T sizes[] = { 1, PAGE_SIZE, PAGE_SIZE + 1, 40 * PAGE_SIZE - 3 };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         char *p = MmAllocateNonCachedMemory(sizes[i]), *q = MmAllocateNonCachedMemory(PAGE_SIZE);
         assert_true(p != NULL && q != NULL);
@@ -52,7 +52,7 @@ static void the_page_behind_is_not_there(void **state)
 {
     (void)state;
     volatile char *p = MmAllocateNonCachedMemory(PAGE_SIZE);
-    KIRQL before;
+    KIRQL          before;
     KeRaiseIrql(DISPATCH_LEVEL, &before);
     assert_bugcheck_code(DRIVER_IRQL_NOT_LESS_OR_EQUAL, (void)p[PAGE_SIZE]);
     assert_int_equal(ntmm_cmocka_caught.parameter[0], (uintptr_t)p + PAGE_SIZE);
@@ -66,12 +66,14 @@ static void wrong_frees_are_system_pte_misuse(void **state)
     for (volatile int wrong = 0; wrong < 7; wrong++) {
         char *p = MmAllocateNonCachedMemory(3 * PAGE_SIZE), *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, NTMM_TAG("Othr"));
         const struct {
-            void  *base;
-            SIZE_T bytes;
+            void     *base;
+            SIZE_T    bytes;
             uintptr_t code, p3, p4;
-        } bad[] = {{p, 2 * PAGE_SIZE, 0x305, 2, 3},     {p, 3 * PAGE_SIZE - 1, 0x305, 3, 3}, {p + PAGE_SIZE, 2 * PAGE_SIZE, 0x304, 2, 0},
-                   {p + 8, 3 * PAGE_SIZE, 0x304, 3, 0}, {pool, PAGE_SIZE, 0x302, 0, 0},      {NULL, PAGE_SIZE, 0x302, 0, 0},
-                   {p, 3 * PAGE_SIZE, 0x302, 0, 0}};
+        } bad[] = {
+            { p, 2 * PAGE_SIZE, 0x305, 2, 3 },     { p, 3 * PAGE_SIZE - 1, 0x305, 3, 3 }, { p + PAGE_SIZE, 2 * PAGE_SIZE, 0x304, 2, 0 },
+            { p + 8, 3 * PAGE_SIZE, 0x304, 3, 0 }, { pool, PAGE_SIZE, 0x302, 0, 0 },      { NULL, PAGE_SIZE, 0x302, 0, 0 },
+            { p, 3 * PAGE_SIZE, 0x302, 0, 0 }
+        };
         if (wrong == 6)
             MmFreeNonCachedMemory(p, 3 * PAGE_SIZE);
         assert_bugcheck_all(SYSTEM_PTE_MISUSE, bad[wrong].code, bad[wrong].base, bad[wrong].p3, bad[wrong].p4,
@@ -101,7 +103,7 @@ static void it_runs_out_cleanly(void **state)
 {
     (void)state;
     static void *held[20000];
-    size_t count = 0;
+    size_t       count = 0;
     assert_null(MmAllocateNonCachedMemory(0));
     assert_null(MmAllocateNonCachedMemory(SIZE_MAX));
     assert_null(MmAllocateNonCachedMemory((SIZE_T)65 << 20)); /* more than RAM: what was gathered goes back */
@@ -124,12 +126,12 @@ static void a_leak_is_one_entry(void **state)
 {
     (void)state;
     static ntmm_report report;
-    void *p = MmAllocateNonCachedMemory(3 * PAGE_SIZE - 5);
+    void              *p = MmAllocateNonCachedMemory(3 * PAGE_SIZE - 5);
     assert_int_equal(ntmm_shutdown(&report), 1);
     assert_ptr_equal(report.leaks[0].address, p);
     assert_int_equal(report.leaks[0].bytes, 3 * PAGE_SIZE);
     assert_int_equal(report.leaks[0].tag, NTMM_TAG("MmNc"));
-    assert_int_equal(ntmm_boot(&(ntmm_config){.quiet = true}), 0);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
     volatile char *gone = p; /* and is inaccessible on the next machine */
     assert_bugcheck(PAGE_FAULT_IN_NONPAGED_AREA, p, gone[0] = 1);
 }
@@ -137,9 +139,13 @@ static void a_leak_is_one_entry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(pages_are_whole_writable_and_distinct), ntmm_cmocka_test(what_is_freed_is_inaccessible),
-        ntmm_cmocka_test(the_page_behind_is_not_there), ntmm_cmocka_test(wrong_frees_are_system_pte_misuse),
-        ntmm_cmocka_test(irql_is_at_most_apc_level), ntmm_cmocka_test(it_runs_out_cleanly), ntmm_cmocka_test(a_leak_is_one_entry),
+        ntmm_cmocka_test(pages_are_whole_writable_and_distinct),
+        ntmm_cmocka_test(what_is_freed_is_inaccessible),
+        ntmm_cmocka_test(the_page_behind_is_not_there),
+        ntmm_cmocka_test(wrong_frees_are_system_pte_misuse),
+        ntmm_cmocka_test(irql_is_at_most_apc_level),
+        ntmm_cmocka_test(it_runs_out_cleanly),
+        ntmm_cmocka_test(a_leak_is_one_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

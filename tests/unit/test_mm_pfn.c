@@ -79,7 +79,7 @@ static void the_check_sees_each_kind_of_damage(void **state)
 {
     (void)state;
     mm_pfn_number_t f = mm_frame_get(MM_ANY_NODE, NULL), g = mm_frame_get(MM_ANY_NODE, NULL);
-    mm_pfn_t *entry = mm_pfn_entry(f);
+    mm_pfn_t       *entry = mm_pfn_entry(f);
     assert_true(mm_check());
     entry->list = MM_FREE;
     assert_false(mm_check());
@@ -122,10 +122,10 @@ static void the_check_sees_each_kind_of_damage(void **state)
 static void high_memory_goes_first_and_low_addresses_first_in_it(void **state)
 {
     (void)state;
-    static const uint64_t zone[] = {0, MIB(1), MIB(16), GIB(4), UINT64_MAX};
-    uint64_t count, last = 0;
-    int now = 3;
-    mm_pfn_number_t *pfns = take_all(&count);
+    static const uint64_t zone[] = { 0, MIB(1), MIB(16), GIB(4), UINT64_MAX };
+    uint64_t              count, last = 0;
+    int                   now = 3;
+    mm_pfn_number_t      *pfns = take_all(&count);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t bytes = pfns[i] << PAGE_SHIFT;
         while (!(bytes >= zone[now] && bytes < zone[now + 1])) {
@@ -144,12 +144,12 @@ static void all_of_ram_can_be_had_and_not_one_more(void **state)
 {
     (void)state;
     for (int round = 0; round < 3; round++) {
-        uint64_t before = free_frames(), count;
+        uint64_t         before = free_frames(), count;
         mm_pfn_number_t *pfns = take_all(&count);
         assert_int_equal(count, before);
         assert_int_equal(free_frames(), 0);
         assert_true(mm_check());
-        mm_frame_want_t want = {.page_count = 1, .high = UINT64_MAX, .node = MM_ANY_NODE};
+        mm_frame_want_t want = { .page_count = 1, .high = UINT64_MAX, .node = MM_ANY_NODE };
         assert_true(mm_frames_get(&want, NULL) == MM_PFN_NONE);
         mm_frame_put(pfns[count - 1]); /* one back, one had */
         assert_true(mm_frames_get(&want, NULL) == pfns[count - 1]);
@@ -162,7 +162,7 @@ static void all_of_ram_can_be_had_and_not_one_more(void **state)
 static void runs_find_frames_that_caches_hold(void **state)
 {
     (void)state;
-    uint64_t count;
+    uint64_t         count;
     mm_pfn_number_t *pfns = take_all(&count), run = MM_PFN_NONE;
     for (uint64_t i = 0; i + 8 < count && run == MM_PFN_NONE; i++)
         if (pfns[i + 7] == pfns[i] + 7)
@@ -170,7 +170,7 @@ static void runs_find_frames_that_caches_hold(void **state)
     assert_true(run != MM_PFN_NONE);
     for (uint64_t k = 0; k < 8; k++)
         mm_frame_put(run + k); /* into this thread's cache, all eight */
-    mm_frame_want_t want = {.page_count = 8, .high = UINT64_MAX, .node = MM_ANY_NODE, .fast_only = true};
+    mm_frame_want_t want = { .page_count = 8, .high = UINT64_MAX, .node = MM_ANY_NODE, .fast_only = true };
     assert_true(mm_frames_get(&want, NULL) == MM_PFN_NONE);
     want.fast_only = false;
     assert_true(mm_frames_get(&want, NULL) == run);
@@ -180,13 +180,13 @@ static void runs_find_frames_that_caches_hold(void **state)
 static void a_frame_is_zeroed_until_it_was_used(void **state)
 {
     (void)state;
-    bool zeroed = false;
+    bool            zeroed = false;
     mm_pfn_number_t f = mm_frame_get(MM_ANY_NODE, &zeroed);
     assert_true(zeroed);
     mm_frame_put(f);
     assert_true(mm_frame_get(MM_ANY_NODE, &zeroed) == f); /* the warm one first */
     assert_false(zeroed);
-    mm_frame_want_t want = {.page_count = 4, .high = UINT64_MAX, .node = MM_ANY_NODE};
+    mm_frame_want_t want = { .page_count = 4, .high = UINT64_MAX, .node = MM_ANY_NODE };
     mm_pfn_number_t run = mm_frames_get(&want, &zeroed);
     assert_true(zeroed);
     mm_frames_put(run, 4);
@@ -201,7 +201,7 @@ static void a_run_as_large_as_ram_is_found(void **state)
 {
     (void)state;
     assert_int_equal(mm_frames.map.range_count, 1);
-    mm_frame_want_t want = {.page_count = mm_frames.map.page_count, .high = UINT64_MAX, .node = MM_ANY_NODE};
+    mm_frame_want_t   want = { .page_count = mm_frames.map.page_count, .high = UINT64_MAX, .node = MM_ANY_NODE };
     ntmm_memory_usage usage;
     ntmm_query_memory(&usage);
     if (usage.active != 0)
@@ -217,7 +217,7 @@ static void a_node_is_local_first_and_strict_for_runs(void **state)
     for (uint32_t node = 0; node < 4; node++) {
         mm_pfn_number_t f = mm_frame_get(node, NULL);
         assert_int_equal(mm_node_of_frame(f), node);
-        mm_frame_want_t want = {.page_count = 16, .high = UINT64_MAX, .node = node};
+        mm_frame_want_t want = { .page_count = 16, .high = UINT64_MAX, .node = node };
         mm_pfn_number_t run = mm_frames_get(&want, NULL);
         assert_true(run != MM_PFN_NONE);
         assert_int_equal(mm_node_of_frame(run), node);
@@ -226,13 +226,13 @@ static void a_node_is_local_first_and_strict_for_runs(void **state)
         mm_frame_put(f);
         assert_true(mm_check());
     }
-    uint64_t count = 0;
+    uint64_t         count = 0;
     mm_pfn_number_t *pfns = malloc(mm_frames.map.page_count * sizeof *pfns),
                     f; /* node 2 runs dry: single frames come from elsewhere then */
     assert_non_null(pfns);
     while (mm_node_of_frame(f = mm_frame_get(2, NULL)) == 2)
         pfns[count++] = f;
-    mm_frame_want_t want = {.page_count = 1, .high = UINT64_MAX, .node = 2};
+    mm_frame_want_t want = { .page_count = 1, .high = UINT64_MAX, .node = 2 };
     assert_true(mm_frames_get(&want, NULL) == MM_PFN_NONE);
     mm_frame_put(f);
     give_all(pfns, count);
@@ -242,7 +242,7 @@ static void a_node_is_local_first_and_strict_for_runs(void **state)
 static void bad_frames_leave_for_good(void **state)
 {
     (void)state;
-    uint64_t before = free_frames();
+    uint64_t        before = free_frames();
     mm_pfn_number_t f = mm_frame_get(MM_ANY_NODE, NULL); /* its neighbours are in this thread's cache */
     assert_int_equal(ntmm_mark_bad(f << PAGE_SHIFT, 4 * PAGE_SIZE), 3);
     assert_int_equal(ntmm_mark_bad(f << PAGE_SHIFT, 4 * PAGE_SIZE), 0);
@@ -254,7 +254,7 @@ static void bad_frames_leave_for_good(void **state)
     assert_int_equal(usage.bad, 4);
     assert_int_equal(usage.zeroed + usage.free, before - 5);
     assert_true(mm_check());
-    uint64_t count;
+    uint64_t         count;
     mm_pfn_number_t *pfns = take_all(&count);
     assert_int_equal(count, before - 5);
     give_all(pfns, count);
@@ -266,9 +266,9 @@ static void bad_frames_leave_for_good(void **state)
 #define ROUNDS 30000u
 static void *churn(void *argument)
 {
-    uint64_t seed = (uint64_t)(uintptr_t)argument;
+    uint64_t        seed = (uint64_t)(uintptr_t)argument;
     mm_pfn_number_t held[100];
-    uint32_t count = 0;
+    uint32_t        count = 0;
     if (ke_thread_ready("churn") == NULL)
         return (void *)1;
     for (uint32_t i = 0; i < ROUNDS; i++) {
@@ -286,7 +286,7 @@ static void *churn(void *argument)
             mm_frame_put(held[count]);
         }
         if (i % 64 == 0) { /* too long for what is left: the caches of all are emptied again and again */
-            mm_frame_want_t want = {.page_count = mm_frames.map.page_count, .high = UINT64_MAX, .node = MM_ANY_NODE};
+            mm_frame_want_t want = { .page_count = mm_frames.map.page_count, .high = UINT64_MAX, .node = MM_ANY_NODE };
             if (mm_frames_get(&want, NULL) != MM_PFN_NONE)
                 return (void *)3;
         }
@@ -299,7 +299,7 @@ static void *churn(void *argument)
 static void two_threads_share_and_drain(void **state)
 {
     (void)state;
-    uint64_t before = free_frames();
+    uint64_t  before = free_frames();
     pthread_t thread[2];
     for (uintptr_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, churn, (void *)(i + 7)), 0);
@@ -310,34 +310,39 @@ static void two_threads_share_and_drain(void **state)
     }
     assert_true(mm_check());
     assert_int_equal(free_frames(), before); /* what ended threads had cached is still counted */
-    uint64_t count;
+    uint64_t         count;
     mm_pfn_number_t *pfns = take_all(&count); /* and can be had */
     assert_int_equal(count, before);
     give_all(pfns, count);
 }
 
-static int enter(void **state)
-{
-    return ntmm_cmocka_setup(state) != 0 || ke_thread_ready("test_mm_pfn") == NULL ? -1 : 0;
-}
+static int enter(void **state) { return ntmm_cmocka_setup(state) != 0 || ke_thread_ready("test_mm_pfn") == NULL ? -1 : 0; }
 
 int main(void)
 {
-    static const ntmm_ram_range one = {PAGE_SIZE, 24u << 20};
-    static ntmm_config plain = {.quiet = true}, tiny = {.quiet = true, .physical_memory = 1u << 20},
-                       nodes = {.quiet = true, .numa_nodes = 4};
-    static ntmm_config single = {.quiet = true, .ram = &one, .ram_ranges = 1},
-                       linear = {.quiet = true, .physical_memory = 1u << 20, .run_policy = NTMM_RUNS_LINEAR};
-    static ntmm_config buddy = {.quiet = true, .run_policy = NTMM_RUNS_BUDDY};
+    static const ntmm_ram_range one = { PAGE_SIZE, 24u << 20 };
+    static ntmm_config          plain = { .quiet = true }, tiny = { .quiet = true, .physical_memory = 1u << 20 },
+                       nodes = { .quiet = true, .numa_nodes = 4 };
+    static ntmm_config single = { .quiet = true, .ram = &one, .ram_ranges = 1 },
+                       linear = { .quiet = true, .physical_memory = 1u << 20, .run_policy = NTMM_RUNS_LINEAR };
+    static ntmm_config buddy = { .quiet = true, .run_policy = NTMM_RUNS_BUDDY };
 #define TEST(test, config) cmocka_unit_test_prestate_setup_teardown(test, enter, ntmm_cmocka_teardown, &config)
     const struct CMUnitTest tests[] = {
-        TEST(lists_keep_their_order, plain), TEST(the_check_sees_each_kind_of_damage, plain),
-        TEST(high_memory_goes_first_and_low_addresses_first_in_it, plain), TEST(all_of_ram_can_be_had_and_not_one_more, plain),
-        TEST(all_of_ram_can_be_had_and_not_one_more, tiny), TEST(all_of_ram_can_be_had_and_not_one_more, nodes),
-        TEST(all_of_ram_can_be_had_and_not_one_more, linear), TEST(all_of_ram_can_be_had_and_not_one_more, buddy),
-        TEST(runs_find_frames_that_caches_hold, plain), TEST(a_frame_is_zeroed_until_it_was_used, plain),
-        TEST(a_run_as_large_as_ram_is_found, single), TEST(a_node_is_local_first_and_strict_for_runs, nodes),
-        TEST(bad_frames_leave_for_good, plain), TEST(two_threads_share_and_drain, plain), TEST(two_threads_share_and_drain, linear),
+        TEST(lists_keep_their_order, plain),
+        TEST(the_check_sees_each_kind_of_damage, plain),
+        TEST(high_memory_goes_first_and_low_addresses_first_in_it, plain),
+        TEST(all_of_ram_can_be_had_and_not_one_more, plain),
+        TEST(all_of_ram_can_be_had_and_not_one_more, tiny),
+        TEST(all_of_ram_can_be_had_and_not_one_more, nodes),
+        TEST(all_of_ram_can_be_had_and_not_one_more, linear),
+        TEST(all_of_ram_can_be_had_and_not_one_more, buddy),
+        TEST(runs_find_frames_that_caches_hold, plain),
+        TEST(a_frame_is_zeroed_until_it_was_used, plain),
+        TEST(a_run_as_large_as_ram_is_found, single),
+        TEST(a_node_is_local_first_and_strict_for_runs, nodes),
+        TEST(bad_frames_leave_for_good, plain),
+        TEST(two_threads_share_and_drain, plain),
+        TEST(two_threads_share_and_drain, linear),
         TEST(two_threads_share_and_drain, nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

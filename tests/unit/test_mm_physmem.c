@@ -14,9 +14,9 @@
 #define GIB(n) ((uint64_t)(n) << 30)
 #define TAG NTMM_TAG("Phys")
 
-static PHYSICAL_ADDRESS at(uint64_t bytes) { return (PHYSICAL_ADDRESS){.QuadPart = (LONGLONG)bytes}; }
-static const PHYSICAL_ADDRESS ANYWHERE = {.QuadPart = -1};
-static int global = 5;
+static PHYSICAL_ADDRESS       at(uint64_t bytes) { return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)bytes }; }
+static const PHYSICAL_ADDRESS ANYWHERE = { .QuadPart = -1 };
+static int                    global = 5;
 
 static uint64_t sum_of(PPHYSICAL_MEMORY_RANGE ranges, size_t *count)
 {
@@ -34,7 +34,7 @@ static uint64_t sum_of(PPHYSICAL_MEMORY_RANGE ranges, size_t *count)
 static void ranges_say_where_ram_is(void **state)
 {
     (void)state;
-    size_t count;
+    size_t                 count;
     PPHYSICAL_MEMORY_RANGE plain = MmGetPhysicalMemoryRanges(), ex = MmGetPhysicalMemoryRangesEx(NULL),
                            ex2 = MmGetPhysicalMemoryRangesEx2(NULL, 0);
     assert_true(plain != NULL && ex != NULL && ex2 != NULL);
@@ -59,7 +59,7 @@ static void every_region_has_physical_addresses(void **state)
     (void)state;
     char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 3 * PAGE_SIZE, TAG), *paged = ExAllocatePool2(POOL_FLAG_PAGED, 3 * PAGE_SIZE, TAG);
     char *run = MmAllocateContiguousMemory(3 * PAGE_SIZE, ANYWHERE), *mapped = MmAllocateNonCachedMemory(3 * PAGE_SIZE);
-    char *const regions[] = {pool, paged, run, mapped};
+    char *const regions[] = { pool, paged, run, mapped };
     for (int i = 0; i < 4; i++) {
         char *p = regions[i] + PAGE_SIZE + 13;
         assert_non_null(regions[i]);
@@ -118,8 +118,8 @@ static void copies_stop_where_memory_stops(void **state)
 {
     (void)state;
     static char to[4 * 16384];
-    SIZE_T copied = 77;
-    char *mapped = MmAllocateNonCachedMemory(2 * PAGE_SIZE);
+    SIZE_T      copied = 77;
+    char       *mapped = MmAllocateNonCachedMemory(2 * PAGE_SIZE);
     memset(mapped, 0x61, 2 * PAGE_SIZE);
     assert_int_equal(copy_from(to, mapped, 0, MM_COPY_MEMORY_VIRTUAL, 2 * PAGE_SIZE, &copied), STATUS_SUCCESS);
     assert_int_equal(copied, 2 * PAGE_SIZE);
@@ -139,8 +139,8 @@ static void physical_copies_are_of_ram_only(void **state)
 {
     (void)state;
     static char to[4 * 16384];
-    SIZE_T copied;
-    char *paged = ExAllocatePool2(POOL_FLAG_PAGED, 2 * PAGE_SIZE, TAG);
+    SIZE_T      copied;
+    char       *paged = ExAllocatePool2(POOL_FLAG_PAGED, 2 * PAGE_SIZE, TAG);
     memset(paged, 0x19, 2 * PAGE_SIZE);
     uint64_t pa = (uint64_t)MmGetPhysicalAddress(paged + 8).QuadPart;
     assert_int_equal(copy_from(to, NULL, pa, MM_COPY_MEMORY_PHYSICAL, 64, &copied), STATUS_SUCCESS); /* bytes in a slot, not at home */
@@ -169,7 +169,7 @@ static uint64_t total(void)
 static NTSTATUS change(bool add, uint64_t start, uint64_t bytes)
 {
     PHYSICAL_ADDRESS base = at(start);
-    LARGE_INTEGER length = {.QuadPart = (LONGLONG)bytes};
+    LARGE_INTEGER    length = { .QuadPart = (LONGLONG)bytes };
     return add ? MmAddPhysicalMemory(&base, &length) : MmRemovePhysicalMemory(&base, &length);
 }
 
@@ -238,9 +238,9 @@ static void size_and_edition_follow_the_config(void **state)
     const struct {
         uint64_t      ram;
         MM_SYSTEMSIZE size;
-    } cases[] = {{MIB(63), MmSmallSystem}, {MIB(64), MmMediumSystem}, {MIB(1023), MmMediumSystem}, {GIB(1), MmLargeSystem}};
+    } cases[] = { { MIB(63), MmSmallSystem }, { MIB(64), MmMediumSystem }, { MIB(1023), MmMediumSystem }, { GIB(1), MmLargeSystem } };
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(ntmm_boot(&(ntmm_config){.physical_memory = cases[i].ram, .server = i % 2, .quiet = true}), 0);
+        assert_int_equal(ntmm_boot(&(ntmm_config){ .physical_memory = cases[i].ram, .server = i % 2, .quiet = true }), 0);
         assert_int_equal(MmQuerySystemSize(), cases[i].size);
         assert_int_equal(MmIsThisAnNtAsSystem(), i % 2);
         assert_int_equal(ntmm_shutdown(NULL), 0);
@@ -250,10 +250,14 @@ static void size_and_edition_follow_the_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(ranges_say_where_ram_is), ntmm_cmocka_test(every_region_has_physical_addresses),
-        ntmm_cmocka_test(valid_means_a_touch_would_not_fault), ntmm_cmocka_test(copies_stop_where_memory_stops),
-        ntmm_cmocka_test(physical_copies_are_of_ram_only), ntmm_cmocka_test(memory_is_added_and_removed),
-        ntmm_cmocka_test(changes_that_make_no_sense_are_refused), ntmm_cmocka_test(the_next_machine_has_its_own_map),
+        ntmm_cmocka_test(ranges_say_where_ram_is),
+        ntmm_cmocka_test(every_region_has_physical_addresses),
+        ntmm_cmocka_test(valid_means_a_touch_would_not_fault),
+        ntmm_cmocka_test(copies_stop_where_memory_stops),
+        ntmm_cmocka_test(physical_copies_are_of_ram_only),
+        ntmm_cmocka_test(memory_is_added_and_removed),
+        ntmm_cmocka_test(changes_that_make_no_sense_are_refused),
+        ntmm_cmocka_test(the_next_machine_has_its_own_map),
         cmocka_unit_test(size_and_edition_follow_the_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void each_pool_lies_in_its_region(void **state)
     for (size_t count = 1; count <= 70; count += 23)
         for (mm_pool_t pool = MM_NONPAGED_NX; pool < MM_POOLS; pool++) {
             size_t before = mm_pool_page_count(pool);
-            char *p = pages(pool, count, &zeroed);
+            char  *p = pages(pool, count, &zeroed);
             assert_non_null(p);
             assert_int_equal(mm_pool_of(p), pool);
             assert_int_equal(mm_pool_page_count(pool), before + count);
@@ -56,7 +56,7 @@ static void zeroed_is_true_exactly_when_it_is_known(void **state)
     (void)state;
     for (mm_pool_t pool = MM_NONPAGED_NX; pool < MM_POOLS; pool++)
         for (size_t count = 1; count <= 5; count += 4) {
-            bool zeroed = false;
+            bool  zeroed = false;
             char *p = pages(pool, count, &zeroed);
             if (zeroed)
                 for (size_t i = 0; i < count * PAGE_SIZE; i += 64)
@@ -140,7 +140,7 @@ static void put_all(mm_pfn_number_t *pfns, uint64_t count)
 static void without_a_run_frames_are_mapped_in_a_row(void **state)
 {
     (void)state;
-    uint64_t count;
+    uint64_t         count;
     mm_pfn_number_t *held = fragment(&count);
     for (mm_pool_t pool = MM_NONPAGED_NX; pool <= MM_NONPAGED_EXECUTE; pool++) {
         char *p = pages(pool, 9, NULL);
@@ -171,9 +171,9 @@ static void host_mappings_run_out_before_the_host_says_so(void **state)
     (void)state;
     if (host_mapping_limit() > 200000)
         skip();
-    uint64_t count, mapped = 0;
+    uint64_t         count, mapped = 0;
     mm_pfn_number_t *held = fragment(&count), pfns[64];
-    static void *views[4096];
+    static void     *views[4096];
     for (size_t i = 0; i < 64; i++)
         pfns[i] = held[i * 2];
     while (mapped < 4096 && (views[mapped] = mm_system_pte_map(pfns, 64, HOST_READ | HOST_WRITE)) != NULL)
@@ -193,7 +193,7 @@ static void host_mappings_run_out_before_the_host_says_so(void **state)
 static void neighbours_are_one_host_mapping(void **state)
 {
     (void)state;
-    mm_frame_want_t want = {.page_count = 64, .high = UINT64_MAX, .node = MM_ANY_NODE};
+    mm_frame_want_t want = { .page_count = 64, .high = UINT64_MAX, .node = MM_ANY_NODE };
     mm_pfn_number_t first = mm_frames_get(&want, NULL), pfns[64];
     for (size_t i = 0; i < 64; i++)
         pfns[i] = first + i;
@@ -218,7 +218,7 @@ static void a_read_only_view_cannot_be_written(void **state)
 {
     (void)state;
     mm_pfn_number_t pfn = mm_frame_get(MM_ANY_NODE, NULL);
-    volatile char *view = mm_system_pte_map(&pfn, 1, HOST_READ);
+    volatile char  *view = mm_system_pte_map(&pfn, 1, HOST_READ);
     assert_non_null((void *)(uintptr_t)view);
     assert_int_equal(view[0], 0);
     assert_bugcheck(ATTEMPTED_WRITE_TO_READONLY_MEMORY, view, view[0] = 1);
@@ -238,10 +238,10 @@ static void the_host_gets_back_what_is_stale(void **state)
     (void)state;
     const size_t chunk = 40;
     static char *held[1024];
-    uint64_t ram = mm_frames.map.page_count << PAGE_SHIFT, batches = ram / 4 + MM_STALE_HOMES * PAGE_SIZE;
+    uint64_t     ram = mm_frames.map.page_count << PAGE_SHIFT, batches = ram / 4 + MM_STALE_HOMES * PAGE_SIZE;
     for (int round = 0; round < 6; round++) {
         mm_pool_t pool = round % 2 == 0 ? MM_PAGED : MM_NONPAGED_NX;
-        size_t count = 0;
+        size_t    count = 0;
         while (count < 1024 && (held[count] = pages(pool, chunk, NULL)) != NULL)
             memset(held[count++], 1, chunk * PAGE_SIZE);
         assert_true(count * chunk >= mm_frames.map.page_count / 2);
@@ -258,8 +258,8 @@ static void slots_are_zero_after_their_batch(void **state)
 {
     (void)state;
     static char *one[2 * MM_STALE_SLOTS_MOST];
-    size_t batch = mm_frames.map.page_count / 4;
-    bool zeroed, any_zero = false;
+    size_t       batch = mm_frames.map.page_count / 4;
+    bool         zeroed, any_zero = false;
     for (size_t i = 0; i < 2 * batch; i++) {
         one[i] = pages(MM_PAGED, 1, NULL);
         memset(one[i], 0x7E, PAGE_SIZE);
@@ -296,22 +296,19 @@ static void the_walk_sees_every_owner_once(void **state)
             mm_owner_of(p[pool] + i * PAGE_SIZE)->tag = 0x1234;
         }
     }
-    void *seen[2] = {NULL, NULL};
+    void *seen[2] = { NULL, NULL };
     mm_visit_owners(count_owner, seen);
     assert_int_equal((uintptr_t)seen[1], 15);
     for (mm_pool_t pool = MM_NONPAGED_NX; pool < MM_POOLS; pool++)
         mm_pool_pages_free(pool, p[pool], 5);
 }
 
-static int enter(void **state)
-{
-    return ntmm_cmocka_setup(state) != 0 || ke_thread_ready("test_mm_pool_pages") == NULL ? -1 : 0;
-}
+static int enter(void **state) { return ntmm_cmocka_setup(state) != 0 || ke_thread_ready("test_mm_pool_pages") == NULL ? -1 : 0; }
 
 int main(void)
 {
-    static ntmm_config plain = {.quiet = true},
-                       limited = {.quiet = true, .nonpaged_pool_limit = 100 * PAGE_SIZE, .paged_pool_limit = 50 * PAGE_SIZE};
+    static ntmm_config plain = { .quiet = true },
+                       limited = { .quiet = true, .nonpaged_pool_limit = 100 * PAGE_SIZE, .paged_pool_limit = 50 * PAGE_SIZE };
 #define TEST(test, config) cmocka_unit_test_prestate_setup_teardown(test, enter, ntmm_cmocka_teardown, &config)
     const struct CMUnitTest tests[] = {
         TEST(each_pool_lies_in_its_region, plain),

@@ -31,9 +31,9 @@ static bool has_memory_in(uint64_t low, uint64_t high) /* bytes, [low, high) */
 static void an_amount_is_laid_out_around_every_boundary(void **state)
 {
     (void)state;
-    const uint64_t amounts[] = {0, MIB(1), MIB(4), MIB(64), GIB(1), GIB(16), GIB(1024)};
+    const uint64_t amounts[] = { 0, MIB(1), MIB(4), MIB(64), GIB(1), GIB(16), GIB(1024) };
     for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
-        ntmm_config config = {.physical_memory = amounts[i]};
+        ntmm_config config = { .physical_memory = amounts[i] };
         assert_int_equal(mm_ram_map_build(&map, &config), 0);
         assert_int_equal(map.page_count, (amounts[i] != 0 ? amounts[i] : MIB(64)) / PAGE);
         assert_true(has_memory_in(0, MIB(1)));
@@ -51,7 +51,7 @@ static void the_smallest_machines_have_memory_at_all(void **state)
 {
     (void)state;
     for (uint64_t pages = 1; pages < 40; pages++) {
-        ntmm_config config = {.physical_memory = pages * PAGE};
+        ntmm_config config = { .physical_memory = pages * PAGE };
         assert_int_equal(mm_ram_map_build(&map, &config), 0);
         assert_int_equal(map.page_count, pages);
     }
@@ -60,8 +60,8 @@ static void the_smallest_machines_have_memory_at_all(void **state)
 static void explicit_ranges_are_sorted_and_merged(void **state)
 {
     (void)state;
-    const ntmm_ram_range ram[] = {{MIB(2), MIB(1)}, {GIB(4), PAGE}, {PAGE, PAGE}, {MIB(1), MIB(1)}, {MIB(3), MIB(1)}};
-    ntmm_config config = {.ram = ram, .ram_ranges = 5};
+    const ntmm_ram_range ram[] = { { MIB(2), MIB(1) }, { GIB(4), PAGE }, { PAGE, PAGE }, { MIB(1), MIB(1) }, { MIB(3), MIB(1) } };
+    ntmm_config          config = { .ram = ram, .ram_ranges = 5 };
     assert_int_equal(mm_ram_map_build(&map, &config), 0);
     assert_int_equal(map.range_count, 3);
     assert_int_equal(map.range[0].first_pfn, 1);
@@ -78,32 +78,40 @@ static void explicit_ranges_are_sorted_and_merged(void **state)
 static void bad_configs_are_refused_with_a_reason(void **state)
 {
     (void)state;
-    const ntmm_ram_range empty = {MIB(1), 0}, odd_base = {MIB(1) + 1, PAGE}, odd_length = {MIB(1), PAGE + 1};
-    const ntmm_ram_range too_high = {(uint64_t)1 << 52, PAGE}, over_the_top = {((uint64_t)1 << 52) - PAGE, 2 * PAGE},
-                         wraps = {UINT64_MAX - PAGE + 1, PAGE};
-    const ntmm_ram_range good = {MIB(1), MIB(1)};
-    const ntmm_ram_range overlap[] = {{MIB(1), MIB(2)}, {MIB(2), MIB(2)}}, inside[] = {{MIB(1), MIB(9)}, {MIB(2), PAGE}},
-                         same[] = {{PAGE, PAGE}, {PAGE, PAGE}};
+    const ntmm_ram_range empty = { MIB(1), 0 }, odd_base = { MIB(1) + 1, PAGE }, odd_length = { MIB(1), PAGE + 1 };
+    const ntmm_ram_range too_high = { (uint64_t)1 << 52, PAGE }, over_the_top = { ((uint64_t)1 << 52) - PAGE, 2 * PAGE },
+                         wraps = { UINT64_MAX - PAGE + 1, PAGE };
+    const ntmm_ram_range good = { MIB(1), MIB(1) };
+    const ntmm_ram_range overlap[] = { { MIB(1), MIB(2) }, { MIB(2), MIB(2) } }, inside[] = { { MIB(1), MIB(9) }, { MIB(2), PAGE } },
+                         same[] = { { PAGE, PAGE }, { PAGE, PAGE } };
     const ntmm_config bad[] = {
-        {.ram = &empty, .ram_ranges = 1}, {.ram = &odd_base, .ram_ranges = 1}, {.ram = &odd_length, .ram_ranges = 1},
-        {.ram = &too_high, .ram_ranges = 1}, {.ram = &over_the_top, .ram_ranges = 1}, {.ram = &wraps, .ram_ranges = 1},
-        {.ram = overlap, .ram_ranges = 2}, {.ram = inside, .ram_ranges = 2}, {.ram = same, .ram_ranges = 2},
-        {.ram = NULL, .ram_ranges = 1}, {.ram = &good, .ram_ranges = 1, .physical_memory = MIB(2)},
-        {.physical_memory = PAGE + 1}, {.physical_memory = UINT64_MAX - PAGE + 1},
+        { .ram = &empty, .ram_ranges = 1 },
+        { .ram = &odd_base, .ram_ranges = 1 },
+        { .ram = &odd_length, .ram_ranges = 1 },
+        { .ram = &too_high, .ram_ranges = 1 },
+        { .ram = &over_the_top, .ram_ranges = 1 },
+        { .ram = &wraps, .ram_ranges = 1 },
+        { .ram = overlap, .ram_ranges = 2 },
+        { .ram = inside, .ram_ranges = 2 },
+        { .ram = same, .ram_ranges = 2 },
+        { .ram = NULL, .ram_ranges = 1 },
+        { .ram = &good, .ram_ranges = 1, .physical_memory = MIB(2) },
+        { .physical_memory = PAGE + 1 },
+        { .physical_memory = UINT64_MAX - PAGE + 1 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(mm_ram_map_build(&map, &bad[i]), -EINVAL);
         assert_true(ntmm_error()[0] != '\0');
     }
-    ntmm_config agreed = {.ram = &good, .ram_ranges = 1, .physical_memory = MIB(1)};
+    ntmm_config agreed = { .ram = &good, .ram_ranges = 1, .physical_memory = MIB(1) };
     assert_int_equal(mm_ram_map_build(&map, &agreed), 0);
 }
 
 static void the_top_of_52_bits_is_a_good_address(void **state)
 {
     (void)state;
-    const ntmm_ram_range top = {((uint64_t)1 << 52) - PAGE, PAGE};
-    ntmm_config config = {.ram = &top, .ram_ranges = 1};
+    const ntmm_ram_range top = { ((uint64_t)1 << 52) - PAGE, PAGE };
+    ntmm_config          config = { .ram = &top, .ram_ranges = 1 };
     assert_int_equal(mm_ram_map_build(&map, &config), 0);
     assert_int_equal(mm_ram_map_highest(&map), (((uint64_t)1 << 52) >> PAGE_SHIFT) - 1);
 }
@@ -111,7 +119,7 @@ static void the_top_of_52_bits_is_a_good_address(void **state)
 static void ranges_come_and_go(void **state)
 {
     (void)state;
-    map = (mm_ram_map_t){0};
+    map = (mm_ram_map_t){ 0 };
     assert_true(mm_ram_map_add(&map, 100, 100));
     assert_false(mm_ram_map_add(&map, 199, 1));
     assert_false(mm_ram_map_add(&map, 99, 2));
@@ -140,7 +148,7 @@ static void ranges_come_and_go(void **state)
 static void a_full_map_refuses_and_stays(void **state)
 {
     (void)state;
-    map = (mm_ram_map_t){0};
+    map = (mm_ram_map_t){ 0 };
     for (uint64_t i = 0; i < MM_RAM_RANGES_MAX; i++)
         assert_true(mm_ram_map_add(&map, i * 4, 3));
     assert_false(mm_ram_map_add(&map, MM_RAM_RANGES_MAX * 4, 1));
@@ -153,9 +161,12 @@ static void a_full_map_refuses_and_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_amount_is_laid_out_around_every_boundary), cmocka_unit_test(the_smallest_machines_have_memory_at_all),
-        cmocka_unit_test(explicit_ranges_are_sorted_and_merged), cmocka_unit_test(bad_configs_are_refused_with_a_reason),
-        cmocka_unit_test(the_top_of_52_bits_is_a_good_address), cmocka_unit_test(ranges_come_and_go),
+        cmocka_unit_test(an_amount_is_laid_out_around_every_boundary),
+        cmocka_unit_test(the_smallest_machines_have_memory_at_all),
+        cmocka_unit_test(explicit_ranges_are_sorted_and_merged),
+        cmocka_unit_test(bad_configs_are_refused_with_a_reason),
+        cmocka_unit_test(the_top_of_52_bits_is_a_good_address),
+        cmocka_unit_test(ranges_come_and_go),
         cmocka_unit_test(a_full_map_refuses_and_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

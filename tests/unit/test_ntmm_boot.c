@@ -21,9 +21,9 @@
 
 /* ---- configs that must be refused, one row each ---- */
 
-static const ntmm_ram_range OVERLAP[]   = { { 0x100000, 0x200000 }, { 0x200000, 0x200000 } };
+static const ntmm_ram_range OVERLAP[] = { { 0x100000, 0x200000 }, { 0x200000, 0x200000 } };
 static const ntmm_ram_range UNALIGNED[] = { { 0x100800, 0x200000 } };
-static const ntmm_ram_range EMPTY[]     = { { 0x100000, 0 } };
+static const ntmm_ram_range EMPTY[] = { { 0x100000, 0 } };
 
 static struct refused {
     const char *name;
@@ -79,8 +79,8 @@ static void calls_without_a_machine_are_refused(void **state)
 static void default_machine_has_memory_at_every_boundary(void **state)
 {
     uint64_t               below_1m = 0, below_16m = 0, below_4g = 0, above = 0;
-    unsigned               holes    = 0;
-    uint64_t               end      = 0;
+    unsigned               holes = 0;
+    uint64_t               end = 0;
     PPHYSICAL_MEMORY_RANGE ranges;
     (void)state;
     assert_int_equal(ntmm_boot(NULL), 0);
@@ -147,7 +147,7 @@ static void leaks_are_listed_by_address(void **state)
     (void)state;
     assert_int_equal(ntmm_boot(NULL), 0);
     void *small = ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, NTMM_TAG("Smal"));
-    void *big   = ExAllocatePool2(POOL_FLAG_NON_PAGED, 3 * PAGE_SIZE + 5, NTMM_TAG("Big1"));
+    void *big = ExAllocatePool2(POOL_FLAG_NON_PAGED, 3 * PAGE_SIZE + 5, NTMM_TAG("Big1"));
     void *paged = ExAllocatePool2(POOL_FLAG_PAGED, 100, NTMM_TAG("Pagd"));
     void *range = MmAllocateContiguousMemory(2 * PAGE_SIZE, highest);
     void *plain = MmAllocateNonCachedMemory(PAGE_SIZE);
@@ -159,7 +159,8 @@ static void leaks_are_listed_by_address(void **state)
     for (unsigned i = 0; i < 5; i++) {
         const ntmm_leak *leak = &report.leaks[i];
         assert_true(i == 0 || (uintptr_t)report.leaks[i - 1].address < (uintptr_t)leak->address);
-        if (leak->address == small && leak->tag == NTMM_TAG("Smal") && leak->bytes >= 100 && leak->bytes < 200 && leak->type == NonPagedPoolNx)
+        if (leak->address == small && leak->tag == NTMM_TAG("Smal") && leak->bytes >= 100 && leak->bytes < 200 &&
+            leak->type == NonPagedPoolNx)
             found |= 1;
         if (leak->address == big && leak->tag == NTMM_TAG("Big1") && leak->bytes >= 3 * PAGE_SIZE + 5)
             found |= 2;
@@ -272,7 +273,7 @@ static void a_forked_child_has_no_machine(void **state)
 static long resident_pages(void)
 {
     long  pages = 0, unused;
-    FILE *file  = fopen("/proc/self/statm", "r");
+    FILE *file = fopen("/proc/self/statm", "r");
     if (file == NULL)
         return 0; /* not Linux: the loop still ran */
     if (fscanf(file, "%ld %ld", &unused, &pages) != 2)

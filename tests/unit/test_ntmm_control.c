@@ -193,7 +193,7 @@ static void pool_counts_are_exact(void **state)
 static void routines_are_found_by_name(void **state)
 {
     static const WCHAR there[] = { 'E', 'x', 'A', 'l', 'l', 'o', 'c', 'a', 't', 'e', 'P', 'o', 'o', 'l', '2' };
-    UNICODE_STRING     name    = { sizeof there, sizeof there, (PWCH)(uintptr_t)there };
+    UNICODE_STRING     name = { sizeof there, sizeof there, (PWCH)(uintptr_t)there };
     (void)state;
     assert_ptr_equal(MmGetSystemRoutineAddress(&name), (void *)(uintptr_t)ExAllocatePool2);
     name.Length -= 2; /* "ExAllocatePool", the old one */

@@ -63,7 +63,11 @@ static void empty_of(uint64_t size)
     index_free(&x);
 }
 
-static void an_empty_index_is_one_run(void **state) { (void)state; each_size(empty_of); }
+static void an_empty_index_is_one_run(void **state)
+{
+    (void)state;
+    each_size(empty_of);
+}
 
 static void full_of(uint64_t size)
 {
@@ -86,7 +90,11 @@ static void full_of(uint64_t size)
     index_free(&x);
 }
 
-static void a_full_index_has_nothing(void **state) { (void)state; each_size(full_of); }
+static void a_full_index_has_nothing(void **state)
+{
+    (void)state;
+    each_size(full_of);
+}
 
 /* ---- every map, every request ---- */
 
@@ -113,8 +121,8 @@ static void set_map(rt_runs_t *runs, oracle_t *o, unsigned map, uint64_t units, 
 static void every_map_of_a_few_units(void **state)
 {
     const uint64_t N = SLOWNESS == 1 ? 10 : 7;
-    index_t  x = index_new(N);
-    oracle_t o;
+    index_t        x = index_new(N);
+    oracle_t       o;
     (void)state;
     oracle_init(&o, N);
     for (unsigned map = 0; map < 1u << N; map++) {
@@ -138,8 +146,8 @@ static void every_map_of_a_few_blocks(void **state)
     (void)state;
     for (size_t b = 0; b < NTMM_ARRAY_COUNT(BLOCKS) / (SLOWNESS > 1 ? 2 : 1); b++) {
         const uint64_t N = 7, block = BLOCKS[b];
-        index_t  x = index_new(N * block);
-        oracle_t o;
+        index_t        x = index_new(N * block);
+        oracle_t       o;
         oracle_init(&o, N * block);
         for (unsigned map = 0; map < 1u << N; map++) {
             set_map(&x.runs, &o, map, N, block);
@@ -161,8 +169,8 @@ static void every_map_of_a_few_blocks(void **state)
 static void a_hole_is_found_wherever_it_is(void **state)
 {
     static const uint64_t HOLES[] = { 1, 2, 3, 31, 63, 64, 65, 200, 511, 512, 513 };
-    const uint64_t SIZE = 1700;
-    index_t x = index_new(SIZE);
+    const uint64_t        SIZE = 1700;
+    index_t               x = index_new(SIZE);
     (void)state;
     rt_runs_take(&x.runs, 0, SIZE);
     for (size_t h = 0; h < NTMM_ARRAY_COUNT(HOLES); h++)
@@ -214,7 +222,7 @@ static struct request_case {
 static void a_request(void **state)
 {
     const struct request_case *c = *state;
-    index_t x = index_new(c->units);
+    index_t                    x = index_new(c->units);
     rt_runs_take(&x.runs, c->used_from, c->used_count);
     assert_int_equal(rt_runs_find(&x.runs, &c->want), c->expected);
     index_free(&x);
@@ -256,9 +264,9 @@ static void *reserve(size_t bytes, int access)
 static void init_touches_nothing(void **state)
 {
     const uint64_t UNITS = UINT64_C(1) << 28;
-    size_t    bytes = rt_runs_bytes(UNITS);
-    void     *at = reserve(bytes, PROT_NONE);
-    rt_runs_t runs;
+    size_t         bytes = rt_runs_bytes(UNITS);
+    void          *at = reserve(bytes, PROT_NONE);
+    rt_runs_t      runs;
     (void)state;
     assert_non_null(at);
     rt_runs_init(&runs, UNITS, at); /* would fault */
@@ -270,10 +278,10 @@ static void init_touches_nothing(void **state)
 static void numbers_have_64_bits(void **state)
 {
     const uint64_t UNITS = (UINT64_C(1) << 34) + 5, FAR = UINT64_C(1) << 33;
-    size_t    bytes = rt_runs_bytes(UNITS);
-    void     *at = reserve(bytes, PROT_READ | PROT_WRITE);
-    rt_runs_t runs;
-    uint64_t  unit;
+    size_t         bytes = rt_runs_bytes(UNITS);
+    void          *at = reserve(bytes, PROT_READ | PROT_WRITE);
+    rt_runs_t      runs;
+    uint64_t       unit;
     (void)state;
     if (at == NULL)
         skip();
@@ -373,8 +381,16 @@ static void expect_abort(void (*body)(rt_runs_t *runs))
     index_free(&x);
 }
 
-static void take_twice(rt_runs_t *runs) { rt_runs_take(runs, 10, 10); rt_runs_take(runs, 19, 1); }
-static void give_what_is_free(rt_runs_t *runs) { rt_runs_take(runs, 10, 10); rt_runs_give(runs, 10, 11); }
+static void take_twice(rt_runs_t *runs)
+{
+    rt_runs_take(runs, 10, 10);
+    rt_runs_take(runs, 19, 1);
+}
+static void give_what_is_free(rt_runs_t *runs)
+{
+    rt_runs_take(runs, 10, 10);
+    rt_runs_give(runs, 10, 11);
+}
 static void take_beyond_the_end(rt_runs_t *runs) { rt_runs_take(runs, 999, 2); }
 static void take_so_much_that_it_wraps(rt_runs_t *runs) { rt_runs_take(runs, 10, UINT64_MAX - 5); }
 static void align_to_three(rt_runs_t *runs) { rt_runs_find(runs, (&(rt_runs_want_t){ .count = 1, .high = 10, .align = 3 })); }

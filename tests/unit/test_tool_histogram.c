@@ -42,7 +42,7 @@ static void check_empty(void **state)
 /* Within one tick where buckets are exact, within 1/64 above; sizes from 1 to 2^40. */
 static void check_against_sorted(void **state)
 {
-    static const double QUANTILES[] = {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1};
+    static const double QUANTILES[] = { 0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1 };
     static uint64_t     values[COUNT];
     (void)state;
     for (unsigned width = 2; width <= 40; width++) {
@@ -55,7 +55,7 @@ static void check_against_sorted(void **state)
         qsort(values, COUNT, sizeof values[0], by_value);
         assert_true(h->max == values[COUNT - 1] && h->count == COUNT);
         for (size_t q = 0; q < sizeof QUANTILES / sizeof QUANTILES[0]; q++) {
-            double exact    = (double)values[(size_t)(QUANTILES[q] * COUNT + 0.999999) - 1];
+            double exact = (double)values[(size_t)(QUANTILES[q] * COUNT + 0.999999) - 1];
             double measured = histogram_quantile(h, QUANTILES[q], 1);
             if (measured > exact + 1 || measured < exact * (1 - 1.0 / 64) - 1)
                 fail_msg("seed %s, width %u: quantile %g is %g, counted %g", getenv("NTMM_SEED"), width, QUANTILES[q], exact, measured);
@@ -71,7 +71,7 @@ static void check_buckets(void **state)
     (void)state;
     for (unsigned log = 0; log < 64; log++)
         for (uint64_t part = 0; part < 64; part++) {
-            uint64_t value  = (UINT64_C(1) << log) + (log >= 6 ? part << (log - 6) : part & ((UINT64_C(1) << log) - 1));
+            uint64_t value = (UINT64_C(1) << log) + (log >= 6 ? part << (log - 6) : part & ((UINT64_C(1) << log) - 1));
             uint32_t bucket = histogram_bucket(value);
             assert_true(bucket < HISTOGRAM_BUCKETS);
             if (log >= 6)
@@ -108,7 +108,7 @@ int main(void)
     }
     seed = strtoull(getenv("NTMM_SEED"), NULL, 0) | 1;
     printf("NTMM_SEED=%s\n", getenv("NTMM_SEED"));
-    static const struct CMUnitTest TESTS[] = {cmocka_unit_test(check_empty), cmocka_unit_test(check_against_sorted),
-                                              cmocka_unit_test(check_buckets), cmocka_unit_test(check_stepping_clock)};
+    static const struct CMUnitTest TESTS[] = { cmocka_unit_test(check_empty), cmocka_unit_test(check_against_sorted),
+                                               cmocka_unit_test(check_buckets), cmocka_unit_test(check_stepping_clock) };
     return cmocka_run_group_tests_name("histogram", TESTS, NULL, NULL);
 }

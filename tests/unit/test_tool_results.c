@@ -23,11 +23,11 @@ static char folder[] = "/tmp/ntmm-test-results-XXXXXX";
 /* Two allocators on one trace: the first measured in three rounds, the second failed. */
 static void make_results(replay_results *results, replay_options *options, replay_trace *trace)
 {
-    static const double CPU[3]  = {300, 100, 200};
-    static const double PEAK[3] = {5000, 4000, 6000};
+    static const double CPU[3] = { 300, 100, 200 };
+    static const double PEAK[3] = { 5000, 4000, 6000 };
     memset(trace, 0, sizeof *trace);
-    *options                         = (replay_options){.rounds = 3, .trace_count = 1, .contender_count = 2};
-    *results                         = (replay_results){options, trace};
+    *options = (replay_options){ .rounds = 3, .trace_count = 1, .contender_count = 2 };
+    *results = (replay_results){ options, trace };
     options->contenders[0].allocator = allocator_find("jemalloc");
     options->contenders[1].allocator = allocator_find("ntmm-classic");
     snprintf(options->contenders[0].library, sizeof options->contenders[0].library, "/lib/libjemalloc.so.2");
@@ -36,18 +36,19 @@ static void make_results(replay_results *results, replay_options *options, repla
     assert_true(replay_measure_begin(&trace->floor, 3) && replay_measure_begin(&trace->measures[0], 3) &&
                 replay_measure_begin(&trace->measures[1], 3));
     for (int round = 0; round < 3; round++) {
-        replay_sample samples[2] = {{2, 100, 120, 240, -1}, {4, 1000, 1500, (uint64_t)PEAK[round], 0.75}};
-        replay_result r          = {.operations = 4, .cpu_ns = CPU[round] * 4, .warm_cpu_ns = CPU[round] * 2, .wall_ns = CPU[round] * 8};
+        replay_sample samples[2] = { { 2, 100, 120, 240, -1 }, { 4, 1000, 1500, (uint64_t)PEAK[round], 0.75 } };
+        replay_result r = { .operations = 4, .cpu_ns = CPU[round] * 4, .warm_cpu_ns = CPU[round] * 2, .wall_ns = CPU[round] * 8 };
         replay_measure_add(&trace->measures[0], PASS_THROUGHPUT, &r, NULL);
         r = (replay_result){
-            .operations = 4, .median_ns = CPU[round] / 10, .p99_ns = CPU[round], .p999_ns = CPU[round] * 2, .max_ns = CPU[round] * 3};
+            .operations = 4, .median_ns = CPU[round] / 10, .p99_ns = CPU[round], .p999_ns = CPU[round] * 2, .max_ns = CPU[round] * 3
+        };
         replay_measure_add(&trace->measures[0], PASS_LATENCY, &r, NULL);
-        r = (replay_result){.operations       = 4,
-                            .peak_live        = 1000,
-                            .peak_committed   = (uint64_t)PEAK[round],
-                            .live_at_peak     = 1000,
-                            .allotted_at_peak = 1500,
-                            .samples          = 2};
+        r = (replay_result){ .operations = 4,
+                             .peak_live = 1000,
+                             .peak_committed = (uint64_t)PEAK[round],
+                             .live_at_peak = 1000,
+                             .allotted_at_peak = 1500,
+                             .samples = 2 };
         replay_measure_add(&trace->measures[0], PASS_MEMORY, &r, samples);
     }
     snprintf(trace->measures[1].failure, sizeof trace->measures[1].failure, "the memory pass was killed by signal 6, Aborted");
@@ -90,8 +91,8 @@ static json_object *member(json_object *object, const char *key)
 
 static void check_json(void **state)
 {
-    static const char *const CONTEXT[] = {"date",   "host_name", "executable",         "num_cpus", "mhz_per_cpu",
-                                          "caches", "load_avg",  "library_build_type", "trace",    "traces"};
+    static const char *const CONTEXT[] = { "date",   "host_name", "executable",         "num_cpus", "mhz_per_cpu",
+                                           "caches", "load_avg",  "library_build_type", "trace",    "traces" };
     replay_results           results;
     static replay_options    options;
     static replay_trace      trace;
@@ -154,7 +155,7 @@ static void check_csv(void **state)
 static bool text_of(const char *path, const char *expected)
 {
     char  text[64] = "";
-    FILE *file     = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     if (file == NULL)
         return false;
     size_t n = fread(text, 1, sizeof text - 1, file);
@@ -213,7 +214,7 @@ static void check_full_disk(void **state)
 
 static int remove_folder(void **state)
 {
-    static const char *const FILES[] = {"r.json", "file", "tiny.jemalloc.csv", "tiny.latency.csv"};
+    static const char *const FILES[] = { "r.json", "file", "tiny.jemalloc.csv", "tiny.latency.csv" };
     char                     path[128];
     (void)state;
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
@@ -225,9 +226,9 @@ static int remove_folder(void **state)
 
 int main(int argc, char **argv)
 {
-    static const struct CMUnitTest TESTS[] = {cmocka_unit_test(check_medians), cmocka_unit_test(check_json),
-                                              cmocka_unit_test(check_csv),     cmocka_unit_test(check_output),
-                                              cmocka_unit_test(check_device),  cmocka_unit_test(check_full_disk)};
+    static const struct CMUnitTest TESTS[] = { cmocka_unit_test(check_medians), cmocka_unit_test(check_json),
+                                               cmocka_unit_test(check_csv),     cmocka_unit_test(check_output),
+                                               cmocka_unit_test(check_device),  cmocka_unit_test(check_full_disk) };
     (void)argc;
     tool_self(argv[0]);
     if (mkdtemp(folder) == NULL)

@@ -48,23 +48,23 @@ static struct pool_case {
     uint32_t    flags;      /* of the allocation */
     uint32_t    free_flags; /* of the free, when there is one */
 } POOLS[] = {
-    {"tw, freed at t: paged", "a 0 0 8 abcd 0 tw\nf 0 0 0 t\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED, 0},
-    {"tw, never freed: paged", "a 0 0 8 abcd 0 tw\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED, 0},
-    {"twz: paged, zeroed", "c 0 0 8 abcd 0 twz\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED | REPLAY_ZEROED, 0},
-    {"tn: nonpaged", "a 0 0 8 abcd 0 tn\n", REPLAY_OBJECTS, REPLAY_ALLOC, 0},
-    {"pw: nonpaged, dispatch", "a 0 0 8 abcd 0 pw\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_DISPATCH, 0},
-    {"hn: clamped to dispatch", "a 0 0 8 abcd 0 hn\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_DISPATCH, 0},
-    {"tw, freed at s: nonpaged from the start", "a 0 0 8 abcd 0 tw\nf 0 0 0 s\n", REPLAY_OBJECTS, REPLAY_ALLOC, REPLAY_DISPATCH},
-    {"twz, freed at d: nonpaged, still zeroed", "a 0 0 8 abcd 0 twz\nf 0 0 0 d\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_ZEROED,
-     REPLAY_DISPATCH},
-    {"page run: nonpaged", "p 0 0 2 PgMv 0 tw\nq 0 0 0 t\n", REPLAY_PAGES, REPLAY_ALLOC, 0},
+    { "tw, freed at t: paged", "a 0 0 8 abcd 0 tw\nf 0 0 0 t\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED, 0 },
+    { "tw, never freed: paged", "a 0 0 8 abcd 0 tw\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED, 0 },
+    { "twz: paged, zeroed", "c 0 0 8 abcd 0 twz\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_PAGED | REPLAY_ZEROED, 0 },
+    { "tn: nonpaged", "a 0 0 8 abcd 0 tn\n", REPLAY_OBJECTS, REPLAY_ALLOC, 0 },
+    { "pw: nonpaged, dispatch", "a 0 0 8 abcd 0 pw\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_DISPATCH, 0 },
+    { "hn: clamped to dispatch", "a 0 0 8 abcd 0 hn\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_DISPATCH, 0 },
+    { "tw, freed at s: nonpaged from the start", "a 0 0 8 abcd 0 tw\nf 0 0 0 s\n", REPLAY_OBJECTS, REPLAY_ALLOC, REPLAY_DISPATCH },
+    { "twz, freed at d: nonpaged, still zeroed", "a 0 0 8 abcd 0 twz\nf 0 0 0 d\n", REPLAY_OBJECTS, REPLAY_ALLOC | REPLAY_ZEROED,
+      REPLAY_DISPATCH },
+    { "page run: nonpaged", "p 0 0 2 PgMv 0 tw\nq 0 0 0 t\n", REPLAY_PAGES, REPLAY_ALLOC, 0 },
 };
 
 static void check_pool(void **state)
 {
-    const struct pool_case *c      = *state;
+    const struct pool_case *c = *state;
     replay_stream           stream = prepare(c->text, c->kind);
-    replay_event            first  = event_at(&stream, 0);
+    replay_event            first = event_at(&stream, 0);
     assert_int_equal(first.flags, c->flags);
     assert_int_equal(stream.header.paged_allocations, (c->flags & REPLAY_PAGED) != 0);
     if (stream.header.events == 2)
@@ -148,12 +148,12 @@ static void check_refusals(void **state)
         const char *text, *sentence;
         replay_kind kind;
     } CASES[] = {
-        {HEADER, ": the trace has no object events", REPLAY_OBJECTS},
-        {HEADER "p 0 0 0 PgMv 0 tw\n", ": the trace has no object events", REPLAY_OBJECTS},
-        {HEADER "a 0 0 8 abcd 0 tw\n", ": the trace has no page events", REPLAY_PAGES},
-        {HEADER "a 0 0 8 abcd 0 tw\nf 0 1 0 t\n", ":3: object 1 is freed, but it is not live", REPLAY_OBJECTS},
-        {HEADER "a 0 0 8 abcd 0 tw\nq 0 1 0 t\n", ":3: page run 1 is freed, but it is not live",
-         REPLAY_OBJECTS}, /* also when pages are not played */
+        { HEADER, ": the trace has no object events", REPLAY_OBJECTS },
+        { HEADER "p 0 0 0 PgMv 0 tw\n", ": the trace has no object events", REPLAY_OBJECTS },
+        { HEADER "a 0 0 8 abcd 0 tw\n", ": the trace has no page events", REPLAY_PAGES },
+        { HEADER "a 0 0 8 abcd 0 tw\nf 0 1 0 t\n", ":3: object 1 is freed, but it is not live", REPLAY_OBJECTS },
+        { HEADER "a 0 0 8 abcd 0 tw\nq 0 1 0 t\n", ":3: page run 1 is freed, but it is not live",
+          REPLAY_OBJECTS }, /* also when pages are not played */
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -184,7 +184,7 @@ int main(void)
     };
     struct CMUnitTest tests[POOL_COUNT + sizeof OTHERS / sizeof OTHERS[0]];
     for (size_t i = 0; i < POOL_COUNT; i++)
-        tests[i] = (struct CMUnitTest){.name = POOLS[i].name, .test_func = check_pool, .initial_state = &POOLS[i]};
+        tests[i] = (struct CMUnitTest){ .name = POOLS[i].name, .test_func = check_pool, .initial_state = &POOLS[i] };
     memcpy(tests + POOL_COUNT, OTHERS, sizeof OTHERS);
     int fd = mkstemp(path);
     if (fd < 0)

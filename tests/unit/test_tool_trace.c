@@ -54,72 +54,72 @@ static struct fault_case {
     unsigned    line;
     const char *sentence; /* part of it */
 } FAULTS[] = {
-    {"no header", "a 0 0 8 abcd 0 tw\n", 0, 1, "the first line must be `# ntmm-trace 1`"},
-    {"another version", "# ntmm-trace 2\n", 0, 1, "the first line must be"},
-    {"header with more behind it", "# ntmm-trace 1 \n", 0, 1, "the first line must be"},
-    {"header in CR LF", "# ntmm-trace 1\r\n", 0, 1, "CR LF"},
-    {"event in CR LF", HEADER "a 0 0 8 abcd 0 tw\r\n", 0, 2, "CR LF"},
-    {"comment in CR LF", HEADER "# hello\r\n", 0, 2, "CR LF"},
-    {"a CR in the middle", HEADER "a 0 0 8 ab\rd 0 tw\n", 0, 2, "byte 0x0D in column 11"},
-    {"a NUL", HEADER "a 0 0 8 ab\0d 0 tw\n", sizeof(HEADER "a 0 0 8 ab\0d 0 tw\n") - 1, 2, "byte 0x00 in column 11"},
-    {"a NUL in the header", "# ntmm-trace 1\0\n", 16, 1, "byte 0x00"},
-    {"a byte beyond ASCII", HEADER "a 0 0 8 ab\xC3\xA9 0 tw\n", 0, 2, "byte 0xC3"},
-    {"a bell in a comment", HEADER "# \a\n", 0, 2, "byte 0x07"},
-    {"binary garbage",
-     "\x7F"
-     "ELF\x02\x01\x01\0\0\n",
-     10, 1, "byte 0x7F in column 1"},
-    {"empty line", HEADER "\n", 0, 2, "the line is empty"},
-    {"line of a space", HEADER " \n", 0, 2, "exactly one space"},
-    {"no newline at the end", HEADER "a 0 0 8 abcd 0 tw", 0, 2, "cut off"},
-    {"no newline after the header", "# ntmm-trace 1", 0, 1, "cut off"},
-    {"unknown event", HEADER "x 0 0 8 abcd 0 tw\n", 0, 2, "the event is `x`"},
-    {"event of two letters", HEADER "aa 0 0 8 abcd 0 tw\n", 0, 2, "the event is `aa`"},
-    {"capital event", HEADER "A 0 0 8 abcd 0 tw\n", 0, 2, "the event is `A`"},
-    {"two spaces", HEADER "a 0  0 8 abcd 0 tw\n", 0, 2, "exactly one space"},
-    {"space in front", HEADER " a 0 0 8 abcd 0 tw\n", 0, 2, "exactly one space"},
-    {"space behind", HEADER "a 0 0 8 abcd 0 tw \n", 0, 2, "exactly one space"},
-    {"tab between", HEADER "a\t0 0 8 abcd 0 tw\n", 0, 2, "byte 0x09"},
-    {"a field too few", HEADER "a 0 0 8 abcd 0\n", 0, 2, "has 7 fields, not 6"},
-    {"a field too many", HEADER "a 0 0 8 abcd 0 tw x\n", 0, 2, "has 7 fields, not 8"},
-    {"very many fields", HEADER "a 0 0 8 abcd 0 tw x y z u v w\n", 0, 2, "has 7 fields, not 13"},
-    {"free with the fields of an allocation", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 8 abcd 0 tw\n", 0, 3, "has 5 fields, not 7"},
-    {"free with too few", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0\n", 0, 3, "has 5 fields, not 4"},
-    {"negative gap", HEADER "a -1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `-1`"},
-    {"gap with a sign", HEADER "a +1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `+1`"},
-    {"fractional gap", HEADER "a 1.5 0 8 abcd 0 tw\n", 0, 2, "the time gap is `1.5`"},
-    {"hexadecimal gap", HEADER "a 0x1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `0x1`"},
-    {"gap of 2^63", HEADER "a 9223372036854775808 0 8 abcd 0 tw\n", 0, 2, "the time gap"},
-    {"gap of 2^64", HEADER "a 18446744073709551616 0 8 abcd 0 tw\n", 0, 2, "the time gap"},
-    {"gap of 60 digits", HEADER "a 100000000000000000000000000000000000000000000000000000000000 0 8 abcd 0 tw\n", 0, 2, "the time gap"},
-    {"gaps that add up beyond 2^63", HEADER "a 9223372036854775807 0 8 abcd 0 tw\na 1 1 8 abcd 0 tw\n", 0, 3, "add up"},
-    {"id that is no number", HEADER "a 0 x 8 abcd 0 tw\n", 0, 2, "the id is `x`"},
-    {"id out of range", HEADER "a 0 16777216 8 abcd 0 tw\n", 0, 2, "the id is `16777216`; it must be a number from 0 to 16777215"},
-    {"id of 2^32", HEADER "a 0 4294967296 8 abcd 0 tw\n", 0, 2, "the id"},
-    {"size 0", HEADER "a 0 0 0 abcd 0 tw\n", 0, 2, "the size is `0`; it must be a number from 1 to 1073741824"},
-    {"size too large", HEADER "a 0 0 1073741825 abcd 0 tw\n", 0, 2, "the size"},
-    {"size that would be 8 in 32 bits", HEADER "a 0 0 4294967304 abcd 0 tw\n", 0, 2, "the size"},
-    {"order too large", HEADER "p 0 0 11 abcd 0 tw\n", 0, 2, "the order is `11`; it must be a number from 0 to 10"},
-    {"order of 64", HEADER "p 0 0 64 abcd 0 tw\n", 0, 2, "the order"},
-    {"tag of three", HEADER "a 0 0 8 abc 0 tw\n", 0, 2, "the tag is `abc`"},
-    {"tag of five", HEADER "c 0 0 8 abcde 0 tw\n", 0, 2, "the tag is `abcde`"},
-    {"processor 64", HEADER "a 0 0 8 abcd 64 tw\n", 0, 2, "the processor is `64`; it must be a number from 0 to 63"},
-    {"processor 64 at a free", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 64 t\n", 0, 3, "the processor"},
-    {"no such context", HEADER "a 0 0 8 abcd 0 xw\n", 0, 2, "the last field is `xw`"},
-    {"context alone", HEADER "a 0 0 8 abcd 0 t\n", 0, 2, "the last field is `t`"},
-    {"neither w nor n", HEADER "a 0 0 8 abcd 0 tz\n", 0, 2, "the last field is `tz`"},
-    {"no such flag", HEADER "a 0 0 8 abcd 0 twq\n", 0, 2, "the last field is `twq`"},
-    {"a flag twice", HEADER "a 0 0 8 abcd 0 twzz\n", 0, 2, "the last field is `twzz`"},
-    {"free in no such context", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 x\n", 0, 3, "the last field is `x`"},
-    {"free in two contexts", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 tp\n", 0, 3, "the last field is `tp`"},
-    {"free of what never was", HEADER "f 0 0 0 t\n", 0, 2, "object 0 is freed, but it is not live"},
-    {"free of an id far out", HEADER "f 0 16777215 0 t\n", 0, 2, "object 16777215 is freed, but it is not live"},
-    {"freed twice", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 t\nf 0 0 0 t\n", 0, 4, "object 0 is freed, but it is not live"},
-    {"allocated twice", HEADER "a 0 7 8 abcd 0 tw\nc 0 7 8 abcd 0 tw\n", 0, 3, "object 7 is allocated, but it is still live"},
-    {"page run freed as an object", HEADER "p 0 3 0 abcd 0 tw\nf 0 3 0 t\n", 0, 3, "object 3 is freed, but it is not live"},
-    {"object freed as a page run", HEADER "a 0 3 8 abcd 0 tw\nq 0 3 0 t\n", 0, 3, "page run 3 is freed, but it is not live"},
-    {"page run twice", HEADER "p 0 3 0 abcd 0 tw\np 0 3 0 abcd 0 tw\n", 0, 3, "page run 3 is allocated, but it is still live"},
-    {"the fault is in line 5", HEADER "# a\n# b\na 0 0 8 abcd 0 tw\nnonsense\n", 0, 5, "the event is `nonsense`"},
+    { "no header", "a 0 0 8 abcd 0 tw\n", 0, 1, "the first line must be `# ntmm-trace 1`" },
+    { "another version", "# ntmm-trace 2\n", 0, 1, "the first line must be" },
+    { "header with more behind it", "# ntmm-trace 1 \n", 0, 1, "the first line must be" },
+    { "header in CR LF", "# ntmm-trace 1\r\n", 0, 1, "CR LF" },
+    { "event in CR LF", HEADER "a 0 0 8 abcd 0 tw\r\n", 0, 2, "CR LF" },
+    { "comment in CR LF", HEADER "# hello\r\n", 0, 2, "CR LF" },
+    { "a CR in the middle", HEADER "a 0 0 8 ab\rd 0 tw\n", 0, 2, "byte 0x0D in column 11" },
+    { "a NUL", HEADER "a 0 0 8 ab\0d 0 tw\n", sizeof(HEADER "a 0 0 8 ab\0d 0 tw\n") - 1, 2, "byte 0x00 in column 11" },
+    { "a NUL in the header", "# ntmm-trace 1\0\n", 16, 1, "byte 0x00" },
+    { "a byte beyond ASCII", HEADER "a 0 0 8 ab\xC3\xA9 0 tw\n", 0, 2, "byte 0xC3" },
+    { "a bell in a comment", HEADER "# \a\n", 0, 2, "byte 0x07" },
+    { "binary garbage",
+      "\x7F"
+      "ELF\x02\x01\x01\0\0\n",
+      10, 1, "byte 0x7F in column 1" },
+    { "empty line", HEADER "\n", 0, 2, "the line is empty" },
+    { "line of a space", HEADER " \n", 0, 2, "exactly one space" },
+    { "no newline at the end", HEADER "a 0 0 8 abcd 0 tw", 0, 2, "cut off" },
+    { "no newline after the header", "# ntmm-trace 1", 0, 1, "cut off" },
+    { "unknown event", HEADER "x 0 0 8 abcd 0 tw\n", 0, 2, "the event is `x`" },
+    { "event of two letters", HEADER "aa 0 0 8 abcd 0 tw\n", 0, 2, "the event is `aa`" },
+    { "capital event", HEADER "A 0 0 8 abcd 0 tw\n", 0, 2, "the event is `A`" },
+    { "two spaces", HEADER "a 0  0 8 abcd 0 tw\n", 0, 2, "exactly one space" },
+    { "space in front", HEADER " a 0 0 8 abcd 0 tw\n", 0, 2, "exactly one space" },
+    { "space behind", HEADER "a 0 0 8 abcd 0 tw \n", 0, 2, "exactly one space" },
+    { "tab between", HEADER "a\t0 0 8 abcd 0 tw\n", 0, 2, "byte 0x09" },
+    { "a field too few", HEADER "a 0 0 8 abcd 0\n", 0, 2, "has 7 fields, not 6" },
+    { "a field too many", HEADER "a 0 0 8 abcd 0 tw x\n", 0, 2, "has 7 fields, not 8" },
+    { "very many fields", HEADER "a 0 0 8 abcd 0 tw x y z u v w\n", 0, 2, "has 7 fields, not 13" },
+    { "free with the fields of an allocation", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 8 abcd 0 tw\n", 0, 3, "has 5 fields, not 7" },
+    { "free with too few", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0\n", 0, 3, "has 5 fields, not 4" },
+    { "negative gap", HEADER "a -1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `-1`" },
+    { "gap with a sign", HEADER "a +1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `+1`" },
+    { "fractional gap", HEADER "a 1.5 0 8 abcd 0 tw\n", 0, 2, "the time gap is `1.5`" },
+    { "hexadecimal gap", HEADER "a 0x1 0 8 abcd 0 tw\n", 0, 2, "the time gap is `0x1`" },
+    { "gap of 2^63", HEADER "a 9223372036854775808 0 8 abcd 0 tw\n", 0, 2, "the time gap" },
+    { "gap of 2^64", HEADER "a 18446744073709551616 0 8 abcd 0 tw\n", 0, 2, "the time gap" },
+    { "gap of 60 digits", HEADER "a 100000000000000000000000000000000000000000000000000000000000 0 8 abcd 0 tw\n", 0, 2, "the time gap" },
+    { "gaps that add up beyond 2^63", HEADER "a 9223372036854775807 0 8 abcd 0 tw\na 1 1 8 abcd 0 tw\n", 0, 3, "add up" },
+    { "id that is no number", HEADER "a 0 x 8 abcd 0 tw\n", 0, 2, "the id is `x`" },
+    { "id out of range", HEADER "a 0 16777216 8 abcd 0 tw\n", 0, 2, "the id is `16777216`; it must be a number from 0 to 16777215" },
+    { "id of 2^32", HEADER "a 0 4294967296 8 abcd 0 tw\n", 0, 2, "the id" },
+    { "size 0", HEADER "a 0 0 0 abcd 0 tw\n", 0, 2, "the size is `0`; it must be a number from 1 to 1073741824" },
+    { "size too large", HEADER "a 0 0 1073741825 abcd 0 tw\n", 0, 2, "the size" },
+    { "size that would be 8 in 32 bits", HEADER "a 0 0 4294967304 abcd 0 tw\n", 0, 2, "the size" },
+    { "order too large", HEADER "p 0 0 11 abcd 0 tw\n", 0, 2, "the order is `11`; it must be a number from 0 to 10" },
+    { "order of 64", HEADER "p 0 0 64 abcd 0 tw\n", 0, 2, "the order" },
+    { "tag of three", HEADER "a 0 0 8 abc 0 tw\n", 0, 2, "the tag is `abc`" },
+    { "tag of five", HEADER "c 0 0 8 abcde 0 tw\n", 0, 2, "the tag is `abcde`" },
+    { "processor 64", HEADER "a 0 0 8 abcd 64 tw\n", 0, 2, "the processor is `64`; it must be a number from 0 to 63" },
+    { "processor 64 at a free", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 64 t\n", 0, 3, "the processor" },
+    { "no such context", HEADER "a 0 0 8 abcd 0 xw\n", 0, 2, "the last field is `xw`" },
+    { "context alone", HEADER "a 0 0 8 abcd 0 t\n", 0, 2, "the last field is `t`" },
+    { "neither w nor n", HEADER "a 0 0 8 abcd 0 tz\n", 0, 2, "the last field is `tz`" },
+    { "no such flag", HEADER "a 0 0 8 abcd 0 twq\n", 0, 2, "the last field is `twq`" },
+    { "a flag twice", HEADER "a 0 0 8 abcd 0 twzz\n", 0, 2, "the last field is `twzz`" },
+    { "free in no such context", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 x\n", 0, 3, "the last field is `x`" },
+    { "free in two contexts", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 tp\n", 0, 3, "the last field is `tp`" },
+    { "free of what never was", HEADER "f 0 0 0 t\n", 0, 2, "object 0 is freed, but it is not live" },
+    { "free of an id far out", HEADER "f 0 16777215 0 t\n", 0, 2, "object 16777215 is freed, but it is not live" },
+    { "freed twice", HEADER "a 0 0 8 abcd 0 tw\nf 0 0 0 t\nf 0 0 0 t\n", 0, 4, "object 0 is freed, but it is not live" },
+    { "allocated twice", HEADER "a 0 7 8 abcd 0 tw\nc 0 7 8 abcd 0 tw\n", 0, 3, "object 7 is allocated, but it is still live" },
+    { "page run freed as an object", HEADER "p 0 3 0 abcd 0 tw\nf 0 3 0 t\n", 0, 3, "object 3 is freed, but it is not live" },
+    { "object freed as a page run", HEADER "a 0 3 8 abcd 0 tw\nq 0 3 0 t\n", 0, 3, "page run 3 is freed, but it is not live" },
+    { "page run twice", HEADER "p 0 3 0 abcd 0 tw\np 0 3 0 abcd 0 tw\n", 0, 3, "page run 3 is allocated, but it is still live" },
+    { "the fault is in line 5", HEADER "# a\n# b\na 0 0 8 abcd 0 tw\nnonsense\n", 0, 5, "the event is `nonsense`" },
 };
 
 static void check_fault(void **state)
@@ -270,8 +270,8 @@ static void check_xz_of_two_streams(void **state)
 {
     char fault[512];
     (void)state;
-    size_t text   = make_text(plain, sizeof plain);
-    size_t first  = pack(plain, text / 2, packed, sizeof packed);
+    size_t text = make_text(plain, sizeof plain);
+    size_t first = pack(plain, text / 2, packed, sizeof packed);
     size_t length = first + pack(plain + text / 2, text - text / 2, packed + first, sizeof packed - first);
     write_file(packed, length);
     assert_int_equal(read_file(fault, sizeof fault), PACKED_EVENTS);
@@ -396,10 +396,10 @@ int main(void)
     };
     struct CMUnitTest tests[FAULT_COUNT + sizeof OTHERS / sizeof OTHERS[0]];
     for (size_t i = 0; i < FAULT_COUNT; i++)
-        tests[i] = (struct CMUnitTest){.name = FAULTS[i].name, .test_func = check_fault, .initial_state = &FAULTS[i]};
+        tests[i] = (struct CMUnitTest){ .name = FAULTS[i].name, .test_func = check_fault, .initial_state = &FAULTS[i] };
     memcpy(tests + FAULT_COUNT, OTHERS, sizeof OTHERS);
     const char *seed_text = getenv("NTMM_SEED");
-    seed                  = (seed_text != NULL ? strtoull(seed_text, NULL, 0) : (uint64_t)time(NULL)) | 1;
+    seed = (seed_text != NULL ? strtoull(seed_text, NULL, 0) : (uint64_t)time(NULL)) | 1;
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
     int fd = mkstemp(path);
     if (fd < 0)

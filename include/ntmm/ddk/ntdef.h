@@ -17,42 +17,42 @@
 extern "C" {
 #endif
 
-typedef void VOID, *PVOID;
-typedef const void *PCVOID;
-typedef char CHAR, *PCHAR, CCHAR, *PSZ, *PSTR;
-typedef const char *PCSZ, *PCSTR;
-typedef signed char SCHAR, *PSCHAR;
-typedef unsigned char UCHAR, *PUCHAR, BYTE;
-typedef int16_t SHORT, *PSHORT, CSHORT;
-typedef uint16_t USHORT, *PUSHORT, WORD;
-typedef int32_t INT, LONG, *PLONG;
-typedef uint32_t UINT, ULONG, *PULONG, DWORD;
-typedef int64_t LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64;
-typedef uint64_t ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, UINT64;
-typedef int8_t INT8;
-typedef uint8_t UINT8;
-typedef int16_t INT16;
-typedef uint16_t UINT16;
-typedef int32_t INT32, LONG32;
-typedef uint32_t UINT32, ULONG32, DWORD32;
-typedef intptr_t INT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T;
-typedef uintptr_t UINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, SIZE_T, *PSIZE_T;
-typedef uint16_t WCHAR, *PWCHAR, *PWSTR, *PWCH; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
+typedef void            VOID, *PVOID;
+typedef const void     *PCVOID;
+typedef char            CHAR, *PCHAR, CCHAR, *PSZ, *PSTR;
+typedef const char     *PCSZ, *PCSTR;
+typedef signed char     SCHAR, *PSCHAR;
+typedef unsigned char   UCHAR, *PUCHAR, BYTE;
+typedef int16_t         SHORT, *PSHORT, CSHORT;
+typedef uint16_t        USHORT, *PUSHORT, WORD;
+typedef int32_t         INT, LONG, *PLONG;
+typedef uint32_t        UINT, ULONG, *PULONG, DWORD;
+typedef int64_t         LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64;
+typedef uint64_t        ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, UINT64;
+typedef int8_t          INT8;
+typedef uint8_t         UINT8;
+typedef int16_t         INT16;
+typedef uint16_t        UINT16;
+typedef int32_t         INT32, LONG32;
+typedef uint32_t        UINT32, ULONG32, DWORD32;
+typedef intptr_t        INT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T;
+typedef uintptr_t       UINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, SIZE_T, *PSIZE_T;
+typedef uint16_t        WCHAR, *PWCHAR, *PWSTR, *PWCH; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
 typedef const uint16_t *PCWSTR, *PCWCH;
-typedef UCHAR BOOLEAN, *PBOOLEAN;
-typedef int BOOL;
-typedef ULONG LOGICAL, *PLOGICAL;
-typedef LONG NTSTATUS, *PNTSTATUS;
-typedef ULONG ACCESS_MASK, *PACCESS_MASK;
-typedef UCHAR KIRQL, *PKIRQL;
-typedef CCHAR KPROCESSOR_MODE;
-typedef ULONG_PTR KAFFINITY, *PKAFFINITY;
-typedef LONG KPRIORITY;
-typedef PVOID HANDLE, *PHANDLE;
-typedef ULONG_PTR PFN_NUMBER, *PPFN_NUMBER;
-typedef ULONG_PTR KSPIN_LOCK, *PKSPIN_LOCK;
-typedef LONG EX_SPIN_LOCK, *PEX_SPIN_LOCK;
-typedef ULONG NODE_REQUIREMENT;
+typedef UCHAR           BOOLEAN, *PBOOLEAN;
+typedef int             BOOL;
+typedef ULONG           LOGICAL, *PLOGICAL;
+typedef LONG            NTSTATUS, *PNTSTATUS;
+typedef ULONG           ACCESS_MASK, *PACCESS_MASK;
+typedef UCHAR           KIRQL, *PKIRQL;
+typedef CCHAR           KPROCESSOR_MODE;
+typedef ULONG_PTR       KAFFINITY, *PKAFFINITY;
+typedef LONG            KPRIORITY;
+typedef PVOID           HANDLE, *PHANDLE;
+typedef ULONG_PTR       PFN_NUMBER, *PPFN_NUMBER;
+typedef ULONG_PTR       KSPIN_LOCK, *PKSPIN_LOCK;
+typedef LONG            EX_SPIN_LOCK, *PEX_SPIN_LOCK;
+typedef ULONG           NODE_REQUIREMENT;
 
 #ifndef TRUE
 #define TRUE 1
@@ -122,7 +122,7 @@ typedef struct _GROUP_AFFINITY {
 #define NT_ERROR(Status) ((((ULONG)(Status)) >> 30) == 3)
 
 #define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
-#define CONTAINING_RECORD(address, type, field) ((type *)((PCHAR)(address) - offsetof(type, field)))
+#define CONTAINING_RECORD(address, type, field) ((type *)((PCHAR)(address)-offsetof(type, field)))
 #ifndef UNREFERENCED_PARAMETER
 #define UNREFERENCED_PARAMETER(P) ((void)(P))
 #endif

@@ -20,6 +20,6 @@
 #include "wdm/ex_resource.h" /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
-#include "wdm/io_ksr.h"      /* memory that survives a soft reboot */
+#include "wdm/io_ksr.h" /* memory that survives a soft reboot */
 
 #endif

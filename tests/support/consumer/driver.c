@@ -34,7 +34,4 @@ ULONG MailboxPost(PMAILBOX box)
 }
 
 /* The bug: called once by the clean-up of a failed start and once more by unload. */
-void MailboxDelete(PMAILBOX box)
-{
-    ExFreePoolWithTag(box, MAILBOX_TAG);
-}
+void MailboxDelete(PMAILBOX box) { ExFreePoolWithTag(box, MAILBOX_TAG); }

@@ -6,9 +6,9 @@
 #include <ntmm/ntmm.h>
 
 typedef struct MAILBOX *PMAILBOX;
-PMAILBOX MailboxCreate(void);
-ULONG    MailboxPost(PMAILBOX box);
-void     MailboxDelete(PMAILBOX box);
+PMAILBOX                MailboxCreate(void);
+ULONG                   MailboxPost(PMAILBOX box);
+void                    MailboxDelete(PMAILBOX box);
 
 static int failures;
 #define CHECK(condition) ((condition) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition)))

@@ -19,17 +19,18 @@ typedef enum POOL_EXTENDED_PARAMETER_TYPE {
     PoolExtendedParameterSecurePool,
     PoolExtendedParameterNumaNode,
     PoolExtendedParameterMax
-} POOL_EXTENDED_PARAMETER_TYPE, *PPOOL_EXTENDED_PARAMETER_TYPE;
+} POOL_EXTENDED_PARAMETER_TYPE,
+    *PPOOL_EXTENDED_PARAMETER_TYPE;
 typedef enum _EX_POOL_PRIORITY {
-    LowPoolPriority                        = 0,
-    LowPoolPrioritySpecialPoolOverrun      = 8,
-    LowPoolPrioritySpecialPoolUnderrun     = 9,
-    NormalPoolPriority                     = 16,
-    NormalPoolPrioritySpecialPoolOverrun   = 24,
-    NormalPoolPrioritySpecialPoolUnderrun  = 25,
-    HighPoolPriority                       = 32,
-    HighPoolPrioritySpecialPoolOverrun     = 40,
-    HighPoolPrioritySpecialPoolUnderrun    = 41
+    LowPoolPriority = 0,
+    LowPoolPrioritySpecialPoolOverrun = 8,
+    LowPoolPrioritySpecialPoolUnderrun = 9,
+    NormalPoolPriority = 16,
+    NormalPoolPrioritySpecialPoolOverrun = 24,
+    NormalPoolPrioritySpecialPoolUnderrun = 25,
+    HighPoolPriority = 32,
+    HighPoolPrioritySpecialPoolOverrun = 40,
+    HighPoolPrioritySpecialPoolUnderrun = 41
 } EX_POOL_PRIORITY;
 typedef ULONG POOL_NODE_REQUIREMENT;
 typedef struct _POOL_EXTENDED_PARAMS_SECURE_POOL {
@@ -40,7 +41,7 @@ typedef struct _POOL_EXTENDED_PARAMS_SECURE_POOL {
 } POOL_EXTENDED_PARAMS_SECURE_POOL;
 typedef struct _POOL_EXTENDED_PARAMETER {
     struct {
-        ULONG64 Type : 8;     /* POOL_EXTENDED_PARAMETER_TYPE */
+        ULONG64 Type : 8; /* POOL_EXTENDED_PARAMETER_TYPE */
         ULONG64 Optional : 1;
         ULONG64 Reserved : 55;
     };

@@ -37,28 +37,28 @@ typedef struct _OWNER_ENTRY {
 
 typedef struct _ERESOURCE {
     LIST_ENTRY   SystemResourcesList;
-    POWNER_ENTRY OwnerTable;   /* nonpaged pool; NULL until a second thread shares the resource */
-    SHORT        ActiveCount;  /* owners */
+    POWNER_ENTRY OwnerTable;  /* nonpaged pool; NULL until a second thread shares the resource */
+    SHORT        ActiveCount; /* owners */
     union {
-        USHORT Flag;           /* ResourceOwnedExclusive */
+        USHORT Flag; /* ResourceOwnedExclusive */
         struct {
             UCHAR ReservedLowFlags;
             UCHAR WaiterPriority;
         };
     };
-    PVOID        SharedWaiters;    /* the thread that has waited longest, NULL if none does */
-    PVOID        ExclusiveWaiters; /* the same */
-    OWNER_ENTRY  OwnerEntry;       /* the exclusive owner, or the first of those who share */
-    ULONG        ActiveEntries;    /* owners, again */
-    ULONG        ContentionCount;  /* acquisitions that had to wait */
-    ULONG        NumberOfSharedWaiters;
-    ULONG        NumberOfExclusiveWaiters;
-    PVOID        Reserved2;        /* which boot of the machine initialised it */
+    PVOID       SharedWaiters;    /* the thread that has waited longest, NULL if none does */
+    PVOID       ExclusiveWaiters; /* the same */
+    OWNER_ENTRY OwnerEntry;       /* the exclusive owner, or the first of those who share */
+    ULONG       ActiveEntries;    /* owners, again */
+    ULONG       ContentionCount;  /* acquisitions that had to wait */
+    ULONG       NumberOfSharedWaiters;
+    ULONG       NumberOfExclusiveWaiters;
+    PVOID       Reserved2; /* which boot of the machine initialised it */
     union {
         PVOID     Address;
         ULONG_PTR CreatorBackTraceIndex;
     };
-    KSPIN_LOCK   SpinLock;
+    KSPIN_LOCK SpinLock;
 } ERESOURCE, *PERESOURCE;
 
 #define ResourceNeverExclusive 0x10

@@ -13,19 +13,19 @@
 extern "C" {
 #endif
 
-typedef struct _IRP IRP, *PIRP;
-typedef struct _DEVICE_OBJECT DEVICE_OBJECT, *PDEVICE_OBJECT;
-typedef struct _DRIVER_OBJECT DRIVER_OBJECT, *PDRIVER_OBJECT;
-typedef struct _VPB *PVPB;
-typedef struct _IO_TIMER *PIO_TIMER;
+typedef struct _IRP               IRP, *PIRP;
+typedef struct _DEVICE_OBJECT     DEVICE_OBJECT, *PDEVICE_OBJECT;
+typedef struct _DRIVER_OBJECT     DRIVER_OBJECT, *PDRIVER_OBJECT;
+typedef struct _VPB              *PVPB;
+typedef struct _IO_TIMER         *PIO_TIMER;
 typedef struct _FAST_IO_DISPATCH *PFAST_IO_DISPATCH;
-typedef PVOID PSECURITY_DESCRIPTOR;
-typedef ULONG DEVICE_TYPE;
+typedef PVOID                     PSECURITY_DESCRIPTOR;
+typedef ULONG                     DEVICE_TYPE;
 
 /* ---- KDPC: 64 bytes; its routines are in ke_dpc.h ---- */
 
 struct _KDPC;
-typedef VOID KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
+typedef VOID               KDEFERRED_ROUTINE(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2);
 typedef KDEFERRED_ROUTINE *PKDEFERRED_ROUTINE;
 
 typedef struct _KDPC {
@@ -77,9 +77,10 @@ typedef enum _IO_ALLOCATION_ACTION {
     KeepObject = 1,
     DeallocateObject,
     DeallocateObjectKeepRegisters
-} IO_ALLOCATION_ACTION, *PIO_ALLOCATION_ACTION;
+} IO_ALLOCATION_ACTION,
+    *PIO_ALLOCATION_ACTION;
 typedef IO_ALLOCATION_ACTION DRIVER_CONTROL(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context);
-typedef DRIVER_CONTROL *PDRIVER_CONTROL;
+typedef DRIVER_CONTROL      *PDRIVER_CONTROL;
 
 typedef struct _WAIT_CONTEXT_BLOCK {
     union {
@@ -108,34 +109,34 @@ NTMM_LAYOUT(sizeof(WAIT_CONTEXT_BLOCK) == 0x48 && FIELD_OFFSET(WAIT_CONTEXT_BLOC
 /* ---- devices ---- */
 
 struct _DEVICE_OBJECT {
-    CSHORT          Type;
-    USHORT          Size;
-    LONG            ReferenceCount;
-    PDRIVER_OBJECT  DriverObject;
-    PDEVICE_OBJECT  NextDevice;
-    PDEVICE_OBJECT  AttachedDevice;
-    PIRP            CurrentIrp;
-    PIO_TIMER       Timer;
-    ULONG           Flags;
-    ULONG           Characteristics;
-    volatile PVPB   Vpb;
-    PVOID           DeviceExtension;
-    DEVICE_TYPE     DeviceType;
-    CCHAR           StackSize;
+    CSHORT         Type;
+    USHORT         Size;
+    LONG           ReferenceCount;
+    PDRIVER_OBJECT DriverObject;
+    PDEVICE_OBJECT NextDevice;
+    PDEVICE_OBJECT AttachedDevice;
+    PIRP           CurrentIrp;
+    PIO_TIMER      Timer;
+    ULONG          Flags;
+    ULONG          Characteristics;
+    volatile PVPB  Vpb;
+    PVOID          DeviceExtension;
+    DEVICE_TYPE    DeviceType;
+    CCHAR          StackSize;
     union {
         LIST_ENTRY         ListEntry;
         WAIT_CONTEXT_BLOCK Wcb;
     } Queue;
-    ULONG                AlignmentRequirement;
-    KDEVICE_QUEUE        DeviceQueue;
-    KDPC                 Dpc; /* IoInitializeDpcRequest, IoRequestDpc */
-    ULONG                ActiveThreadCount;
-    PSECURITY_DESCRIPTOR SecurityDescriptor;
-    KEVENT               DeviceLock;
-    USHORT               SectorSize;
-    USHORT               Spare1;
+    ULONG                     AlignmentRequirement;
+    KDEVICE_QUEUE             DeviceQueue;
+    KDPC                      Dpc; /* IoInitializeDpcRequest, IoRequestDpc */
+    ULONG                     ActiveThreadCount;
+    PSECURITY_DESCRIPTOR      SecurityDescriptor;
+    KEVENT                    DeviceLock;
+    USHORT                    SectorSize;
+    USHORT                    Spare1;
     struct _DEVOBJ_EXTENSION *DeviceObjectExtension;
-    PVOID                Reserved;
+    PVOID                     Reserved;
 } DECLSPEC_ALIGN(16);
 
 NTMM_LAYOUT(sizeof(DEVICE_OBJECT) == 0x150, "DEVICE_OBJECT, x64");
@@ -145,26 +146,26 @@ NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, Timer) == 0x28 && FIELD_OFFSET(DEVICE_OB
 NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, Characteristics) == 0x34 && FIELD_OFFSET(DEVICE_OBJECT, Vpb) == 0x38, "DEVICE_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, DeviceExtension) == 0x40 && FIELD_OFFSET(DEVICE_OBJECT, DeviceType) == 0x48, "DEVICE_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, StackSize) == 0x4c && FIELD_OFFSET(DEVICE_OBJECT, Queue) == 0x50, "DEVICE_OBJECT, x64");
-NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, AlignmentRequirement) == 0x98 &&
-            FIELD_OFFSET(DEVICE_OBJECT, DeviceQueue) == 0xa0, "DEVICE_OBJECT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, AlignmentRequirement) == 0x98 && FIELD_OFFSET(DEVICE_OBJECT, DeviceQueue) == 0xa0,
+            "DEVICE_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, Dpc) == 0xc8 && FIELD_OFFSET(DEVICE_OBJECT, ActiveThreadCount) == 0x108, "DEVICE_OBJECT, x64");
-NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, SecurityDescriptor) == 0x110 &&
-            FIELD_OFFSET(DEVICE_OBJECT, DeviceLock) == 0x118, "DEVICE_OBJECT, x64");
-NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, SectorSize) == 0x130 &&
-            FIELD_OFFSET(DEVICE_OBJECT, DeviceObjectExtension) == 0x138, "DEVICE_OBJECT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, SecurityDescriptor) == 0x110 && FIELD_OFFSET(DEVICE_OBJECT, DeviceLock) == 0x118,
+            "DEVICE_OBJECT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(DEVICE_OBJECT, SectorSize) == 0x130 && FIELD_OFFSET(DEVICE_OBJECT, DeviceObjectExtension) == 0x138,
+            "DEVICE_OBJECT, x64");
 
 /* ---- drivers ---- */
 
-typedef NTSTATUS DRIVER_INITIALIZE(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath);
+typedef NTSTATUS           DRIVER_INITIALIZE(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath);
 typedef DRIVER_INITIALIZE *PDRIVER_INITIALIZE;
-typedef VOID DRIVER_STARTIO(PDEVICE_OBJECT DeviceObject, PIRP Irp);
-typedef DRIVER_STARTIO *PDRIVER_STARTIO;
-typedef VOID DRIVER_UNLOAD(PDRIVER_OBJECT DriverObject);
-typedef DRIVER_UNLOAD *PDRIVER_UNLOAD;
-typedef NTSTATUS DRIVER_ADD_DEVICE(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT PhysicalDeviceObject);
+typedef VOID               DRIVER_STARTIO(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+typedef DRIVER_STARTIO    *PDRIVER_STARTIO;
+typedef VOID               DRIVER_UNLOAD(PDRIVER_OBJECT DriverObject);
+typedef DRIVER_UNLOAD     *PDRIVER_UNLOAD;
+typedef NTSTATUS           DRIVER_ADD_DEVICE(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT PhysicalDeviceObject);
 typedef DRIVER_ADD_DEVICE *PDRIVER_ADD_DEVICE;
-typedef NTSTATUS DRIVER_DISPATCH(PDEVICE_OBJECT DeviceObject, PIRP Irp);
-typedef DRIVER_DISPATCH *PDRIVER_DISPATCH;
+typedef NTSTATUS           DRIVER_DISPATCH(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+typedef DRIVER_DISPATCH   *PDRIVER_DISPATCH;
 
 #define IRP_MJ_MAXIMUM_FUNCTION 0x1b
 
@@ -196,8 +197,8 @@ struct _DRIVER_OBJECT {
 NTMM_LAYOUT(sizeof(DRIVER_OBJECT) == 0x150, "DRIVER_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DeviceObject) == 0x08 && FIELD_OFFSET(DRIVER_OBJECT, Flags) == 0x10, "DRIVER_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DriverStart) == 0x18 && FIELD_OFFSET(DRIVER_OBJECT, DriverSize) == 0x20, "DRIVER_OBJECT, x64");
-NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DriverSection) == 0x28 &&
-            FIELD_OFFSET(DRIVER_OBJECT, DriverExtension) == 0x30, "DRIVER_OBJECT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DriverSection) == 0x28 && FIELD_OFFSET(DRIVER_OBJECT, DriverExtension) == 0x30,
+            "DRIVER_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DriverName) == 0x38 && FIELD_OFFSET(DRIVER_OBJECT, HardwareDatabase) == 0x48, "DRIVER_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, FastIoDispatch) == 0x50 && FIELD_OFFSET(DRIVER_OBJECT, DriverInit) == 0x58, "DRIVER_OBJECT, x64");
 NTMM_LAYOUT(FIELD_OFFSET(DRIVER_OBJECT, DriverStartIo) == 0x60 && FIELD_OFFSET(DRIVER_OBJECT, DriverUnload) == 0x68, "DRIVER_OBJECT, x64");

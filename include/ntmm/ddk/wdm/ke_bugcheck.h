@@ -20,17 +20,17 @@ typedef enum _KBUGCHECK_BUFFER_DUMP_STATE {
     BufferIncomplete
 } KBUGCHECK_BUFFER_DUMP_STATE;
 
-typedef VOID KBUGCHECK_CALLBACK_ROUTINE(PVOID Buffer, ULONG Length);
+typedef VOID                        KBUGCHECK_CALLBACK_ROUTINE(PVOID Buffer, ULONG Length);
 typedef KBUGCHECK_CALLBACK_ROUTINE *PKBUGCHECK_CALLBACK_ROUTINE;
 
 typedef struct _KBUGCHECK_CALLBACK_RECORD {
     LIST_ENTRY                  Entry;
     PKBUGCHECK_CALLBACK_ROUTINE CallbackRoutine;
-    PVOID                       Buffer;   /* the driver's, shown in the stop report */
-    ULONG                       Length;   /* bytes */
-    PUCHAR                      Component;/* text that names the driver */
-    ULONG_PTR                   Checksum; /* over the four fields above; a record that fails it is not called */
-    UCHAR                       State;    /* KBUGCHECK_BUFFER_DUMP_STATE */
+    PVOID                       Buffer;    /* the driver's, shown in the stop report */
+    ULONG                       Length;    /* bytes */
+    PUCHAR                      Component; /* text that names the driver */
+    ULONG_PTR                   Checksum;  /* over the four fields above; a record that fails it is not called */
+    UCHAR                       State;     /* KBUGCHECK_BUFFER_DUMP_STATE */
 } KBUGCHECK_CALLBACK_RECORD, *PKBUGCHECK_CALLBACK_RECORD;
 
 NTMM_LAYOUT(sizeof(KBUGCHECK_CALLBACK_RECORD) == 0x40 && FIELD_OFFSET(KBUGCHECK_CALLBACK_RECORD, CallbackRoutine) == 0x10, "x64");
@@ -82,7 +82,7 @@ typedef struct _KBUGCHECK_ADD_PAGES {
 } KBUGCHECK_ADD_PAGES, *PKBUGCHECK_ADD_PAGES;
 
 typedef struct _KBUGCHECK_SECONDARY_DUMP_DATA {
-    PVOID InBuffer;        /* room that the system lends */
+    PVOID InBuffer; /* room that the system lends */
     ULONG InBufferLength;
     ULONG MaximumAllowed;
     GUID  Guid;            /* set by the routine */
@@ -136,7 +136,7 @@ NTKERNELAPI BOOLEAN KeDeregisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD Call
  * @irql   any
  * @source WDK reference: wdm.h, KeRegisterBugCheckReasonCallback
  */
-NTKERNELAPI BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD CallbackRecord,
+NTKERNELAPI BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD  CallbackRecord,
                                                      PKBUGCHECK_REASON_CALLBACK_ROUTINE CallbackRoutine, KBUGCHECK_CALLBACK_REASON Reason,
                                                      PUCHAR Component);
 /** @return FALSE when the record is not registered. @irql any */

@@ -18,7 +18,7 @@ typedef struct _KINTERRUPT KINTERRUPT, *PKINTERRUPT; /* opaque */
 
 typedef enum _KDPC_IMPORTANCE { LowImportance, MediumImportance, HighImportance, MediumHighImportance } KDPC_IMPORTANCE;
 
-typedef VOID IO_DPC_ROUTINE(PKDPC Dpc, PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
+typedef VOID            IO_DPC_ROUTINE(PKDPC Dpc, PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
 typedef IO_DPC_ROUTINE *PIO_DPC_ROUTINE;
 
 /* ---- DPC objects ---- */
@@ -104,7 +104,7 @@ NTKERNELAPI NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER Proc
 NTKERNELAPI ULONG KeIsExecutingDpc(VOID);
 
 typedef struct _KDPC_WATCHDOG_INFORMATION {
-    ULONG DpcTimeLimit;     /* for one DPC; 0: there is none */
+    ULONG DpcTimeLimit; /* for one DPC; 0: there is none */
     ULONG DpcTimeCount;
     ULONG DpcWatchdogLimit; /* for a row of DPCs; 0: there is none */
     ULONG DpcWatchdogCount;
@@ -135,9 +135,9 @@ FORCEINLINE VOID IoRequestDpc(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Conte
 
 /* ---- interrupts ---- */
 
-typedef BOOLEAN KSERVICE_ROUTINE(PKINTERRUPT Interrupt, PVOID ServiceContext);
-typedef KSERVICE_ROUTINE *PKSERVICE_ROUTINE;
-typedef BOOLEAN KSYNCHRONIZE_ROUTINE(PVOID SynchronizeContext);
+typedef BOOLEAN               KSERVICE_ROUTINE(PKINTERRUPT Interrupt, PVOID ServiceContext);
+typedef KSERVICE_ROUTINE     *PKSERVICE_ROUTINE;
+typedef BOOLEAN               KSYNCHRONIZE_ROUTINE(PVOID SynchronizeContext);
 typedef KSYNCHRONIZE_ROUTINE *PKSYNCHRONIZE_ROUTINE;
 typedef enum _KINTERRUPT_MODE { LevelSensitive, Latched } KINTERRUPT_MODE;
 

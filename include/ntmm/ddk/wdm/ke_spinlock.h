@@ -51,7 +51,8 @@ typedef enum _KSPIN_LOCK_QUEUE_NUMBER {
     LockQueueUnusedSpare15,
     LockQueueUnusedSpare16,
     LockQueueMaximumLock
-} KSPIN_LOCK_QUEUE_NUMBER, *PKSPIN_LOCK_QUEUE_NUMBER;
+} KSPIN_LOCK_QUEUE_NUMBER,
+    *PKSPIN_LOCK_QUEUE_NUMBER;
 
 /* ---- ordinary ---- */
 

@@ -16,8 +16,7 @@
 #define BYTES_TO_PAGES(Size) (((Size) >> PAGE_SHIFT) + (((Size) & (PAGE_SIZE - 1)) != 0))
 #define BYTE_OFFSET(Va) ((ULONG)((ULONG_PTR)(Va) & (PAGE_SIZE - 1)))
 #define PAGE_ALIGN(Va) ((PVOID)((ULONG_PTR)(Va) & ~((ULONG_PTR)PAGE_SIZE - 1)))
-#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size) \
-    ((BYTE_OFFSET(Va) + (SIZE_T)(Size) + (PAGE_SIZE - 1)) >> PAGE_SHIFT)
+#define ADDRESS_AND_SIZE_TO_SPAN_PAGES(Va, Size) ((BYTE_OFFSET(Va) + (SIZE_T)(Size) + (PAGE_SIZE - 1)) >> PAGE_SHIFT)
 
 #define PASSIVE_LEVEL 0
 #define LOW_LEVEL 0
@@ -46,14 +45,14 @@ typedef enum _MODE { KernelMode, UserMode, MaximumMode } MODE;
 #define PAGE_WRITECOMBINE 0x400
 
 typedef enum _MEMORY_CACHING_TYPE {
-    MmNonCached             = 0,
-    MmCached                = 1,
-    MmWriteCombined         = 2,
+    MmNonCached = 0,
+    MmCached = 1,
+    MmWriteCombined = 2,
     MmHardwareCoherentCached,
     MmNonCachedUnordered,
     MmUSWCCached,
     MmMaximumCacheType,
-    MmNotMapped             = -1
+    MmNotMapped = -1
 } MEMORY_CACHING_TYPE;
 
 #define MM_ANY_NODE_OK 0x80000000u
