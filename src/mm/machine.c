@@ -220,11 +220,14 @@ static int map_memory(const mm_shape_t *want)
     return status == 0 ? 0 : ke_error(status, "the host refuses to map the machine's memory");
 }
 
+mm_owner_t *mm_paged_owners;
+
 static int build_tables(const mm_shape_t *want)
 {
     mm_pfn_database = host_tables(want->span_pfns * sizeof(mm_pfn_t));
     if (mm_pfn_database == NULL || table_build(&mm_system_table) != 0 || table_build(&mm_paged_table) != 0)
         return ke_error(-ENOMEM, "the host has no memory for the tables of %llu frames", (unsigned long long)want->span_pfns);
+    mm_paged_owners = mm_paged_table.owners;
     return 0;
 }
 
