@@ -109,6 +109,7 @@ static void row_stops(void **state)
 
 static int row_up(void **state) { return machine_up(state); }
 
+#if defined(__x86_64__)
 static void non_canonical_address(void **state)
 {
     ntmm_bugcheck stop;
@@ -118,6 +119,7 @@ static void non_canonical_address(void **state)
     assert_int_equal(stop.parameter[1], 0);
     assert_int_equal(stop.parameter[3], 4);
 }
+#endif
 
 static void report_names_the_place(void **state)
 {
