@@ -104,10 +104,13 @@ EX_ALWAYS_INLINE bool ex_fast_give(ke_thread_t *thread, void *body, uint32_t tag
 
 /* ---- whole pages that the thread keeps ready ---- */
 
-/* The owner entry of a page that is known to lie in the pool's region, by arithmetic alone: an entry that says RUN says enough. */
+/* The owner entry of a page that is known to lie in the pool's region. For the two common pools by arithmetic alone: an entry that says RUN
+ * says enough. */
 EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
 {
-    return pool == MM_NONPAGED_NX ? &mm_pfn_entry(((uintptr_t)page - mm_physical_map.base) >> PAGE_SHIFT)->owner : mm_paged_owner(page);
+    if (pool == MM_NONPAGED_NX)
+        return &mm_pfn_entry(((uintptr_t)page - mm_physical_map.base) >> PAGE_SHIFT)->owner;
+    return pool == MM_PAGED ? mm_paged_owner(page) : mm_owner_of(page);
 }
 
 EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag)
@@ -132,7 +135,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
 {
     ex_thread_t *own = ex_thread_of(thread);
     mm_owner_t  *owner = ex_fast_owner(pool, run);
-    if (thread->irql > ex_irql_limit(pool) || owner->use != MM_USE_POOL_RUN || owner->pool != pool || owner->flags != 0 ||
+    if (thread->irql > ex_irql_limit(pool) || owner == NULL || owner->use != MM_USE_POOL_RUN || owner->pool != pool || owner->flags != 0 ||
         (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0)
         return false;
     size_t        pages = BYTES_TO_PAGES(owner->bytes);
