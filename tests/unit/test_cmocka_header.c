@@ -198,6 +198,8 @@ static int run_child(const char *name, const char *kind)
     int    pipes[2], status = 0;
     size_t used = 0;
     pid_t  child;
+    if (getenv("NTMM_EMULATED") != NULL) /* a program that executes itself leaves the emulator */
+        skip();
 
     assert_int_equal(pipe(pipes), 0);
     child = fork();

@@ -176,6 +176,8 @@ static void *volatile nothing; /* NULL, but the compiler does not know */
 
 static void a_null_call_continues_elsewhere(void **state)
 {
+    if (getenv("NTMM_EMULATED") != NULL) /* qemu-user fetches ahead of the jump */
+        skip();
     (void)state;
     assert_int_equal(host_faults_start(redirect_all), 0);
     for (unsigned i = 0; i < 1000; i++)

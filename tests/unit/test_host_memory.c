@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -199,6 +200,8 @@ static void a_hint_is_taken_or_refused(void **state)
 
 static void tables_are_zero_sparse_and_clearable(void **state)
 {
+    if (getenv("NTMM_EMULATED") != NULL) /* an emulator tells its own resident memory */
+        skip();
     (void)state;
     const size_t   bytes = (size_t)1 << 34;
     uint64_t       before = host_resident_bytes();

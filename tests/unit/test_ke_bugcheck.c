@@ -344,6 +344,8 @@ static void quiet_and_uncaught(void)
 
 static void quiet_stop_prints_nothing(void **state)
 {
+    if (getenv("NTMM_EMULATED") != NULL) /* qemu-user prints a line about each fatal signal */
+        skip();
     int status;
     (void)state;
     status = child_run(quiet_and_uncaught);
