@@ -147,7 +147,10 @@ size_t mm_pool_limit_pages(mm_pool_t pool);
 mm_owner_t *mm_owner_of(const void *va);
 /* The entry of a page that is known to lie in the paged region, without asking whether the page is there: use is MM_USE_NONE if it is not. */
 extern mm_owner_t        *mm_paged_owners;
-static inline mm_owner_t *mm_paged_owner(const void *page) { return &mm_paged_owners[((uintptr_t)page - mm_paged_region.base) >> PAGE_SHIFT]; }
+static inline mm_owner_t *mm_paged_owner(const void *page)
+{
+    return &mm_paged_owners[((uintptr_t)page - mm_paged_region.base) >> PAGE_SHIFT];
+}
 /* Which pool an address would belong to by its region alone; MM_POOLS when none. (system PTE pages: from the owner entry) */
 mm_pool_t mm_pool_of(const void *va);
 /* Every page of all regions with an owner entry in use, ascending by address, region by region (nonpaged by PFN, then system PTE,

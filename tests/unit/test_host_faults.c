@@ -137,7 +137,8 @@ static host_fault_verdict_t cover_with_memory(host_fault_t *fault)
 
 static void a_bus_error_is_a_fault_too(void **state)
 {
-    if (getenv("NTMM_EMULATED") != NULL && host_page_size() > 4096) /* qemu-user makes large pages of small ones, and ends objects between them */
+    /* qemu-user makes large pages of small ones, and ends objects between them */
+    if (getenv("NTMM_EMULATED") != NULL && host_page_size() > 4096)
         skip();
     (void)state;
     host_object_t object;
