@@ -26,6 +26,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -134,6 +135,19 @@ static inline void ntmm_cmocka_reboot(void)
 
 /* ---- assertions ---- */
 
+/* print_error() cuts what it is given at 1,023 bytes (CMocka 1.1): a long text goes through it line by line. */
+static inline void ntmm_cmocka_print_text_(const char *text)
+{
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, "\n");
+        bytes += text[bytes] == '\n';
+        if (bytes > 512)
+            bytes = 512;
+        print_error("%.*s", (int)bytes, text);
+        text += bytes;
+    }
+}
+
 static inline void ntmm_cmocka_expect_stop_(const ntmm_catch_frame *frame, uint32_t code, const uintptr_t *parameter, unsigned parameters,
                                             const char *expression, const char *file, int line)
 {
@@ -147,11 +161,10 @@ static inline void ntmm_cmocka_expect_stop_(const ntmm_catch_frame *frame, uint3
     print_error("expected bug check 0x%X %s", (unsigned)code, ntmm_bugcheck_name(code));
     for (unsigned i = 0; i < parameters; i++)
         print_error("%s0x%llX", i == 0 ? " (" : ", ", (unsigned long long)parameter[i]);
-    print_error("%s from: %s\n", parameters != 0 ? ")" : "", expression);
-    if (frame->caught)
-        print_error("%s\n", ntmm_stop_report());
-    else
-        print_error("but the machine did not stop\n");
+    print_error("%s from: ", parameters != 0 ? ")" : "");
+    ntmm_cmocka_print_text_(expression);
+    print_error("\n");
+    ntmm_cmocka_print_text_(frame->caught ? ntmm_stop_report() : "but the machine did not stop\n");
     _fail(file, line);
 }
 
@@ -160,7 +173,10 @@ static inline void ntmm_cmocka_expect_no_stop_(const ntmm_catch_frame *frame, co
     if (!frame->caught)
         return;
     ntmm_cmocka_caught = frame->stop;
-    print_error("expected no bug check from: %s\n%s\n", expression, ntmm_stop_report());
+    print_error("expected no bug check from: ");
+    ntmm_cmocka_print_text_(expression);
+    print_error("\n");
+    ntmm_cmocka_print_text_(ntmm_stop_report());
     _fail(file, line);
 }
 

@@ -130,6 +130,20 @@ static void expects_no_stop(void **state)
     (void)state;
     assert_no_bugcheck(KeBugCheckEx(0xE2, 8, 0, 0, 0));
 }
+static volatile unsigned              returned; /* keeps the recursion one */
+static __attribute__((noinline)) void stop_deep_down(unsigned depth)
+{
+    if (depth == 24)
+        KeBugCheckEx(0xE2, 1, 2, 3, 4);
+    if (depth < 24)
+        stop_deep_down(depth + 1);
+    returned = depth;
+}
+static void expects_no_stop_and_shows_all_of_it(void **state)
+{
+    (void)state;
+    assert_no_bugcheck(stop_deep_down(0));
+}
 static void leaks(void **state)
 {
     (void)state;
@@ -164,6 +178,9 @@ static const struct failing_group {
     { "expects_another_code", expects_another_code, "*** STOP 0x000000E2" },
     { "expects_another_parameter", expects_another_parameter, "expected bug check 0xE2 MANUALLY_INITIATED_CRASH (0x7)" },
     { "expects_no_stop", expects_no_stop, "expected no bug check" },
+    { "expects_no_stop_and_shows_all_of_it", expects_no_stop_and_shows_all_of_it, "#20 " },
+    { "expects_no_stop_and_shows_the_end_too", expects_no_stop_and_shows_all_of_it,
+      "What the driver probably did wrong:\n  Nothing: somebody stopped the machine on purpose.\n\n" },
     { "leaks", leaks, "tag 'Tst1'" },
     { "holds_something", holds_something, "1 allocation(s) leaked" },
     { "ends_at_dispatch", ends_at_dispatch, "ended at IRQL 2" },
