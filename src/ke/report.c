@@ -2,7 +2,8 @@
  * report.c - the stop report: what a driver author reads after a bug check. It says, in this order: which rule was broken (code and
  * name), who noticed and in one sentence why, at which IRQL, what each parameter means for this code and what lies at the addresses among
  * them, the host's backtrace, and what the driver most likely did wrong. The drivers' callbacks add their part at the end. The buffer is
- * static, because a stop may come while the host's heap is locked or broken.
+ * static, because a stop may come while the host's heap is locked or broken; it has room for all but the callbacks, and if they say too much
+ * it ends with a whole line and a remark.
  *
  * Locks   none: the stop that halts the machine is the only writer.
  * Elsewhere  meaning of parameters, advice: stop_text.c.
@@ -20,8 +21,11 @@
 #define BACKTRACE_MAX 32u
 #define DESCRIBERS_MAX 16u
 
+#define NO_ROOM "  (the report ends here: there is no room for more)\n"
+
 static char   text[16384];
 static size_t text_used, text_printed;
+static bool   text_is_full;
 static bool   report_is_quiet;
 
 static _Atomic(ke_describe_t) describers[DESCRIBERS_MAX];
@@ -50,21 +54,36 @@ void ke_report_configure(bool quiet)
 {
     report_is_quiet = quiet;
     text_used = text_printed = 0;
+    text_is_full = false;
     text[0] = '\0';
     ke_stop_callbacks_boot();
 }
 
+/* The line that did not fit goes, from its beginning. */
+static void text_end(void)
+{
+    while (text_used > text_printed && text[text_used - 1] != '\n')
+        text_used--;
+    memcpy(text + text_used, NO_ROOM, sizeof NO_ROOM);
+    text_used += sizeof NO_ROOM - 1;
+    text_is_full = true;
+}
+
 void ke_report_append(const char *format, ...)
 {
-    size_t  room = sizeof text - text_used;
+    size_t  room = sizeof text - sizeof NO_ROOM - text_used;
     va_list arguments;
     int     wanted;
 
+    if (text_is_full)
+        return;
     va_start(arguments, format);
     wanted = vsnprintf(text + text_used, room, format, arguments);
     va_end(arguments);
-    if (wanted > 0)
-        text_used += (size_t)wanted < room ? (size_t)wanted : room - 1;
+    if (wanted >= 0 && (size_t)wanted < room)
+        text_used += (size_t)wanted;
+    else
+        text_end();
 }
 
 void ke_report_print(void)
@@ -186,6 +205,7 @@ void ke_report_compose(const ke_stop_t *stop)
     const ke_stop_text_t *words = ke_stop_text(&stop->check);
 
     text_used = text_printed = 0;
+    text_is_full = false;
     ke_report_append("\n*** STOP 0x%08X %s\n\n", stop->check.code, ntmm_bugcheck_name(stop->check.code));
     ke_report_append("  detected by   %s: %s\n", stop->routine, stop->why);
     ke_report_append("  IRQL          %u (%s)\n", stop->check.irql, irql_name(stop->check.irql));

@@ -812,6 +812,39 @@ static void report_reads_well(void **state)
     assert_report_has("What the driver probably did wrong");
 }
 
+static VOID says_nothing(PVOID Buffer, ULONG Length)
+{
+    (void)Buffer;
+    (void)Length;
+}
+
+/* More callbacks than the report has room for: what does not fit is left out line by line, and the report says so. */
+static void a_full_report_ends_with_a_whole_line(void **state)
+{
+    enum { RECORDS = 400 };
+    static KBUGCHECK_CALLBACK_RECORD records[RECORDS];
+    static const char                component[] = "a driver whose name is long enough to fill the report's buffer";
+    static const char                end[] = "\n  (the report ends here: there is no room for more)\n";
+    static char                      line[128];
+    const char                      *report, *last;
+    size_t                           length;
+    (void)state;
+    for (size_t i = 0; i < RECORDS; i++) {
+        KeInitializeCallbackRecord(&records[i]);
+        assert_true(KeRegisterBugCheckCallback(&records[i], says_nothing, NULL, 0, (PUCHAR)(uintptr_t)component));
+    }
+    assert_true(ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL));
+    report = ntmm_stop_report();
+    length = strlen(report);
+    assert_true(length > sizeof end);
+    assert_string_equal(report + length - strlen(end), end);
+    snprintf(line, sizeof line, "\n  callback of \"%s\"", component);
+    last = report + length - strlen(end) - strlen(line);
+    assert_int_equal(strncmp(last, line, strlen(line)), 0);
+    assert_report_has("What the driver probably did wrong");      /* comes before the callbacks */
+    assert_int_equal(records[RECORDS - 1].State, BufferFinished); /* told of or not, all are called */
+}
+
 static void stop_while_describing_is_contained(void **state)
 {
     ntmm_bugcheck stop;
@@ -989,6 +1022,7 @@ int main(void)
         ON_A_MACHINE(exception_in_a_system_thread),
         ON_A_MACHINE(irql_rule),
         ON_A_MACHINE(report_reads_well),
+        ON_A_MACHINE(a_full_report_ends_with_a_whole_line),
         ON_A_MACHINE(stop_while_describing_is_contained),
         cmocka_unit_test(every_common_stop_has_words),
         cmocka_unit_test(names_are_right),
