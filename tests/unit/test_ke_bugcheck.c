@@ -908,74 +908,118 @@ static void every_common_stop_has_words(void **state)
     }
 }
 
+static const struct code_row {
+    uint32_t    code;
+    const char *name;
+} CODES[] = {
+    { 0x09, "IRQL_NOT_GREATER_OR_EQUAL" },
+    { 0x0A, "IRQL_NOT_LESS_OR_EQUAL" },
+    { 0x0F, "SPIN_LOCK_ALREADY_OWNED" },
+    { 0x10, "SPIN_LOCK_NOT_OWNED" },
+    { 0x10D, "WDF_VIOLATION" },
+    { 0x127, "PAGE_NOT_ZERO" },
+    { 0x12E, "INVALID_MDL_RANGE" },
+    { 0x139, "KERNEL_SECURITY_CHECK_FAILURE" },
+    { 0x13A, "KERNEL_MODE_HEAP_CORRUPTION" },
+    { 0x17E, "MICROCODE_REVISION_MISMATCH" },
+    { 0x18B, "SECURE_KERNEL_ERROR" },
+    { 0x18D, "SECURE_FAULT_UNHANDLED" },
+    { 0x19, "BAD_POOL_HEADER" },
+    { 0x1A, "MEMORY_MANAGEMENT" },
+    { 0x1C, "PFN_REFERENCE_COUNT" },
+    { 0x1E, "KMODE_EXCEPTION_NOT_HANDLED" },
+    { 0x3F, "NO_MORE_SYSTEM_PTES" },
+    { 0x40, "TARGET_MDL_TOO_SMALL" },
+    { 0x41, "MUST_SUCCEED_POOL_EMPTY" },
+    { 0x4D, "NO_PAGES_AVAILABLE" },
+    { 0x4E, "PFN_LIST_CORRUPT" },
+    { 0x50, "PAGE_FAULT_IN_NONPAGED_AREA" },
+    { 0x76, "PROCESS_HAS_LOCKED_PAGES" },
+    { 0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED" },
+    { 0x7F, "UNEXPECTED_KERNEL_MODE_TRAP" },
+    { 0xBE, "ATTEMPTED_WRITE_TO_READONLY_MEMORY" },
+    { 0xC1, "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION" },
+    { 0xC2, "BAD_POOL_CALLER" },
+    { 0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION" },
+    { 0xC5, "DRIVER_CORRUPTED_EXPOOL" },
+    { 0xC6, "DRIVER_CAUGHT_MODIFYING_FREED_POOL" },
+    { 0xC7, "TIMER_OR_DPC_INVALID" },
+    { 0xC8, "IRQL_UNEXPECTED_VALUE" },
+    { 0xCB, "DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS" },
+    { 0xCC, "PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
+    { 0xCD, "PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
+    { 0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS" },
+    { 0xD0, "DRIVER_CORRUPTED_MMPOOL" },
+    { 0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL" },
+    { 0xD3, "DRIVER_PORTION_MUST_BE_NONPAGED" },
+    { 0xD4, "SYSTEM_SCAN_AT_RAISED_IRQL_CAUGHT_IMPROPER_DRIVER_UNLOAD" },
+    { 0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
+    { 0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
+    { 0xD7, "DRIVER_UNMAPPING_INVALID_VIEW" },
+    { 0xD8, "DRIVER_USED_EXCESSIVE_PTES" },
+    { 0xD9, "LOCKED_PAGES_TRACKER_CORRUPTION" },
+    { 0xDA, "SYSTEM_PTE_MISUSE" },
+    { 0xDB, "DRIVER_CORRUPTED_SYSPTES" },
+    { 0xDE, "POOL_CORRUPTION_IN_FILE_AREA" },
+    { 0xE2, "MANUALLY_INITIATED_CRASH" },
+    { 0xE6, "DRIVER_VERIFIER_DMA_VIOLATION" },
+    { 0xFC, "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY" },
+};
+
 static void names_are_right(void **state)
 {
-    static const struct {
-        uint32_t    code;
-        const char *name;
-    } rows[] = {
-        { 0x09, "IRQL_NOT_GREATER_OR_EQUAL" },
-        { 0x0A, "IRQL_NOT_LESS_OR_EQUAL" },
-        { 0x0F, "SPIN_LOCK_ALREADY_OWNED" },
-        { 0x10, "SPIN_LOCK_NOT_OWNED" },
-        { 0x10D, "WDF_VIOLATION" },
-        { 0x127, "PAGE_NOT_ZERO" },
-        { 0x12E, "INVALID_MDL_RANGE" },
-        { 0x139, "KERNEL_SECURITY_CHECK_FAILURE" },
-        { 0x13A, "KERNEL_MODE_HEAP_CORRUPTION" },
-        { 0x17E, "MICROCODE_REVISION_MISMATCH" },
-        { 0x18B, "SECURE_KERNEL_ERROR" },
-        { 0x18D, "SECURE_FAULT_UNHANDLED" },
-        { 0x19, "BAD_POOL_HEADER" },
-        { 0x1A, "MEMORY_MANAGEMENT" },
-        { 0x1C, "PFN_REFERENCE_COUNT" },
-        { 0x1E, "KMODE_EXCEPTION_NOT_HANDLED" },
-        { 0x3F, "NO_MORE_SYSTEM_PTES" },
-        { 0x40, "TARGET_MDL_TOO_SMALL" },
-        { 0x41, "MUST_SUCCEED_POOL_EMPTY" },
-        { 0x4D, "NO_PAGES_AVAILABLE" },
-        { 0x4E, "PFN_LIST_CORRUPT" },
-        { 0x50, "PAGE_FAULT_IN_NONPAGED_AREA" },
-        { 0x76, "PROCESS_HAS_LOCKED_PAGES" },
-        { 0x7E, "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED" },
-        { 0x7F, "UNEXPECTED_KERNEL_MODE_TRAP" },
-        { 0xBE, "ATTEMPTED_WRITE_TO_READONLY_MEMORY" },
-        { 0xC1, "SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION" },
-        { 0xC2, "BAD_POOL_CALLER" },
-        { 0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION" },
-        { 0xC5, "DRIVER_CORRUPTED_EXPOOL" },
-        { 0xC6, "DRIVER_CAUGHT_MODIFYING_FREED_POOL" },
-        { 0xC7, "TIMER_OR_DPC_INVALID" },
-        { 0xC8, "IRQL_UNEXPECTED_VALUE" },
-        { 0xCB, "DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS" },
-        { 0xCC, "PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
-        { 0xCD, "PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
-        { 0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS" },
-        { 0xD0, "DRIVER_CORRUPTED_MMPOOL" },
-        { 0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL" },
-        { 0xD3, "DRIVER_PORTION_MUST_BE_NONPAGED" },
-        { 0xD4, "SYSTEM_SCAN_AT_RAISED_IRQL_CAUGHT_IMPROPER_DRIVER_UNLOAD" },
-        { 0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL" },
-        { 0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION" },
-        { 0xD7, "DRIVER_UNMAPPING_INVALID_VIEW" },
-        { 0xD8, "DRIVER_USED_EXCESSIVE_PTES" },
-        { 0xD9, "LOCKED_PAGES_TRACKER_CORRUPTION" },
-        { 0xDA, "SYSTEM_PTE_MISUSE" },
-        { 0xDB, "DRIVER_CORRUPTED_SYSPTES" },
-        { 0xDE, "POOL_CORRUPTION_IN_FILE_AREA" },
-        { 0xE2, "MANUALLY_INITIATED_CRASH" },
-        { 0xE6, "DRIVER_VERIFIER_DMA_VIOLATION" },
-        { 0xFC, "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY" },
-    };
     uint32_t named = 0;
     (void)state;
-    for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++)
-        assert_string_equal(ntmm_bugcheck_name(rows[i].code), rows[i].name);
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(CODES); i++)
+        assert_string_equal(ntmm_bugcheck_name(CODES[i].code), CODES[i].name);
     assert_string_equal(ntmm_bugcheck_name(0), "UNKNOWN");
     assert_string_equal(ntmm_bugcheck_name(UINT32_MAX), "UNKNOWN");
     for (uint32_t code = 0; code < 0x400; code++)
         named += strcmp(ntmm_bugcheck_name(code), "UNKNOWN") != 0;
     assert_true(named > 250); /* all of the table is found, so it is sorted */
+}
+
+/* Every parameter that the reference gives a meaning. Five pages give none: they say "reserved", "unused" or nothing. */
+static void parameters_have_a_meaning(void **state)
+{
+    static const uint32_t without[] = { PFN_REFERENCE_COUNT, TARGET_MDL_TOO_SMALL, POOL_CORRUPTION_IN_FILE_AREA, MANUALLY_INITIATED_CRASH,
+                                        SECURE_KERNEL_ERROR };
+    static const struct {
+        uint32_t  code;
+        uintptr_t p1;
+        bool      has[4];
+    } rows[] = {
+        { DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS, 1, { true, false, true, true } },
+        { DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, 1, { true, true, true, false } },
+        { SYSTEM_SCAN_AT_RAISED_IRQL_CAUGHT_IMPROPER_DRIVER_UNLOAD, 1, { true, true, true, true } },
+        { DRIVER_USED_EXCESSIVE_PTES, 0, { true, true, true, true } },
+        { DRIVER_CORRUPTED_SYSPTES, 1, { true, true, true, true } },
+        { KERNEL_MODE_HEAP_CORRUPTION, 3, { true, true, true, false } },
+        { MICROCODE_REVISION_MISMATCH, 1, { true, true, true, true } },
+        { SECURE_FAULT_UNHANDLED, 1, { true, true, true, true } },
+        { TIMER_OR_DPC_INVALID, 2, { true, true, true, true } },
+        { TIMER_OR_DPC_INVALID, 5, { true, true, true, true } },
+        { IRQL_UNEXPECTED_VALUE, 0, { true, true, true, false } },
+    };
+    (void)state;
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(CODES); i++) {
+        ntmm_bugcheck         check = { .code = CODES[i].code, .parameter = { 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF } };
+        const ke_stop_text_t *text = ke_stop_text(&check);
+        bool                  silent = false;
+        for (size_t k = 0; k < NTMM_ARRAY_COUNT(without); k++)
+            silent = silent || CODES[i].code == without[k];
+        if (text == NULL)
+            print_error("0x%X %s has no text\n", CODES[i].code, CODES[i].name);
+        assert_non_null(text);
+        assert_true(silent || text->parameter[0] != NULL);
+    }
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++) {
+        ntmm_bugcheck         check = { .code = rows[i].code, .parameter = { rows[i].p1 } };
+        const ke_stop_text_t *text = ke_stop_text(&check);
+        assert_non_null(text);
+        for (unsigned k = 0; k < 4; k++)
+            assert_int_equal(text->parameter[k] != NULL, rows[i].has[k]);
+    }
 }
 
 static void errors_belong_to_the_call(void **state)
@@ -1026,6 +1070,7 @@ int main(void)
         ON_A_MACHINE(stop_while_describing_is_contained),
         cmocka_unit_test(every_common_stop_has_words),
         cmocka_unit_test(names_are_right),
+        cmocka_unit_test(parameters_have_a_meaning),
         cmocka_unit_test(errors_belong_to_the_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
