@@ -38,7 +38,8 @@ extern "C" {
 
 /* ---- fixtures ---- */
 
-/** The config that the fixtures of this file boot with; NULL: defaults, and stop reports are kept but not printed. Must stay valid. */
+/** The config that the fixtures of this file boot with; NULL: defaults, and stop reports are printed by failing assertions only, or when
+ *  the process dies of the stop because no assertion was around it. Must stay valid. */
 static const ntmm_config *ntmm_cmocka_config __attribute__((unused));
 
 /** What the last assert_bugcheck of this file caught, for a look at the other parameters and the IRQL. */

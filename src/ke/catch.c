@@ -25,6 +25,7 @@
 #include <ntmm/ntmm.h>
 
 #include "ke/catch.h"
+#include "ke/report.h"
 
 #define CALL_BYTES 64u          /* what calling ntmm_catch_push may have put onto the stack: saved registers and the way back */
 #define CATCHES_MAX 16u         /* nested, in one thread */
@@ -215,6 +216,7 @@ static _Noreturn void thread_end(void)
         siglongjmp(*thread_start, 1);
     if (!host_thread_is_first())
         host_thread_exit();
+    ke_report_print_at_the_end();
     fprintf(stderr, "ntmm: the machine has halted, and this thread is in no ntmm_catch_bugcheck\n");
     abort();
 }
@@ -238,8 +240,10 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
     catches_drop_stale(sp);
     if (catch_count > 0)
         catch_enter(stop);
-    if (first && !somebody_catches)
+    if (first && !somebody_catches) {
+        ke_report_print_at_the_end();
         abort(); /* the stop report has said everything */
+    }
     thread_end();
 }
 

@@ -95,6 +95,14 @@ void ke_report_print(void)
     text_printed = text_used;
 }
 
+void ke_report_print_at_the_end(void)
+{
+    if (report_is_quiet) {
+        fwrite(text, 1, text_used, stderr);
+        fflush(stderr);
+    }
+}
+
 char *ke_report_text(size_t *bytes)
 {
     *bytes = text_used;

@@ -15,7 +15,8 @@ void ke_report_configure(
 /* One stop composes one report; the caller makes sure that nobody else does so at the same time. */
 void  ke_report_compose(const ke_stop_t *stop);
 void  ke_report_append(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void  ke_report_print(void); /* what has been written since the last print */
+void  ke_report_print(void);            /* what has been written since the last print */
+void  ke_report_print_at_the_end(void); /* the process dies of the stop: a quiet report is printed after all */
 char *ke_report_text(size_t *bytes);
 
 /* What the parameters of a stop code mean, and what most likely went wrong (stop_text.c). */
