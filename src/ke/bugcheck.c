@@ -39,15 +39,26 @@ const ntmm_bugcheck *ke_first_stop(void)
     return &first_stop;
 }
 
-/* The drivers' callbacks run at HIGH_LEVEL; what the thread had before is what an inspector sees afterwards. */
+bool ke_stop_is_told(void)
+{
+    return atomic_load(&ke_machine_state) != KE_MACHINE_HALTED || atomic_load(&reported_generation) == ke_machine_generation;
+}
+
+/* The drivers' callbacks run at HIGH_LEVEL; what the thread had before is what an inspector sees afterwards. A thread that never called in
+ * has no record of its own to keep an IRQL in. */
 static void callbacks_at_high_level(const ntmm_bugcheck *check)
 {
-    ke_thread_t *self = ke_self();
-    if (self != &ke_empty_thread)
-        self->irql = HIGH_LEVEL;
+    static ke_thread_t stranger;
+    ke_thread_t       *self = ke_self();
+
+    if (self == &ke_empty_thread) {
+        stranger.processor = &ke_no_processor;
+        ke_current = &stranger;
+    }
+    ke_self()->irql = HIGH_LEVEL;
     ke_stop_callbacks_run(check);
-    if (self != &ke_empty_thread)
-        self->irql = check->irql;
+    ke_self()->irql = check->irql;
+    ke_current = self;
 }
 
 /* From now on every thread's next driver call goes the slow way, and is refused there. */
@@ -74,6 +85,14 @@ static void report_the_stop(const ke_stop_t *stop)
     host_wake(&reported_generation, true);
 }
 
+/* Until the thread has left (catch.c, thread_put_out) the machine is not shut down under it. */
+static void enter_library(void)
+{
+    ke_thread_t *self = ke_self();
+    if (self != &ke_empty_thread)
+        atomic_fetch_add(&self->in_library, 1);
+}
+
 /* No machine is up, or the process is a forked child that has none. */
 static void report_without_machine(const ke_stop_t *stop)
 {
@@ -98,6 +117,7 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
         ke_escape_take(guard);
     }
     NTMM_INVARIANT(!reporting, "a stop report reads nothing that can fault outside a guard");
+    enter_library();
     stop.check.irql = ke_self()->irql;
     if (stop.sp == 0)
         stop.sp = (uintptr_t)__builtin_frame_address(0);

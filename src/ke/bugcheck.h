@@ -35,6 +35,9 @@ typedef struct ke_stop {
 } ke_stop_t;
 _Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in */
 
+/* false: the machine has halted, and the report of that is still being written. */
+bool ke_stop_is_told(void);
+
 /* Whoever starts a thread of the machine's own (is_system) runs its body through this: a halted machine brings the thread back here. */
 void ke_system_thread_guard(void (*entry)(void *), void *argument);
 

@@ -86,6 +86,7 @@ static void thread_ended(void *argument)
     record->irql = PASSIVE_LEVEL;
     if (record->generation == ke_machine_generation && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
         ntmm_catch_bugcheck(give_back, record, NULL); /* for a stop in there, no other frame of the thread is left */
+    ntmm_catch_pop(NULL);                             /* it may have ended inside a catch */
     record_reset(record);
     atomic_store(&record->is_system, 0);
     ke_current = &ke_empty_thread;
@@ -190,7 +191,7 @@ static bool is_outside(const ke_thread_t *record)
 
 bool ke_threads_are_outside(void)
 {
-    if (!ke_dpc_settle())
+    if (!ke_dpc_settle() || !ke_stop_is_told()) /* who stops may be a thread without a record */
         return false;
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
         if (record != ke_self() && atomic_load(&record->alive) && !is_outside(record))

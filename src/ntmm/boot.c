@@ -134,7 +134,8 @@ int ntmm_boot(const ntmm_config *config)
     return result;
 }
 
-/* A halted machine's other threads are on their way out of waits and locks: give them a moment, then go on without them. */
+/* A halted machine's other threads are on their way out of waits and locks: give them a moment, then go on without them, but not without
+ * the one that still writes the stop report. */
 static bool others_are_outside(bool halted)
 {
     uint64_t deadline = host_clock_ns() + OUTSIDE_PATIENCE_NS;
@@ -142,7 +143,7 @@ static bool others_are_outside(bool halted)
         if (!halted)
             return false;
         if (host_clock_ns() > deadline)
-            return true;
+            return ke_stop_is_told();
         host_sleep_ns(100000);
     }
     return true;
@@ -171,7 +172,9 @@ size_t ntmm_shutdown(ntmm_report *report)
     if (state == KE_MACHINE_UP && ke_self()->irql >= DISPATCH_LEVEL && ke_self()->generation == ke_machine_generation)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
     if (!others_are_outside(state == KE_MACHINE_HALTED))
-        return (size_t)ke_error(-1, "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done");
+        return (size_t)ke_error(-1, state == KE_MACHINE_UP
+                                        ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"
+                                        : "the stop report is still being written, or a bug-check callback does not return");
     ke_processors_shutdown();
     if (state == KE_MACHINE_UP)
         ex_pool_magazines(false);

@@ -336,21 +336,102 @@ static void uncaught_stop_aborts_with_a_report(void **state)
     assert_non_null(strstr(said, "KeBugCheckEx"));
 }
 
+static void quiet_and_caught(void)
+{
+    if (machine_up(NULL) != 0 || !ntmm_catch_bugcheck(stop_with, CODE(BAD_POOL_CALLER), NULL))
+        _exit(9);
+}
+
+static void quiet_stop_prints_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(child_run(quiet_and_caught), 0);
+    assert_string_equal(said, "");
+}
+
+/* Nobody could read it later. */
 static void quiet_and_uncaught(void)
 {
     assert_int_equal(machine_up(NULL), 0);
     stop_with(CODE(BAD_POOL_CALLER));
 }
 
-static void quiet_stop_prints_nothing(void **state)
+static void *quiet_thread(void *code)
 {
-    if (getenv("NTMM_EMULATED") != NULL) /* qemu-user prints a line about each fatal signal */
-        skip();
+    ntmm_catch_bugcheck(stop_with, code, NULL);
+    return NULL;
+}
+static void poll_after_anothers_stop(void *unused)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, quiet_thread, CODE(BAD_POOL_CALLER));
+    pthread_join(thread, unused);
+    for (;;)
+        ke_wait_poll(); /* gives up after a while: this thread is in no catch */
+}
+static void quiet_and_left_alone(void)
+{
+    assert_int_equal(machine_up(NULL), 0);
+    poll_after_anothers_stop(NULL);
+}
+
+static void quiet_report_is_printed_before_the_process_dies_of_it(void **state)
+{
+    static void (*const bodies[])(void) = { quiet_and_uncaught, quiet_and_left_alone };
+    (void)state;
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(bodies); i++) {
+        int         status = child_run(bodies[i]);
+        const char *report = strstr(said, "*** STOP 0x000000C2 BAD_POOL_CALLER");
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        assert_non_null(report);
+        assert_null(strstr(report + 1, "*** STOP"));
+    }
+}
+
+static _Atomic uint32_t meeting;
+static void             end_without_return(void *unused)
+{
+    (void)unused;
+    assert_non_null(ke_thread_ready(__func__));
+    atomic_store(&meeting, 1);
+    while (atomic_load(&meeting) != 2)
+        host_sleep_ns(100000);
+    pthread_exit(NULL);
+}
+static void *end_inside_a_catch(void *unused)
+{
+    ntmm_catch_bugcheck(end_without_return, NULL, NULL);
+    return unused;
+}
+static void *stop_on_a_thread(void *code)
+{
+    stop_with(code);
+    return NULL;
+}
+
+/* A thread ends inside its catch, on a halted machine; on the next one nobody catches. */
+static void stop_after_an_abandoned_catch(void)
+{
+    pthread_t thread;
+    if (machine_up(NULL) != 0)
+        _exit(9);
+    pthread_create(&thread, NULL, end_inside_a_catch, NULL);
+    while (atomic_load(&meeting) != 1)
+        host_sleep_ns(100000);
+    ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL);
+    atomic_store(&meeting, 2);
+    pthread_join(thread, NULL);
+    reboot();
+    pthread_create(&thread, NULL, stop_on_a_thread, CODE(0xE2));
+    pthread_join(thread, NULL);
+}
+
+static void catch_of_an_ended_thread_does_not_count(void **state)
+{
     int status;
     (void)state;
-    status = child_run(quiet_and_uncaught);
+    status = child_run(stop_after_an_abandoned_catch);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    assert_string_equal(said, "");
 }
 
 /* ---- threads ---- */
@@ -508,6 +589,78 @@ static void callbacks_run_in_order_and_are_reported(void **state)
     assert_report_has("5a 5a 5a 5a 5a 5a 5a 5a");
     assert_report_has("second driver");
     assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+}
+
+static _Atomic KIRQL irql_in_callback;
+static VOID          notes_the_irql(PVOID Buffer, ULONG Length)
+{
+    (void)Buffer;
+    (void)Length;
+    atomic_store(&irql_in_callback, KeGetCurrentIrql());
+}
+
+/* The thread's first call into the machine is the one that stops it. */
+static void callbacks_run_at_high_level_on_any_thread(void **state)
+{
+    ntmm_bugcheck stop;
+    (void)state;
+    register_plain(0, notes_the_irql, NULL, 0, "driver");
+    assert_true(ntmm_catch_bugcheck(run_test_thread, CODE(0xE2), &stop));
+    assert_int_equal(irql_in_callback, HIGH_LEVEL);
+    assert_int_equal(stop.irql, PASSIVE_LEVEL);
+    assert_int_equal(plain_records[0].State, BufferFinished);
+}
+
+static _Atomic uint32_t slow_stage; /* 1: the callback has begun, 2: it is done */
+static VOID             takes_its_time(PVOID Buffer, ULONG Length)
+{
+    (void)Buffer;
+    (void)Length;
+    atomic_store(&slow_stage, 1);
+    host_sleep_ns(50000000);
+    atomic_store(&slow_stage, 2);
+}
+
+static void *stop_in_a_catch(void *known)
+{
+    if (known != NULL)
+        assert_non_null(ke_thread_ready(__func__));
+    return CODE(ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL));
+}
+
+/* The report belongs to the machine: it is not torn down under the thread that still writes it. */
+static void shutdown_waits_for_the_report(void **state)
+{
+    (void)state;
+    for (uintptr_t known = 0; known < 2; known++) {
+        pthread_t thread;
+        void     *caught = NULL;
+        atomic_store(&slow_stage, 0);
+        register_plain(0, takes_its_time, NULL, 0, "slow driver");
+        assert_int_equal(pthread_create(&thread, NULL, stop_in_a_catch, CODE(known)), 0);
+        while (atomic_load(&slow_stage) == 0)
+            host_sleep_ns(100000);
+        assert_int_equal(machine_down(NULL), 0);
+        assert_int_equal(slow_stage, 2);
+        assert_int_equal(pthread_join(thread, &caught), 0);
+        assert_ptr_equal(caught, CODE(1));
+        assert_int_equal(machine_up(NULL), 0);
+    }
+}
+
+static VOID shuts_down(PVOID Buffer, ULONG Length)
+{
+    (void)Length;
+    *(size_t *)Buffer = ntmm_shutdown(NULL);
+}
+
+static void a_callback_cannot_shut_down(void **state)
+{
+    static size_t result;
+    (void)state;
+    register_plain(0, shuts_down, &result, sizeof result, "driver");
+    assert_true(ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL));
+    assert_true(result == SIZE_MAX);
 }
 
 static void stop_inside_a_callback_does_not_recurse(void **state)
@@ -1037,7 +1190,9 @@ int main(void)
         cmocka_unit_test(catch_before_boot_covers_the_boot),
         cmocka_unit_test(uncaught_stop_aborts_with_a_report),
         cmocka_unit_test(quiet_stop_prints_nothing),
+        cmocka_unit_test(quiet_report_is_printed_before_the_process_dies_of_it),
         cmocka_unit_test(stale_frame_does_not_catch),
+        cmocka_unit_test(catch_of_an_ended_thread_does_not_count),
         ON_A_MACHINE(catch_gives_code_and_parameters),
         ON_A_MACHINE(catch_of_a_quiet_body_is_false),
         ON_A_MACHINE(plain_form_has_zero_parameters),
@@ -1055,6 +1210,9 @@ int main(void)
         ON_A_MACHINE(all_threads_get_the_one_stop),
         ON_A_MACHINE(wait_on_a_halted_machine_is_left),
         ON_A_MACHINE(callbacks_run_in_order_and_are_reported),
+        ON_A_MACHINE(callbacks_run_at_high_level_on_any_thread),
+        ON_A_MACHINE(shutdown_waits_for_the_report),
+        ON_A_MACHINE(a_callback_cannot_shut_down),
         ON_A_MACHINE(stop_inside_a_callback_does_not_recurse),
         ON_A_MACHINE(deregistered_callback_is_not_called),
         ON_A_MACHINE(damaged_record_is_not_called),
