@@ -63,6 +63,9 @@ int ke_error(int result, const char *format, ...) __attribute__((format(printf, 
 
 /* Waits of any kind call this while they spin or sleep: it unwinds when the machine has halted. */
 void ke_wait_poll(void);
+/* The same for a routine that a driver may call in a loop until it says TRUE, which a halted machine never does: unwinds a thread that has
+ * not left that machine yet. Whoever has, or runs a bug-check callback, goes on to be refused. */
+void ke_loop_poll(void);
 
 /* The machine's page-fault handler begins here (fault.c); mm registers what it can resolve. */
 typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUGCHECK } ke_fault_answer_t;

@@ -44,6 +44,7 @@ static HOST_THREAD_LOCAL ke_escape_t     *escape;       /* a callback of the sto
 static HOST_THREAD_LOCAL sigjmp_buf      *thread_start; /* system threads */
 static HOST_THREAD_LOCAL ke_stack_range_t switched;
 static HOST_THREAD_LOCAL bool             prepared;             /* this thread has its alternate signal stack */
+static HOST_THREAD_LOCAL uint32_t         left_generation;      /* of the halted machine that this thread has left */
 static _Atomic uint32_t                   process_catches;      /* of all threads */
 static bool                               somebody_catches;     /* at the moment of the stop; the stopping thread's */
 static _Atomic uint32_t                   delivered_generation; /* of the machine whose stop has come back through a catch */
@@ -237,6 +238,7 @@ static _Noreturn void catch_enter(const ntmm_bugcheck *stop)
 _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool first)
 {
     thread_put_out();
+    left_generation = ke_machine_generation;
     catches_drop_stale(sp);
     if (catch_count > 0)
         catch_enter(stop);
@@ -282,4 +284,11 @@ void ke_wait_poll(void)
         ke_escape_take(escape);
     if (!may_wait_on(sp))
         ke_catch_leave(ke_first_stop(), sp, false);
+}
+
+void ke_loop_poll(void)
+{
+    if (NTMM_UNLIKELY(atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED) && escape == NULL &&
+        left_generation != ke_machine_generation)
+        ke_wait_poll();
 }

@@ -332,7 +332,7 @@ static ke_processor_t *target_of(PKDPC dpc, ke_thread_t *thread, const char *rou
     if (number == 0)
         return thread->processor;
     if (number - KE_DPC_TARGETED >= ke_processor_count) /* damaged, or set before the machine was booted anew */
-        target_is_wrong(routine, dpc, number);
+        target_is_wrong(routine, dpc, number < KE_DPC_TARGETED ? number : number - KE_DPC_TARGETED);
     return &ke_processors[number - KE_DPC_TARGETED];
 }
 

@@ -296,6 +296,7 @@ LOGICAL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, PKIRQL OldI
     PKSPIN_LOCK lock = lock_of_number(Number, __func__);
     ke_raised_t raised;
 
+    ke_loop_poll();
     *OldIrql = ke_self()->irql;
     if (lock == NULL)
         return FALSE;

@@ -153,6 +153,7 @@ VOID ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock) { (void)let_go(
 
 LOGICAL ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
+    ke_loop_poll();
     ke_thread_t       *thread = ke_thread_ready(__func__);
     ke_held_rw_lock_t *entry;
     uint32_t           alone = 1;

@@ -112,11 +112,13 @@ VOID KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) { (void)ke_spin_let_go
 
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
+    ke_loop_poll();
     ke_thread_t *thread = ke_thread_ready(__func__);
     return thread != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0 && ke_spin_try(SpinLock, ke_spin_word(thread, KE_SPIN_HELD));
 }
 
 BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock)
 {
+    ke_loop_poll();
     return ke_thread_ready(__func__) != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0;
 }

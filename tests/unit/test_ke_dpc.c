@@ -426,18 +426,24 @@ static void a_dpc_queued_during_a_lower_is_not_lost(void **state)
     assert_false(lost);
 }
 
-static void a_flush_at_dispatch_level_is_a_mistake(void **state)
+static void a_flush_above_passive_level_is_a_mistake(void **state)
 {
-    ntmm_catch_frame frame;
+    static const KIRQL levels[] = { APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL };
 
     (void)state;
-    (void)KeRaiseIrqlToDpcLevel();
-    if (sigsetjmp(*ntmm_catch_push(&frame), 0) == 0) {
-        KeFlushQueuedDpcs();
-        fail();
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(levels); i++) {
+        ntmm_catch_frame frame;
+        assert_int_equal(ke_machine_boot(1), 0);
+        (void)KzRaiseIrql(levels[i]);
+        if (sigsetjmp(*ntmm_catch_push(&frame), 0) == 0) {
+            KeFlushQueuedDpcs();
+            fail();
+        }
+        assert_int_equal(frame.stop.code, IRQL_NOT_LESS_OR_EQUAL);
+        assert_int_equal(frame.stop.parameter[1], levels[i]);
+        assert_int_equal(frame.stop.parameter[2], 8);
+        assert_true(ke_machine_shutdown());
     }
-    assert_int_equal(frame.stop.code, IRQL_NOT_LESS_OR_EQUAL);
-    assert_int_equal(frame.stop.parameter[1], DISPATCH_LEVEL);
 }
 
 /* ---- the mistakes of routines ---- */
@@ -536,6 +542,8 @@ static void a_target_that_went_away_is_noticed_when_it_is_queued(void **state)
     assert_int_equal(ke_machine_boot(2), 0);
     assert_stop(TIMER_OR_DPC_INVALID, 3, KeInsertQueueDpc(&dpc, NULL, NULL));
     assert_int_equal(last_stop.parameter[1], (uintptr_t)&dpc);
+    assert_int_equal(last_stop.parameter[2], 3); /* the number as the driver knows it */
+    assert_int_equal(last_stop.parameter[3], 2);
     assert_true(ke_machine_shutdown());
 }
 
@@ -650,7 +658,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flush_waits_for_all, fresh_four, shut_down),
         cmocka_unit_test_setup_teardown(no_dpc_is_lost, fresh_two, shut_down),
         cmocka_unit_test_setup_teardown(a_dpc_queued_during_a_lower_is_not_lost, fresh_two, shut_down),
-        cmocka_unit_test_setup_teardown(a_flush_at_dispatch_level_is_a_mistake, fresh_one, shut_down),
+        cmocka_unit_test(a_flush_above_passive_level_is_a_mistake),
         cmocka_unit_test_setup_teardown(a_bug_check_on_a_dpc_thread_stops_everybody, fresh_two, shut_down),
         cmocka_unit_test(a_target_that_went_away_is_noticed_when_it_is_queued),
         cmocka_unit_test_setup_teardown(a_wrong_target_with_a_group_is_a_status, fresh_two, shut_down),

@@ -276,6 +276,86 @@ static void who_spins_leaves_a_halted_machine(void **state)
     assert_int_equal(atomic_load(&stage), 1);
 }
 
+/* A loop that waits for TRUE is a wait, too, and a halted machine never says TRUE. */
+static void poll_test(void)
+{
+    while (!KeTestSpinLock(&lock))
+        host_yield();
+}
+static void poll_try(void)
+{
+    while (!KeTryToAcquireSpinLockAtDpcLevel(&lock))
+        host_yield();
+}
+static void poll_try_queued(void)
+{
+    KIRQL old;
+    while (!KeTryToAcquireQueuedSpinLock(LockQueueMasterLock, &old))
+        host_yield();
+}
+static EX_SPIN_LOCK rw_lock;
+static void         poll_convert(void)
+{
+    ExAcquireSpinLockSharedAtDpcLevel(&rw_lock);
+    while (!ExTryConvertSharedSpinLockExclusive(&rw_lock))
+        host_yield();
+}
+
+static void poll_in_vain(void *poll)
+{
+    atomic_store(&stage, 1);
+    ((void (*)(void))(uintptr_t)poll)();
+    atomic_store(&stage, 9);
+}
+
+typedef struct poller {
+    void (*poll)(void);
+    ULONG code; /* of the stop that came back */
+} poller_t;
+
+static void *poll_for_the_lock(void *argument)
+{
+    poller_t     *poller = argument;
+    ntmm_bugcheck stop;
+
+    if (ntmm_catch_bugcheck(poll_in_vain, (void *)(uintptr_t)poller->poll, &stop))
+        poller->code = stop.code;
+    return NULL;
+}
+
+static void stop_now(void *unused)
+{
+    (void)unused;
+    KeBugCheck(MANUALLY_INITIATED_CRASH);
+}
+
+static void who_polls_leaves_a_halted_machine(void **state)
+{
+    static void (*const polls[])(void) = { poll_test, poll_try, poll_try_queued, poll_convert };
+
+    (void)state;
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(polls); i++) {
+        poller_t  poller = { polls[i], 0 };
+        pthread_t thread;
+
+        assert_int_equal(fresh(NULL), 0);
+        rw_lock = 0;
+        atomic_store(&stage, 0);
+        ExAcquireSpinLockSharedAtDpcLevel(&rw_lock);
+        (void)KeAcquireQueuedSpinLock(LockQueueMasterLock);
+        KeAcquireSpinLockAtDpcLevel(&lock);
+        thread = thread_run(poll_for_the_lock, &poller);
+        assert_true(eventually(atomic_load(&stage) == 1));
+        host_sleep_ns(2000000);
+        assert_true(ntmm_catch_bugcheck(stop_now, NULL, NULL));
+        pthread_join(thread, NULL);
+        assert_int_equal(poller.code, MANUALLY_INITIATED_CRASH);
+        assert_int_equal(atomic_load(&stage), 1);
+        assert_false(KeTestSpinLock(&lock)); /* who has left the halted machine is refused with a sentence, as ever */
+        assert_true(ke_machine_shutdown());
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest FIXED[] = {
@@ -290,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_halted_machine_refuses, fresh, shut_down),
         cmocka_unit_test_setup_teardown(two_processors_one_lock, fresh, shut_down),
         cmocka_unit_test_setup_teardown(who_spins_leaves_a_halted_machine, fresh, shut_down),
+        cmocka_unit_test(who_polls_leaves_a_halted_machine),
     };
     enum { FIXED_COUNT = NTMM_ARRAY_COUNT(FIXED), MISTAKE_COUNT = NTMM_ARRAY_COUNT(MISTAKES) };
     struct CMUnitTest tests[FIXED_COUNT + MISTAKE_COUNT];
