@@ -149,6 +149,18 @@ static void               acquire_cancel(void)
 static void acquire_number(void) { (void)KeAcquireQueuedSpinLock(LockQueueIoCancelLock); }
 static void release_cancel(void) { IoReleaseCancelSpinLock(PASSIVE_LEVEL); }
 static void release_number(void) { KeReleaseQueuedSpinLock(LockQueueMasterLock, PASSIVE_LEVEL); }
+static void try_number(void)
+{
+    KIRQL old;
+    (void)KeTryToAcquireQueuedSpinLock(LockQueueMasterLock, &old);
+}
+static void *take_system_locks_and_end(void *unused)
+{
+    (void)KeAcquireQueuedSpinLock(LockQueueMasterLock);
+    cancel_lock_held();
+    return unused;
+}
+static void system_locks_of_another(void) { pthread_join(thread_run(take_system_locks_and_end, NULL), NULL); }
 
 static struct mistake_case {
     const char *name;
@@ -167,6 +179,10 @@ static struct mistake_case {
     { "0x10: KeReleaseInStackQueuedSpinLockFromDpcLevel twice", released_already, release_from_dpc, SPIN_LOCK_NOT_OWNED, true },
     { "0x10: KeReleaseInStackQueuedSpinLockForDpc twice", released_already, release_for_dpc, SPIN_LOCK_NOT_OWNED, true },
     { "0x10: release of another's lock", held_by_another, release, SPIN_LOCK_NOT_OWNED, true },
+    { "0x10: release of another's lock from DISPATCH_LEVEL", held_by_another, release_from_dpc, SPIN_LOCK_NOT_OWNED, true },
+    { "0x10: release of another's lock in a DPC", held_by_another, release_for_dpc, SPIN_LOCK_NOT_OWNED, true },
+    { "0x10: IoReleaseCancelSpinLock, held by another", system_locks_of_another, release_cancel, SPIN_LOCK_NOT_OWNED, false },
+    { "0x10: KeReleaseQueuedSpinLock, held by another", system_locks_of_another, release_number, SPIN_LOCK_NOT_OWNED, false },
     { "0x10: release of a lock held as ordinary", held_as_ordinary, release, SPIN_LOCK_NOT_OWNED, true },
     { "0x10: IoReleaseCancelSpinLock of the free lock", nothing, release_cancel, SPIN_LOCK_NOT_OWNED, false },
     { "0x10: KeReleaseQueuedSpinLock of a free lock", nothing, release_number, SPIN_LOCK_NOT_OWNED, false },
@@ -192,9 +208,29 @@ static void check_mistake(void **state)
 
 static void acquire_above_dispatch_level(void **state)
 {
+    static void (*const forms[])(void) = { acquire, acquire_for_dpc, acquire_cancel, acquire_number, try_number };
+
     (void)state;
-    above_dispatch_level();
-    assert_stop(IRQL_NOT_GREATER_OR_EQUAL, DISPATCH_LEVEL, acquire());
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(forms); i++) {
+        assert_int_equal(fresh(NULL), 0);
+        above_dispatch_level();
+        assert_stop(IRQL_NOT_GREATER_OR_EQUAL, DISPATCH_LEVEL, forms[i]());
+        assert_int_equal(last_stop.parameter[1], 5);
+        assert_true(ke_machine_shutdown());
+    }
+}
+
+static void acquire_at_dirql_without_a_raise(void **state)
+{
+    KIRQL old = KzRaiseIrql(5);
+
+    (void)state;
+    KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &handle); /* >= DISPATCH_LEVEL */
+    assert_int_equal(KeGetCurrentIrql(), 5);
+    KeReleaseInStackQueuedSpinLockFromDpcLevel(&handle);
+    assert_int_equal(KeGetCurrentIrql(), 5);
+    assert_true(KeTestSpinLock(&lock));
+    KeLowerIrql(old);
 }
 
 static void an_unused_handle_holds_nothing(void **state)
@@ -325,7 +361,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_are_locks_of_their_own, fresh, shut_down),
         cmocka_unit_test_setup_teardown(a_number_without_a_lock_is_refused, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_cancel_lock_is_a_numbered_one, fresh, shut_down),
-        cmocka_unit_test_setup_teardown(acquire_above_dispatch_level, fresh, shut_down),
+        cmocka_unit_test(acquire_above_dispatch_level),
+        cmocka_unit_test_setup_teardown(acquire_at_dirql_without_a_raise, fresh, shut_down),
         cmocka_unit_test_setup_teardown(an_unused_handle_holds_nothing, fresh, shut_down),
         cmocka_unit_test_setup_teardown(first_come_first_served, fresh, shut_down),
         cmocka_unit_test_setup_teardown(queued_locks_exclude, fresh, shut_down),

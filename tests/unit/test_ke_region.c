@@ -80,6 +80,42 @@ static void one_leave_too_many_of_a_guarded_region(void **state)
     assert_int_equal(frame.stop.parameter[2], 0x00010000u);
 }
 
+/* Only the verifier minds a region above APC_LEVEL. */
+static void regions_at_dispatch_level_count_as_well(void **state)
+{
+    KIRQL old = KeRaiseIrqlToDpcLevel();
+
+    (void)state;
+    KeEnterCriticalRegion();
+    KeEnterGuardedRegion();
+    assert_true(KeAreApcsDisabled());
+    KeLowerIrql(old);
+    assert_true(KeAreAllApcsDisabled());
+    (void)KeRaiseIrqlToDpcLevel();
+    KeLeaveGuardedRegion();
+    KeLeaveCriticalRegion();
+    assert_false(KeAreApcsDisabled());
+    KeLowerIrql(old);
+    assert_false(KeAreAllApcsDisabled());
+}
+
+static int   disabled_there;
+static void *ask_about_apcs(void *unused) { return KeAreApcsDisabled() || KeAreAllApcsDisabled() ? &disabled_there : unused; }
+
+static void regions_are_the_threads_own(void **state)
+{
+    void *disabled = NULL;
+
+    (void)state;
+    KeEnterCriticalRegion();
+    KeEnterGuardedRegion();
+    pthread_join(thread_run(ask_about_apcs, NULL), &disabled);
+    assert_null(disabled);
+    assert_true(KeAreApcsDisabled() && KeAreAllApcsDisabled());
+    KeLeaveGuardedRegion();
+    KeLeaveCriticalRegion();
+}
+
 static void the_next_boot_begins_outside(void **state)
 {
     (void)state;
@@ -111,6 +147,8 @@ int main(void)
         cmocka_unit_test(without_a_machine_there_are_no_regions),
         cmocka_unit_test_setup_teardown(one_leave_too_many_of_a_critical_region, boot_one, shut_down),
         cmocka_unit_test_setup_teardown(one_leave_too_many_of_a_guarded_region, boot_one, shut_down),
+        cmocka_unit_test_setup_teardown(regions_at_dispatch_level_count_as_well, boot_one, shut_down),
+        cmocka_unit_test_setup_teardown(regions_are_the_threads_own, boot_one, shut_down),
         cmocka_unit_test(the_next_boot_begins_outside),
     };
     enum { FIXED_COUNT = NTMM_ARRAY_COUNT(FIXED), CASE_COUNT = NTMM_ARRAY_COUNT(CASES) };

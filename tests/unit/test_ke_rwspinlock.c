@@ -45,6 +45,21 @@ static void the_pairs_at_dispatch_level(void **state)
     KeLowerIrql(old);
 }
 
+static void the_pairs_at_dirql(void **state)
+{
+    KIRQL old = KzRaiseIrql(6);
+
+    (void)state;
+    ExAcquireSpinLockExclusiveAtDpcLevel(&lock); /* >= DISPATCH_LEVEL */
+    assert_int_equal(KeGetCurrentIrql(), 6);
+    ExReleaseSpinLockExclusiveFromDpcLevel(&lock);
+    ExAcquireSpinLockSharedAtDpcLevel(&lock);
+    assert_int_equal(KeGetCurrentIrql(), 6);
+    ExReleaseSpinLockSharedFromDpcLevel(&lock);
+    assert_int_equal(lock, 0);
+    KeLowerIrql(old);
+}
+
 static void the_only_reader_becomes_the_writer(void **state)
 {
     KIRQL old = ExAcquireSpinLockShared(&lock);
@@ -160,6 +175,13 @@ static void *share_and_end(void *unused)
     return unused;
 }
 
+static void *write_and_end(void *unused)
+{
+    ExAcquireSpinLockExclusiveAtDpcLevel(&lock);
+    return unused;
+}
+
+static void exclusive_by_another(void) { pthread_join(thread_run(write_and_end, NULL), NULL); }
 static void free_lock(void) { (void)KeRaiseIrqlToDpcLevel(); }
 static void exclusive(void) { (void)ExAcquireSpinLockExclusive(&lock); }
 static void shared(void) { (void)ExAcquireSpinLockShared(&lock); }
@@ -185,6 +207,8 @@ static struct mistake_case {
     { "0xF: shared, shared", shared, shared, SPIN_LOCK_ALREADY_OWNED },
     { "0xF: exclusive, exclusive at DISPATCH_LEVEL", exclusive, exclusive_at_dpc, SPIN_LOCK_ALREADY_OWNED },
     { "0xF: shared, shared at DISPATCH_LEVEL", shared, shared_at_dpc, SPIN_LOCK_ALREADY_OWNED },
+    { "0xF: shared, exclusive at DISPATCH_LEVEL", shared, exclusive_at_dpc, SPIN_LOCK_ALREADY_OWNED },
+    { "0xF: exclusive, shared at DISPATCH_LEVEL", exclusive, shared_at_dpc, SPIN_LOCK_ALREADY_OWNED },
     { "0x10: free, release exclusive", free_lock, end_exclusive, SPIN_LOCK_NOT_OWNED },
     { "0x10: free, release shared", free_lock, end_shared, SPIN_LOCK_NOT_OWNED },
     { "0x10: free, release exclusive from DISPATCH_LEVEL", free_lock, end_exclusive_from_dpc, SPIN_LOCK_NOT_OWNED },
@@ -192,6 +216,11 @@ static struct mistake_case {
     { "0x10: exclusive, release shared", exclusive, end_shared, SPIN_LOCK_NOT_OWNED },
     { "0x10: shared, release exclusive", shared, end_exclusive, SPIN_LOCK_NOT_OWNED },
     { "0x10: shared by another, release shared", shared_by_another, end_shared_from_dpc, SPIN_LOCK_NOT_OWNED },
+    { "0x10: shared by another, convert", shared_by_another, convert, SPIN_LOCK_NOT_OWNED },
+    { "0x10: exclusive by another, release exclusive", exclusive_by_another, end_exclusive, SPIN_LOCK_NOT_OWNED },
+    { "0x10: exclusive by another, release exclusive at DPC", exclusive_by_another, end_exclusive_from_dpc, SPIN_LOCK_NOT_OWNED },
+    { "0x10: exclusive, release shared from DISPATCH_LEVEL", exclusive, end_shared_from_dpc, SPIN_LOCK_NOT_OWNED },
+    { "0x10: shared, release exclusive from DISPATCH_LEVEL", shared, end_exclusive_from_dpc, SPIN_LOCK_NOT_OWNED },
     { "0x10: free, convert", free_lock, convert, SPIN_LOCK_NOT_OWNED },
     { "0x10: exclusive, convert", exclusive, convert, SPIN_LOCK_NOT_OWNED },
     { "0x9: exclusive above DISPATCH_LEVEL", above, exclusive, IRQL_NOT_GREATER_OR_EQUAL },
@@ -205,6 +234,9 @@ static void check_mistake(void **state)
     fresh(NULL);
     c->before();
     assert_stop(c->code, c->code == IRQL_NOT_GREATER_OR_EQUAL ? DISPATCH_LEVEL : (uintptr_t)&lock, c->mistake());
+    assert_int_equal(last_stop.parameter[1], last_stop.irql);
+    assert_int_equal(last_stop.parameter[2], 0);
+    assert_int_not_equal(last_stop.parameter[3], 0); /* the caller */
     assert_true(ke_machine_shutdown());
 }
 
@@ -284,6 +316,7 @@ int main(void)
         cmocka_unit_test(nobody_takes_a_lock_without_a_machine),
         cmocka_unit_test_setup_teardown(the_raising_pairs, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_pairs_at_dispatch_level, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(the_pairs_at_dirql, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_only_reader_becomes_the_writer, fresh, shut_down),
         cmocka_unit_test_setup_teardown(one_of_two_readers_does_not_become_the_writer, fresh, shut_down),
         cmocka_unit_test_setup_teardown(a_waiting_writer_keeps_new_readers_out, fresh, shut_down),

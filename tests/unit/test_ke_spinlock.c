@@ -53,6 +53,22 @@ static void the_pair_at_dispatch_level(void **state)
     KeLowerIrql(old);
 }
 
+static void the_pair_at_dispatch_level_at_dirql(void **state)
+{
+    KIRQL old = KzRaiseIrql(7);
+
+    (void)state;
+    KeAcquireSpinLockAtDpcLevel(&lock); /* >= DISPATCH_LEVEL */
+    assert_int_equal(KeGetCurrentIrql(), 7);
+    assert_false(KeTestSpinLock(&lock)); /* any IRQL */
+    assert_false(KeTryToAcquireSpinLockAtDpcLevel(&lock));
+    KeReleaseSpinLockFromDpcLevel(&lock);
+    assert_true(KeTestSpinLock(&lock));
+    KeInitializeSpinLock(&lock); /* any IRQL */
+    assert_int_equal(KeGetCurrentIrql(), 7);
+    KeLowerIrql(old);
+}
+
 static void the_pair_at_dispatch_level_below_it(void **state)
 {
     (void)state;
@@ -146,8 +162,11 @@ static struct mistake_case {
     { "0x10: KeReleaseSpinLockForDpc of a free lock", held_by_nobody, release_for_dpc, SPIN_LOCK_NOT_OWNED },
     { "0x10: KeReleaseSpinLock of another's lock", held_by_another, release, SPIN_LOCK_NOT_OWNED },
     { "0x10: KeReleaseSpinLockFromDpcLevel of another's lock", held_by_another, release_from_dpc, SPIN_LOCK_NOT_OWNED },
+    { "0x10: KefReleaseSpinLockFromDpcLevel of another's lock", held_by_another, release_fastcall, SPIN_LOCK_NOT_OWNED },
+    { "0x10: KeReleaseSpinLockForDpc of another's lock", held_by_another, release_for_dpc, SPIN_LOCK_NOT_OWNED },
     { "0x10: KeReleaseSpinLock of a lock held in a queue", held_as_queued, release, SPIN_LOCK_NOT_OWNED },
     { "0x9: KeAcquireSpinLockRaiseToDpc above DISPATCH_LEVEL", above_dispatch_level, acquire, IRQL_NOT_GREATER_OR_EQUAL },
+    { "0x9: KeAcquireSpinLockForDpc above DISPATCH_LEVEL", above_dispatch_level, acquire_for_dpc, IRQL_NOT_GREATER_OR_EQUAL },
 };
 
 static void check_mistake(void **state)
@@ -258,6 +277,37 @@ static void *wait_for_the_lock(void *out)
     return NULL;
 }
 
+static void release_anothers(void *unused)
+{
+    (void)unused;
+    release_from_dpc();
+}
+
+static void *try_as_a_stranger(void *unused)
+{
+    ntmm_bugcheck stop;
+
+    if (KeTestSpinLock(&lock) || KeTryToAcquireSpinLockAtDpcLevel(&lock))
+        return unused;
+    if (!ntmm_catch_bugcheck(release_anothers, NULL, &stop) || stop.code != SPIN_LOCK_NOT_OWNED)
+        return unused;
+    return &stage;
+}
+
+/* Both live, on two processors; the owner waits for nothing. */
+static void a_stranger_does_not_disturb_the_owner(void **state)
+{
+    void     *noticed = NULL;
+    pthread_t thread;
+
+    (void)state;
+    (void)KeAcquireSpinLockRaiseToDpc(&lock);
+    thread = thread_run(try_as_a_stranger, NULL);
+    pthread_join(thread, &noticed);
+    assert_ptr_equal(noticed, &stage);
+    assert_int_equal(lock, (KSPIN_LOCK)ke_self() | KE_SPIN_HELD);
+}
+
 static void who_spins_leaves_a_halted_machine(void **state)
 {
     ULONG     code = 0;
@@ -362,7 +412,9 @@ int main(void)
         cmocka_unit_test(nobody_takes_a_lock_without_a_machine),
         cmocka_unit_test_setup_teardown(the_raising_pair, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_pair_at_dispatch_level, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(the_pair_at_dispatch_level_at_dirql, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_pair_at_dispatch_level_below_it, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(a_stranger_does_not_disturb_the_owner, fresh, shut_down),
         cmocka_unit_test_setup_teardown(trying, fresh, shut_down),
         cmocka_unit_test_setup_teardown(the_pair_for_dpcs, fresh, shut_down),
         cmocka_unit_test_setup_teardown(two_locks_nest, fresh, shut_down),
