@@ -98,7 +98,7 @@ static size_t trace_of_a_wild_call(const host_fault_t *fault)
 #endif
 }
 
-/* glibc's and macOS' backtrace() allocate nothing once they have been called before (ke_faults_boot). */
+/* The unwinder allocates nothing once it has been asked before (ke_faults_boot). */
 static void trace_take(const host_fault_t *fault)
 {
     unsigned char code[16];

@@ -29,9 +29,19 @@ typedef struct _EXCEPTION_RECORD {
  * @source    WDK reference: wdm.h, ExRaiseStatus
  */
 NTKERNELAPI DECLSPEC_NORETURN VOID ExRaiseStatus(NTSTATUS Status);
-/** ExRaiseStatus(STATUS_ACCESS_VIOLATION). @source WDK reference: ntddk.h */
+/**
+ * ExRaiseStatus(STATUS_ACCESS_VIOLATION).
+ * @irql      any
+ * @bugcheck  as ExRaiseStatus
+ * @source    WDK reference: ntddk.h, ExRaiseAccessViolation
+ */
 NTKERNELAPI DECLSPEC_NORETURN VOID ExRaiseAccessViolation(VOID);
-/** ExRaiseStatus(STATUS_DATATYPE_MISALIGNMENT). @source WDK reference: ntddk.h */
+/**
+ * ExRaiseStatus(STATUS_DATATYPE_MISALIGNMENT).
+ * @irql      any
+ * @bugcheck  as ExRaiseStatus
+ * @source    WDK reference: ntddk.h, ExRaiseDatatypeMisalignment
+ */
 NTKERNELAPI DECLSPEC_NORETURN VOID ExRaiseDatatypeMisalignment(VOID);
 
 #ifdef __cplusplus

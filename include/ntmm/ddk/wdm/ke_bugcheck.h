@@ -36,6 +36,7 @@ typedef struct _KBUGCHECK_CALLBACK_RECORD {
 NTMM_LAYOUT(sizeof(KBUGCHECK_CALLBACK_RECORD) == 0x40 && FIELD_OFFSET(KBUGCHECK_CALLBACK_RECORD, CallbackRoutine) == 0x10, "x64");
 NTMM_LAYOUT(FIELD_OFFSET(KBUGCHECK_CALLBACK_RECORD, Component) == 0x28 && FIELD_OFFSET(KBUGCHECK_CALLBACK_RECORD, State) == 0x38, "x64");
 
+/** Make a record of either kind ready to be registered. @irql any @source WDK reference: wdm.h, KeInitializeCallbackRecord */
 #define KeInitializeCallbackRecord(CallbackRecord) ((CallbackRecord)->State = BufferEmpty)
 
 typedef enum _KBUGCHECK_CALLBACK_REASON {
@@ -114,7 +115,7 @@ typedef struct _KBUGCHECK_DUMP_IO {
  */
 NTKERNELAPI DECLSPEC_NORETURN VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
                                                 ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4);
-/** The same with four zeroes. @source WDK reference: ntddk.h, KeBugCheck */
+/** The same with four zeroes. @irql any @bugcheck the one that was asked for @source WDK reference: ntddk.h, KeBugCheck */
 NTKERNELAPI DECLSPEC_NORETURN VOID KeBugCheck(ULONG BugCheckCode);
 
 /**
@@ -126,7 +127,12 @@ NTKERNELAPI DECLSPEC_NORETURN VOID KeBugCheck(ULONG BugCheckCode);
  */
 NTKERNELAPI BOOLEAN KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord, PKBUGCHECK_CALLBACK_ROUTINE CallbackRoutine,
                                                PVOID Buffer, ULONG Length, PUCHAR Component);
-/** @return FALSE when the record is not registered. @irql any */
+/**
+ * Do not call it any more.
+ * @return FALSE when the record is not registered
+ * @irql   any
+ * @source WDK reference: wdm.h, KeDeregisterBugCheckCallback
+ */
 NTKERNELAPI BOOLEAN KeDeregisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord);
 
 /**
@@ -139,7 +145,12 @@ NTKERNELAPI BOOLEAN KeDeregisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD Call
 NTKERNELAPI BOOLEAN KeRegisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD  CallbackRecord,
                                                      PKBUGCHECK_REASON_CALLBACK_ROUTINE CallbackRoutine, KBUGCHECK_CALLBACK_REASON Reason,
                                                      PUCHAR Component);
-/** @return FALSE when the record is not registered. @irql any */
+/**
+ * Do not call it any more.
+ * @return FALSE when the record is not registered
+ * @irql   any
+ * @source WDK reference: wdm.h, KeDeregisterBugCheckReasonCallback
+ */
 NTKERNELAPI BOOLEAN KeDeregisterBugCheckReasonCallback(PKBUGCHECK_REASON_CALLBACK_RECORD CallbackRecord);
 
 #ifdef __cplusplus

@@ -34,6 +34,7 @@ NTKERNELAPI VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine,
 
 /**
  * Make a threaded DPC object: its routine runs at PASSIVE_LEVEL on the DPC thread of the processor.
+ * Storage as for KeInitializeDpc.
  *
  * @irql    any
  * @source  WDK reference: wdm.h, KeInitializeThreadedDpc
@@ -74,7 +75,12 @@ NTKERNELAPI BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc);
  */
 NTKERNELAPI VOID KeFlushQueuedDpcs(VOID);
 
-/** Where in the queue it goes: HighImportance to the head. Set before queueing. @irql any @source WDK: wdm.h, KeSetImportanceDpc */
+/**
+ * Where in the queue it goes: HighImportance to the head, all others to the end. Set before queueing.
+ *
+ * @irql    any
+ * @source  WDK reference: wdm.h, KeSetImportanceDpc
+ */
 NTKERNELAPI VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
 
 /**

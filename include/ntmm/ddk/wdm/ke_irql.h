@@ -48,7 +48,7 @@ NTKERNELAPI VOID KeRaiseIrql(KIRQL NewIrql, PKIRQL OldIrql);
 /**
  * Lower the IRQL again. What waited for that happens before this returns: masked interrupts, then the processor's queued DPCs.
  *
- * @param NewIrql  the value from the matching raise
+ * @param NewIrql  the value from the matching raise. Another one that is not above the current IRQL goes unnoticed (choice)
  * @irql           any
  * @bugcheck       IRQL_NOT_LESS_OR_EQUAL (0xA): NewIrql is above the current IRQL; p1 NewIrql, p2 current IRQL, p3 0, p4 the caller
  *                 (choice)
@@ -69,6 +69,7 @@ NTKERNELAPI KIRQL KeRaiseIrqlToDpcLevel(VOID);
 /**
  * KeRaiseIrql, with the old IRQL as its result.
  *
+ * @return    the IRQL before
  * @irql      any; NewIrql at most HIGH_LEVEL
  * @bugcheck  as KeRaiseIrql
  * @source    WDK reference: wdm.h, KzRaiseIrql

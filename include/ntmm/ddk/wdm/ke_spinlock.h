@@ -8,7 +8,8 @@
  *
  * A lock knows its owner here: taken twice by one thread it is a bug check and not a hang; so is the release of a lock by one who does not
  * hold it, or does not hold it that way. A routine documented for DISPATCH_LEVEL works below it as on Windows without the verifier: it
- * takes the lock and protects from nothing that DISPATCH_LEVEL would have kept away.
+ * takes the lock and protects from nothing that DISPATCH_LEVEL would have kept away. When another thread stops the machine, one that waits for
+ * a lock, or asks again and again whether it may have it, is unwound to its innermost catch.
  *
  * Source  WDK reference: "Introduction to spin locks", "Queued spin locks", "Reader/writer spin locks"; the page of each routine.
  */
@@ -75,7 +76,13 @@ NTKERNELAPI VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock);
  */
 NTKERNELAPI KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock);
 
-/** KeAcquireSpinLockRaiseToDpc with its result in *OldIrql. @source WDK reference: wdm.h, KeAcquireSpinLock */
+/**
+ * KeAcquireSpinLockRaiseToDpc with its result in *OldIrql.
+ *
+ * @irql      <= DISPATCH_LEVEL
+ * @bugcheck  as KeAcquireSpinLockRaiseToDpc
+ * @source    WDK reference: wdm.h, KeAcquireSpinLock
+ */
 #define KeAcquireSpinLock(SpinLock, OldIrql) (*(OldIrql) = KeAcquireSpinLockRaiseToDpc(SpinLock))
 
 /**
@@ -106,7 +113,13 @@ NTKERNELAPI VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock);
  */
 NTKERNELAPI VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock);
 
-/** KeReleaseSpinLockFromDpcLevel under its other name. @source WDK reference: wdm.h, KefReleaseSpinLockFromDpcLevel */
+/**
+ * KeReleaseSpinLockFromDpcLevel under its other name.
+ *
+ * @irql      >= DISPATCH_LEVEL (below, only the verifier minds)
+ * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10)
+ * @source    WDK reference: wdm.h, KefReleaseSpinLockFromDpcLevel
+ */
 NTKERNELAPI VOID KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock);
 
 /**
@@ -168,15 +181,37 @@ NTKERNELAPI VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUE
  */
 NTKERNELAPI VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle);
 
-/** The acquire with the IRQL unchanged. @irql >= DISPATCH_LEVEL @source WDK reference: wdm.h, KeAcquireInStackQueuedSpinLockAtDpcLevel */
+/**
+ * The acquire with the IRQL unchanged.
+ *
+ * @irql      >= DISPATCH_LEVEL (below, only the verifier minds)
+ * @bugcheck  SPIN_LOCK_ALREADY_OWNED (0xF)
+ * @source    WDK reference: wdm.h, KeAcquireInStackQueuedSpinLockAtDpcLevel
+ */
 NTKERNELAPI VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle);
-/** Its release. @irql >= DISPATCH_LEVEL (the page names none: choice) @source WDK reference: wdm.h,
- * KeReleaseInStackQueuedSpinLockFromDpcLevel */
+/**
+ * Its release.
+ *
+ * @irql      >= DISPATCH_LEVEL (the page names none: choice)
+ * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10), as KeReleaseInStackQueuedSpinLock
+ * @source    WDK reference: wdm.h, KeReleaseInStackQueuedSpinLockFromDpcLevel
+ */
 NTKERNELAPI VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle);
-/** The acquire in a DPC that may be threaded: raises only below DISPATCH_LEVEL. @source WDK reference: wdm.h,
- * KeAcquireInStackQueuedSpinLockForDpc */
+/**
+ * The acquire in a DPC that may be threaded: raises only below DISPATCH_LEVEL.
+ *
+ * @irql      PASSIVE_LEVEL to DISPATCH_LEVEL
+ * @bugcheck  as KeAcquireInStackQueuedSpinLock
+ * @source    WDK reference: wdm.h, KeAcquireInStackQueuedSpinLockForDpc
+ */
 NTKERNELAPI VOID KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle);
-/** Its release: lowers if the acquire raised. @irql DISPATCH_LEVEL @source WDK reference: wdm.h, KeReleaseInStackQueuedSpinLockForDpc */
+/**
+ * Its release: lowers if the acquire raised.
+ *
+ * @irql      DISPATCH_LEVEL
+ * @bugcheck  as KeReleaseInStackQueuedSpinLock
+ * @source    WDK reference: wdm.h, KeReleaseInStackQueuedSpinLockForDpc
+ */
 NTKERNELAPI VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle);
 
 /* ---- numbered queued locks: the system's own ---- */
@@ -187,7 +222,7 @@ NTKERNELAPI VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHa
  * @param Number  which; a number that names no lock is refused with a sentence in ntmm_error()
  * @return        the IRQL before
  * @irql          <= DISPATCH_LEVEL (not documented: choice)
- * @bugcheck      SPIN_LOCK_ALREADY_OWNED (0xF), p1 the lock's address
+ * @bugcheck      SPIN_LOCK_ALREADY_OWNED (0xF), p1 the lock's address; IRQL_NOT_GREATER_OR_EQUAL (0x9) when called above DISPATCH_LEVEL
  * @models        one lock per number; LockQueueIoCancelLock is the cancel spin lock, the others guard nothing else here
  * @source        WDK reference: ntifs.h, KeAcquireQueuedSpinLock (reserved for system use)
  */
@@ -196,6 +231,7 @@ NTKERNELAPI KIRQL KeAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number);
 /**
  * Let it go and lower.
  *
+ * @irql      DISPATCH_LEVEL (not documented: choice)
  * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10), p1 the lock's address
  * @source    WDK reference: ntifs.h, KeReleaseQueuedSpinLock (reserved for system use)
  */
@@ -204,8 +240,10 @@ NTKERNELAPI VOID KeReleaseQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, KIRQL O
 /**
  * Take it if it is free now, raising to DISPATCH_LEVEL; else IRQL unchanged.
  *
- * @return  nonzero: taken, *OldIrql is the IRQL before
- * @source  WDK reference: ntifs.h, KeTryToAcquireQueuedSpinLock (reserved for system use)
+ * @return    nonzero: taken, *OldIrql is the IRQL before; 0: somebody holds it, the caller included
+ * @irql      <= DISPATCH_LEVEL (not documented: choice)
+ * @bugcheck  IRQL_NOT_GREATER_OR_EQUAL (0x9) when called above DISPATCH_LEVEL
+ * @source    WDK reference: ntifs.h, KeTryToAcquireQueuedSpinLock (reserved for system use)
  */
 NTKERNELAPI LOGICAL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, PKIRQL OldIrql);
 
@@ -240,7 +278,14 @@ NTKERNELAPI VOID IoReleaseCancelSpinLock(KIRQL Irql);
  */
 NTKERNELAPI KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock);
 
-/** The same for reading, with other readers but no writer. @irql <= DISPATCH_LEVEL @source WDK reference: wdm.h, ExAcquireSpinLockShared */
+/**
+ * The same for reading, with other readers but no writer. A writer that waits keeps new readers out.
+ *
+ * @return    the IRQL before
+ * @irql      <= DISPATCH_LEVEL
+ * @bugcheck  as ExAcquireSpinLockExclusive
+ * @source    WDK reference: wdm.h, ExAcquireSpinLockShared
+ */
 NTKERNELAPI KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock);
 
 /**
@@ -252,10 +297,22 @@ NTKERNELAPI KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock);
  */
 NTKERNELAPI VOID ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
 
-/** End reading and lower. @irql DISPATCH_LEVEL @bugcheck SPIN_LOCK_NOT_OWNED (0x10) @source WDK: wdm.h, ExReleaseSpinLockShared */
+/**
+ * End reading and lower.
+ *
+ * @irql      DISPATCH_LEVEL
+ * @bugcheck  SPIN_LOCK_NOT_OWNED (0x10): the thread does not hold it for reading; p1 the lock
+ * @source    WDK reference: wdm.h, ExReleaseSpinLockShared
+ */
 NTKERNELAPI VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
 
-/* The same four with the IRQL unchanged. @irql >= DISPATCH_LEVEL. Source: WDK reference, wdm.h, the page of each. */
+/**
+ * The same four with the IRQL unchanged.
+ *
+ * @irql      >= DISPATCH_LEVEL (below, only the verifier minds)
+ * @bugcheck  SPIN_LOCK_ALREADY_OWNED (0xF) and SPIN_LOCK_NOT_OWNED (0x10), as those above
+ * @source    WDK reference: wdm.h, ExAcquireSpinLockExclusiveAtDpcLevel and the pages of the other three
+ */
 NTKERNELAPI VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock);
 NTKERNELAPI VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock);
 NTKERNELAPI VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock);
