@@ -205,6 +205,12 @@ void ke_threads_shutdown(void)
         record_reset(record);
 }
 
+void ke_thread_fork_leave(void)
+{
+    (void)host_at_thread_exit(thread_ended, NULL);
+    ke_current = &ke_empty_thread;
+}
+
 void ke_threads_fork_forget(void)
 {
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {

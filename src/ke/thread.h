@@ -127,6 +127,7 @@ ke_thread_t *ke_thread_ready(const char *routine); /* ke_thread_enter and leave 
 ke_thread_t *ke_thread_first(void);                /* the list of records, for walkers; follow ->next; skip generation != current */
 bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
 void         ke_threads_shutdown(void);            /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
+void         ke_thread_fork_leave(void);           /* in a forked child, at once: the thread has no record, so no fast path knows it */
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
 
 /* Upper layers hang work on the life of a thread (called by ke with no lock held; each may be NULL). */

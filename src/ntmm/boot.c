@@ -63,6 +63,7 @@ static void forked_child(void)
     if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
     ke_processors_disarm(); /* the fast path of raise asks nobody but the processor */
+    ke_thread_fork_leave(); /* those of the pool and of spin locks ask nobody but the thread */
     mm_forget();
 }
 

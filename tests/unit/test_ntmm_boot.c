@@ -245,6 +245,58 @@ static int child_has_no_machine_but_may_boot_one(void)
     ExFreePool(block);
     return ntmm_shutdown(NULL) == 0 ? 0 : 5;
 }
+/* What the parent's thread does without a look at the machine, because it did the same a moment ago. */
+static KSPIN_LOCK parents_lock;
+static int        child_takes_no_fast_path(PVOID parents_block)
+{
+    KIRQL old = 0xff;
+    if (ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Parn")) != NULL)
+        return 1;
+    ExFreePoolWithTag(parents_block, NTMM_TAG("Parn"));
+    if (strstr(ntmm_error(), "forked child") == NULL)
+        return 2;
+    KeReleaseSpinLockFromDpcLevel(&parents_lock);
+    if (parents_lock == 0 || strstr(ntmm_error(), "KeReleaseSpinLockFromDpcLevel: this is a forked child") == NULL)
+        return 3;
+    KeLowerIrql(PASSIVE_LEVEL);
+    if (strstr(ntmm_error(), "KeLowerIrql: this is a forked child") == NULL || KeGetCurrentIrql() != PASSIVE_LEVEL)
+        return 4;
+    KeRaiseIrql(APC_LEVEL, &old);
+    if (old != PASSIVE_LEVEL || strstr(ntmm_error(), "KeRaiseIrql: this is a forked child") == NULL)
+        return 5;
+    if (ntmm_boot(NULL) != 0)
+        return 6;
+    KeInitializeSpinLock(&parents_lock);
+    KeAcquireSpinLock(&parents_lock, &old);
+    if (old != PASSIVE_LEVEL || KeGetCurrentIrql() != DISPATCH_LEVEL)
+        return 7;
+    KeReleaseSpinLock(&parents_lock, old);
+    return ntmm_shutdown(NULL) == 0 ? 0 : 8;
+}
+static void a_forked_child_takes_no_fast_path(void **state)
+{
+    int   status = -1;
+    pid_t child;
+    PVOID first, second;
+    (void)state;
+    assert_int_equal(ntmm_boot(NULL), 0);
+    first = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Parn"));
+    second = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Parn"));
+    ExFreePoolWithTag(first, NTMM_TAG("Parn")); /* one to be had again without a look */
+    KIRQL old = KeAcquireSpinLockRaiseToDpc(&parents_lock);
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        _exit(child_takes_no_fast_path(second));
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    KeReleaseSpinLock(&parents_lock, old);
+    ExFreePoolWithTag(second, NTMM_TAG("Parn"));
+    assert_true(ntmm_check());
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+}
 static void a_forked_child_has_no_machine(void **state)
 {
     int   status = -1;
@@ -328,6 +380,7 @@ int main(void)
         cmocka_unit_test(shutdown_at_dispatch_level_is_refused),
         cmocka_unit_test(shutdown_waits_for_nobody),
         cmocka_unit_test(a_forked_child_has_no_machine),
+        cmocka_unit_test(a_forked_child_takes_no_fast_path),
         cmocka_unit_test(a_thousand_lives_do_not_grow),
         cmocka_unit_test(unbacked_terabyte),
     };
