@@ -29,7 +29,8 @@ ke_lock_t        ke_machine_lock = KE_LOCK_INIT(KE_RANK_MACHINE);
 static ntmm_bugcheck    first_stop;          /* written by the thread that halted the machine, read after `reported` says so */
 static _Atomic uint32_t reported_generation; /* of the machine whose report is complete */
 
-static HOST_THREAD_LOCAL bool reporting; /* this thread is the one that halted the machine, and not done yet */
+static HOST_THREAD_LOCAL uintptr_t reporting_at; /* where on its stack this thread writes the report of its stop; 0: it does not */
+static ke_thread_t                 stranger;     /* stands for a stopping thread that has no record, while the callbacks run */
 
 const ntmm_bugcheck *ke_first_stop(void)
 {
@@ -48,8 +49,7 @@ bool ke_stop_is_told(void)
  * has no record of its own to keep an IRQL in. */
 static void callbacks_at_high_level(const ntmm_bugcheck *check)
 {
-    static ke_thread_t stranger;
-    ke_thread_t       *self = ke_self();
+    ke_thread_t *self = ke_self();
 
     if (self == &ke_empty_thread) {
         stranger.processor = &ke_no_processor;
@@ -70,19 +70,41 @@ static void fast_paths_disarm(void)
             ke_thread_hooks.disarm(thread);
 }
 
+static void report_end(void)
+{
+    reporting_at = 0;
+    atomic_store(&reported_generation, ke_machine_generation);
+    host_wake(&reported_generation, true);
+}
+
+/* A test framework's assertion that failed in a callback has jumped out of it: code at that stack pointer runs in no callback. */
+void ke_stop_look_for_longjmp(uintptr_t sp)
+{
+    ke_thread_t *self = ke_self();
+
+    if (NTMM_LIKELY(reporting_at == 0 || sp <= reporting_at))
+        return;
+    ke_escape_set(NULL);
+    if (self == &stranger)
+        ke_current = &ke_empty_thread;
+    else if (self != &ke_empty_thread)
+        self->irql = first_stop.irql;
+    ke_report_append("  (a callback was left by longjmp; those behind it were not called)\n");
+    ke_report_print();
+    report_end();
+}
+
 static void report_the_stop(const ke_stop_t *stop)
 {
     first_stop = stop->check;
-    reporting = true;
+    reporting_at = (uintptr_t)__builtin_frame_address(0);
     fast_paths_disarm();
     ke_report_compose(stop);
     ke_report_print();
     callbacks_at_high_level(&stop->check);
     ke_report_print();
-    reporting = false;
     ke_catch_take(stop->sp);
-    atomic_store(&reported_generation, ke_machine_generation);
-    host_wake(&reported_generation, true);
+    report_end();
 }
 
 /* Until the thread has left (catch.c, thread_put_out) the machine is not shut down under it. */
@@ -109,18 +131,20 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
 {
     ke_stop_t    stop = *given;
     uint32_t     state = KE_MACHINE_UP;
-    ke_escape_t *guard = ke_escape_set(NULL);
+    ke_escape_t *guard;
 
+    if (stop.sp == 0)
+        stop.sp = (uintptr_t)__builtin_frame_address(0);
+    ke_stop_look_for_longjmp(stop.sp);
+    guard = ke_escape_set(NULL);
     if (guard != NULL) { /* inside a part of the first stop's report */
         ke_report_append("  (here the report itself stopped: 0x%X %s, in %s)\n", stop.check.code, ntmm_bugcheck_name(stop.check.code),
                          stop.routine);
         ke_escape_take(guard);
     }
-    NTMM_INVARIANT(!reporting, "a stop report reads nothing that can fault outside a guard");
+    NTMM_INVARIANT(reporting_at == 0, "a stop report reads nothing that can fault outside a guard");
     enter_library();
     stop.check.irql = ke_self()->irql;
-    if (stop.sp == 0)
-        stop.sp = (uintptr_t)__builtin_frame_address(0);
     if (atomic_compare_exchange_strong(&ke_machine_state, &state, KE_MACHINE_HALTED)) {
         report_the_stop(&stop);
         ke_catch_leave(&first_stop, stop.sp, true);

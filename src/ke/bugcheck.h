@@ -37,6 +37,8 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of k
 
 /* false: the machine has halted, and the report of that is still being written. */
 bool ke_stop_is_told(void);
+/* Called where a thread is surely outside of the library's own code: if it was writing a report deeper down its stack, that is over. */
+void ke_stop_look_for_longjmp(uintptr_t sp);
 
 /* Whoever starts a thread of the machine's own (is_system) runs its body through this: a halted machine brings the thread back here. */
 void ke_system_thread_guard(void (*entry)(void *), void *argument);

@@ -9,8 +9,8 @@
  * although their functions are gone and their bytes overwritten. So the list is kept beside the frames, in thread-local storage, each
  * entry with the address of the stack where it was pushed: one that lies deeper than the stack pointer of now belongs to a function that
  * has been left. Such stale entries are dropped at every push and at every stop. A frame also belongs to one machine: the one that was up
- * when it was pushed, or the next one when none was; a later boot ends it. What an address cannot tell (a stale frame above the stack
- * pointer of now) a test fixture says: ntmm_catch_pop(NULL) forgets all.
+ * when it was pushed, or the next one when none was; a later boot ends it. A stale frame above the stack pointer of now is known by its
+ * bytes when something else has been written there; what neither tells, a test fixture says: ntmm_catch_pop(NULL) forgets all.
  *
  * Frames on a stack that the machine switched to (ke_stack_switched) compare only among themselves: seen from inside, the frames outside
  * are all live; seen from outside, the ones inside have been left.
@@ -51,12 +51,25 @@ static _Atomic uint32_t                   delivered_generation; /* of the machin
 
 static bool on_switched_stack(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
 
+/* Does the frame still say what was written into it at the push? Its memory may be anything by now. */
+static bool frame_is_overwritten(const catch_entry_t *entry)
+{
+    struct {
+        ntmm_catch_frame *outer;
+        uintptr_t         stack;
+        uint32_t          generation;
+    } now;
+    const size_t bytes = offsetof(ntmm_catch_frame, halted) - offsetof(ntmm_catch_frame, outer);
+
+    return host_copy_safely(&now, &entry->frame->outer, bytes) != bytes || now.stack != entry->stack || now.generation != entry->generation;
+}
+
 static bool entry_is_stale(const catch_entry_t *entry, uintptr_t sp)
 {
     bool here = on_switched_stack(sp), there = on_switched_stack(entry->stack);
     if (entry->generation - ke_machine_generation > 1) /* neither of this machine nor of the one to come */
         return true;
-    return here == there ? entry->stack < sp : there;
+    return (here == there ? entry->stack < sp : there) || frame_is_overwritten(entry);
 }
 
 static void catches_cut(uint32_t count) /* only the outermost `count` remain */
@@ -90,6 +103,7 @@ static __attribute__((noinline)) sigjmp_buf *catch_push(ntmm_catch_frame *frame,
         host_thread_faults_prepare();
         prepared = true;
     }
+    ke_stop_look_for_longjmp(sp);
     catches_cut(catch_index(frame));     /* the same frame again: its function was left by a longjmp and entered anew */
     catches_drop_stale(sp - CALL_BYTES); /* an entry of the same function is live: it is the outer one of two */
     NTMM_INVARIANT(catch_count < CATCHES_MAX, "at most 16 bug-check catches are nested in one thread");
@@ -139,6 +153,7 @@ void ntmm_catch_pop(ntmm_catch_frame *frame)
 {
     uint32_t index = frame == NULL ? 0 : catch_index(frame);
 
+    ke_stop_look_for_longjmp((uintptr_t)__builtin_frame_address(0));
     if (index == catch_count) /* left already, by a frame outside it */
         return;
     catches_cut(index);

@@ -184,7 +184,7 @@ static ke_fault_answer_t resolver_ask(ke_thread_t *thread, const host_fault_t *f
 
 static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *fault, uint32_t state)
 {
-    bool              halted = false, caught = ke_catch_is_live(fault->sp);
+    bool              halted = false, caught;
     ke_fault_answer_t answer = ke_fault_resolver != NULL ? resolver_ask(thread, fault, &halted) : KE_FAULT_UNKNOWN;
 
     if (halted) {
@@ -193,6 +193,7 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
     }
     if (answer == KE_FAULT_RESOLVED)
         return HOST_FAULT_RESOLVED;
+    caught = ke_catch_is_live(fault->sp);
     if (!caught && (answer == KE_FAULT_UNKNOWN || state == KE_MACHINE_HALTED)) /* a halted machine has been stopped once already */
         return HOST_FAULT_NOT_OURS;
     if (answer == KE_FAULT_UNKNOWN)

@@ -168,6 +168,7 @@ size_t ntmm_shutdown(ntmm_report *report)
     if (report == NULL)
         report = &unread;
     memset(report, 0, sizeof *report);
+    ke_stop_look_for_longjmp((uintptr_t)__builtin_frame_address(0));
     if (state != KE_MACHINE_UP && state != KE_MACHINE_HALTED)
         return (size_t)ke_error(0, "no machine is up, so there is nothing to shut down");
     if (state == KE_MACHINE_UP && ke_self()->irql >= DISPATCH_LEVEL && ke_self()->generation == ke_machine_generation)

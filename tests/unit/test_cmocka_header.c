@@ -110,6 +110,15 @@ static void fails_inside_a_catch(void **state)
     (void)state;
     assert_no_bugcheck(fail()); /* longjmps over the catch */
 }
+static void null_call_from_a_large_frame(void **state)
+{
+    volatile unsigned char bytes[8192]; /* lies over the frames that the test before has left */
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0xA5;
+    call_at(0);
+    bytes[0] = 0;
+}
 static void expects_a_stop(void **state)
 {
     (void)state;
@@ -187,7 +196,7 @@ static const struct failing_group {
     { "expects_another_irql", expects_another_irql, "FAILED" },
 };
 
-static int run_failing_group(const char *name, bool group_fixture)
+static int run_failing_group(const char *name, const char *kind)
 {
     for (size_t i = 0; i < sizeof FAILING / sizeof FAILING[0]; i++) {
         const struct CMUnitTest fresh[] = { { name, FAILING[i].test, ntmm_cmocka_setup, ntmm_cmocka_teardown, NULL },
@@ -198,9 +207,15 @@ static int run_failing_group(const char *name, bool group_fixture)
                                              { name, FAILING[i].test, NULL, NULL, NULL },
                                              cmocka_unit_test(fixture_boots),
                                              cmocka_unit_test(bug_check_is_caught_in_place) };
+        const struct CMUnitTest left[] = { { name, FAILING[i].test, NULL, NULL, NULL },
+                                           cmocka_unit_test(null_call_from_a_large_frame),
+                                           cmocka_unit_test(fixture_boots),
+                                           cmocka_unit_test(bug_check_is_caught_in_place) };
         if (strcmp(FAILING[i].name, name) != 0)
             continue;
-        if (group_fixture)
+        if (strcmp(kind, "left") == 0)
+            return cmocka_run_group_tests(left, ntmm_cmocka_group_setup, ntmm_cmocka_group_teardown);
+        if (strcmp(kind, "group") == 0)
             return cmocka_run_group_tests(shared, ntmm_cmocka_group_setup, ntmm_cmocka_group_teardown);
         return cmocka_run_group_tests(fresh, NULL, NULL);
     }
@@ -269,6 +284,16 @@ static void null_call_on_a_group_machine(void **state)
     assert_int_equal(count_of("[       OK ] bug_check_is_caught_in_place"), 1);
 }
 
+/* An assertion that fails inside a catch leaves it by longjmp, and no fixture forgets it: it does not catch what the next test does. */
+static void null_call_after_a_catch_was_left(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child("fails_inside_a_catch", "left"), 2);
+    assert_int_equal(count_of("[  FAILED  ] null_call_from_a_large_frame"), 2);
+    assert_int_equal(count_of("[       OK ] fixture_boots"), 1);
+    assert_int_equal(count_of("[       OK ] bug_check_is_caught_in_place"), 1);
+}
+
 /* Tests that share the machine of their group. */
 static PVOID shared_block;
 static void  group_member_allocates(void **state)
@@ -290,7 +315,7 @@ static void group_member_faults(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest failing[sizeof FAILING / sizeof FAILING[0] + 1];
+    static struct CMUnitTest failing[sizeof FAILING / sizeof FAILING[0] + 2];
     const struct CMUnitTest  passing[] = {
          ntmm_cmocka_test(fixture_boots),
          ntmm_cmocka_test(bug_check_is_caught_in_place),
@@ -309,12 +334,13 @@ int main(int argc, char **argv)
     size_t count = 0;
 
     if (argc == 3)
-        return run_failing_group(argv[2], strcmp(argv[1], "group") == 0);
+        return run_failing_group(argv[2], argv[1]);
     program = argv[0];
     for (; count < sizeof FAILING / sizeof FAILING[0]; count++)
         failing[count] = (struct CMUnitTest){ FAILING[count].name, failing_test_fails, NULL, NULL, (void *)(uintptr_t)&FAILING[count] };
-    failing[count] = (struct CMUnitTest)cmocka_unit_test(null_call_on_a_group_machine);
+    failing[count++] = (struct CMUnitTest)cmocka_unit_test(null_call_on_a_group_machine);
+    failing[count++] = (struct CMUnitTest)cmocka_unit_test(null_call_after_a_catch_was_left);
     return cmocka_run_group_tests(passing, NULL, NULL) +
            cmocka_run_group_tests(sharing, ntmm_cmocka_group_setup, ntmm_cmocka_group_teardown) +
-           _cmocka_run_group_tests("failing", failing, count + 1, NULL, NULL);
+           _cmocka_run_group_tests("failing", failing, count, NULL, NULL);
 }

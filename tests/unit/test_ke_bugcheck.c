@@ -648,6 +648,33 @@ static void shutdown_waits_for_the_report(void **state)
     }
 }
 
+static VOID jumps_out(PVOID Buffer, ULONG Length)
+{
+    (void)Buffer;
+    (void)Length;
+    longjmp(elsewhere, 1); /* as a test framework's assertion does that fails in here */
+}
+
+static void report_left_by_longjmp_is_over(void **state)
+{
+    ntmm_bugcheck stop;
+    uint64_t      begin;
+    (void)state;
+    for (volatile int round = 0; round < 2; round++) {
+        register_plain(0, jumps_out, NULL, 0, "driver");
+        if (setjmp(elsewhere) == 0)
+            (void)ntmm_catch_bugcheck(stop_with, CODE(0xE2), NULL);
+        begin = host_clock_ns();
+        assert_int_equal(machine_down(NULL), 0);
+        assert_true(host_clock_ns() - begin < 1000000000u);
+        assert_int_equal(machine_up(NULL), 0);
+        assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+        assert_true(ntmm_catch_bugcheck(stop_with, CODE(0xE3), &stop));
+        assert_stop(&stop, 0xE3);
+        reboot();
+    }
+}
+
 static VOID shuts_down(PVOID Buffer, ULONG Length)
 {
     (void)Length;
@@ -1212,6 +1239,7 @@ int main(void)
         ON_A_MACHINE(callbacks_run_in_order_and_are_reported),
         ON_A_MACHINE(callbacks_run_at_high_level_on_any_thread),
         ON_A_MACHINE(shutdown_waits_for_the_report),
+        ON_A_MACHINE(report_left_by_longjmp_is_over),
         ON_A_MACHINE(a_callback_cannot_shut_down),
         ON_A_MACHINE(stop_inside_a_callback_does_not_recurse),
         ON_A_MACHINE(deregistered_callback_is_not_called),
