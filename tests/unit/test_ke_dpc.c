@@ -116,6 +116,33 @@ static void the_end_of_a_spin_lock_is_a_lower(void **state)
     assert_int_equal(note.runs, 1);
 }
 
+/* The objects are made, set and taken back at any IRQL. */
+static void at_high_level_everything_but_the_flush_works(void **state)
+{
+    PROCESSOR_NUMBER number = { 0, 0, 0 };
+    KIRQL            old = KzRaiseIrql(HIGH_LEVEL);
+
+    (void)state;
+    KeInitializeDpc(&dpc, take_note, &note);
+    KeSetImportanceDpc(&dpc, HighImportance);
+    KeSetTargetProcessorDpc(&dpc, 0);
+    assert_int_equal(KeSetTargetProcessorDpcEx(&dpc, &number), STATUS_SUCCESS);
+    assert_true(KeInsertQueueDpc(&dpc, NULL, NULL));
+    assert_true(KeRemoveQueueDpc(&dpc));
+    assert_true(KeInsertQueueDpc(&dpc, NULL, NULL));
+    assert_int_equal(KeIsExecutingDpc(), 0);
+    assert_int_equal(note.runs, 0);
+    KeLowerIrql(old);
+    assert_int_equal(note.runs, 1);
+    old = KzRaiseIrql(HIGH_LEVEL);
+    KeInitializeThreadedDpc(&dpc, take_note, &note);
+    assert_true(KeInsertQueueDpc(&dpc, NULL, NULL));
+    KeLowerIrql(old);
+    KeFlushQueuedDpcs();
+    assert_int_equal(note.runs, 2);
+    assert_int_equal(note.irql, PASSIVE_LEVEL);
+}
+
 static void taken_back_it_does_not_run(void **state)
 {
     KIRQL old;
@@ -593,6 +620,7 @@ static void a_device_has_a_dpc(void **state)
 {
     DEVICE_OBJECT device;
     PIRP          irp = (PIRP)(void *)&stage;
+    KIRQL         old;
 
     (void)state;
     memset(&device, 0, sizeof device);
@@ -603,6 +631,14 @@ static void a_device_has_a_dpc(void **state)
     assert_ptr_equal(note.dpc, &device.Dpc);
     assert_ptr_equal(note.argument1, irp);
     assert_ptr_equal(note.argument2, &order);
+    KeRaiseIrql(7, &old); /* as in the service routine */
+    IoRequestDpc(&device, irp, NULL);
+    IoRequestDpc(&device, NULL, &order); /* queued already: this request is lost, as documented for KeInsertQueueDpc */
+    assert_int_equal(note.runs, 1);
+    KeLowerIrql(old);
+    assert_int_equal(note.runs, 2);
+    assert_ptr_equal(note.argument1, irp);
+    assert_null(note.argument2);
 }
 
 static void a_queued_dpc_is_forgotten_at_shutdown(void **state)
@@ -648,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(at_dispatch_level_it_waits_for_the_lower, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(from_dirql_it_waits_for_the_lower, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(the_end_of_a_spin_lock_is_a_lower, fresh_one, shut_down),
+        cmocka_unit_test_setup_teardown(at_high_level_everything_but_the_flush_works, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(taken_back_it_does_not_run, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(a_routine_may_queue_its_dpc_again, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(on_an_idle_processor_its_dpc_thread_runs_it, fresh_four, shut_down),
