@@ -125,21 +125,30 @@ uint32_t mm_node_of_frame(mm_pfn_number_t pfn)
 
 /* ---- a changed map ---- */
 
-/* Marks as used in `to` what is used in the old spaces within its bounds. */
-static void copy_used(mm_run_space_t *to, const mm_run_space_t *from)
+typedef struct space_copy {
+    mm_run_space_t       *to;
+    const mm_run_space_t *from;
+} space_copy_t;
+
+/* All of a touched leaf is taken and its free frames given back: `to` knows then which are used, and that the others were, too. */
+static void copy_leaf(void *context, uint64_t first_unit, uint64_t unit_count)
 {
-    uint64_t         low = to->first_pfn > from->first_pfn ? to->first_pfn : from->first_pfn;
-    uint64_t         to_end = to->first_pfn + to->page_count, from_end = from->first_pfn + from->page_count;
-    uint64_t         high = to_end < from_end ? to_end : from_end;
-    const rt_runs_t *runs = &from->runs.runs;
+    const space_copy_t *copy = context;
+    mm_run_space_t     *to = copy->to;
+    const rt_runs_t    *runs = &copy->from->runs.runs;
+    uint64_t            base = copy->from->first_pfn, first = base + first_unit, to_end = to->first_pfn + to->page_count;
+    uint64_t            low = first > to->first_pfn ? first : to->first_pfn;
+    uint64_t            high = first + unit_count < to_end ? first + unit_count : to_end;
+    if (low >= high)
+        return;
+    to->runs.policy->take(&to->runs, low - to->first_pfn, high - low);
     for (uint64_t at = low; at < high;) {
-        uint64_t used = rt_runs_next_used(runs, at - from->first_pfn) + from->first_pfn;
-        if (used >= high)
+        uint64_t free = rt_runs_next_free(runs, at - base);
+        if (free == RT_RUNS_NONE || free + base >= high)
             return;
-        uint64_t end = rt_runs_next_free(runs, used - from->first_pfn);
-        end = end == RT_RUNS_NONE || end + from->first_pfn > high ? high : end + from->first_pfn;
-        to->runs.policy->take(&to->runs, used - to->first_pfn, end - used);
-        at = end;
+        at = rt_runs_next_used(runs, free) + base;
+        at = at < high ? at : high;
+        to->runs.policy->give(&to->runs, free + base - to->first_pfn, at - free - base);
     }
 }
 
@@ -156,7 +165,7 @@ int mm_frames_remap_locked(const mm_ram_map_t *map)
     }
     for (uint32_t i = 0; i < map->range_count; i++)
         for (uint32_t j = 0; j < mm_frames.space_count; j++)
-            copy_used(&new_space[i], &mm_frames.space[j]);
+            rt_runs_visit_touched(&mm_frames.space[j].runs.runs, copy_leaf, &(space_copy_t){ &new_space[i], &mm_frames.space[j] });
     mm_frames_release();
     memcpy(mm_frames.space, new_space, map->range_count * sizeof new_space[0]);
     mm_frames.space_count = map->range_count;
@@ -182,8 +191,10 @@ static window_t intersect(window_t a, window_t b) { return (window_t){ a.low > b
 
 static window_t node_window(uint32_t node)
 {
-    if (node == MM_ANY_NODE || node >= mm_frames.node_count)
-        return (window_t){ node == MM_ANY_NODE ? 0 : 1, node == MM_ANY_NODE ? UINT64_MAX : 0 }; /* no such node: nothing */
+    if (node == MM_ANY_NODE)
+        return (window_t){ 0, UINT64_MAX };
+    if (node >= mm_frames.node_count || mm_frames.node_first[node] >= mm_frames.node_first[node + 1])
+        return (window_t){ 1, 0 }; /* no such node, or one without frames: nothing */
     return (window_t){ mm_frames.node_first[node], mm_frames.node_first[node + 1] - 1 };
 }
 

@@ -22,7 +22,7 @@
 #define GIB(n) ((uint64_t)(n) << 30)
 #define TAG NTMM_TAG("Mach")
 
-static const PHYSICAL_ADDRESS ANYWHERE = { .QuadPart = -1 };
+static const PHYSICAL_ADDRESS ANYWHERE = { .QuadPart = -1 }, ZERO = { .QuadPart = 0 };
 
 static void up(const ntmm_config *config)
 {
@@ -162,6 +162,60 @@ static void nodes_share_ram_equally(void **state)
     }
 }
 
+/* Each frame has one node, and a node without frames gives none, also where RAM begins at physical address 0. */
+static void more_nodes_than_frames(void **state)
+{
+    (void)state;
+    for (uint64_t base = 0; base <= PAGE; base += PAGE)
+        for (uint32_t pages = 1; pages <= 3; pages++) {
+            const ntmm_ram_range ram = { base, pages * PAGE };
+            uint32_t             nodes_with_memory = 0;
+            up(&(ntmm_config){ .ram = &ram, .ram_ranges = 1, .numa_nodes = 64, .processors = 64, .quiet = true });
+            for (uint32_t node = 0; node < 64; node++) {
+                void *p = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, node);
+                if (p == NULL)
+                    continue;
+                assert_int_equal(mm_node_of_frame((mm_pfn_number_t)MmGetPhysicalAddress(p).QuadPart >> PAGE_SHIFT), node);
+                assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, node));
+                MmFreeContiguousMemory(p);
+                nodes_with_memory++;
+            }
+            assert_int_equal(nodes_with_memory, pages);
+            void *block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, TAG); /* a frame from a cache, of whatever node */
+            assert_true(ntmm_check());
+            if (block != NULL)
+                ExFreePoolWithTag(block, TAG);
+            assert_true(ntmm_check());
+            assert_int_equal(ntmm_shutdown(NULL), 0);
+        }
+}
+
+/* Memory that is added to a machine whose frames are not all looked at by the check: what was free and dirty before still is. */
+static void added_memory_keeps_what_is_known_of_the_rest(void **state)
+{
+    (void)state;
+    const enum ntmm_run_policy policies[] = { NTMM_RUNS_INDEXED, NTMM_RUNS_BUDDY };
+    for (size_t i = 0; i < 2; i++) {
+        up(&(ntmm_config){ .physical_memory = GIB(8) * (PAGE / 4096), .run_policy = policies[i], .unbacked_ram = true, .quiet = true });
+        void *p = MmAllocateContiguousMemory(5000 * PAGE, ANYWHERE);
+        assert_non_null(p);
+        MmFreeContiguousMemory(p);
+        PHYSICAL_ADDRESS start = { .QuadPart = (LONGLONG)MIB(15) };
+        LARGE_INTEGER    bytes = { .QuadPart = (LONGLONG)MIB(1) };
+        assert_true(ntmm_check());
+        assert_int_equal(MmAddPhysicalMemory(&start, &bytes), STATUS_SUCCESS);
+        if (!ntmm_check())
+            fail_msg("%s", ntmm_error());
+        p = MmAllocateContiguousMemory(6000 * PAGE, ANYWHERE);
+        assert_non_null(p);
+        MmFreeContiguousMemory(p);
+        assert_int_equal(MmRemovePhysicalMemory(&start, &bytes), STATUS_SUCCESS);
+        if (!ntmm_check())
+            fail_msg("%s", ntmm_error());
+        assert_int_equal(ntmm_shutdown(NULL), 0);
+    }
+}
+
 static void every_policy_and_memory_kind_boots(void **state)
 {
     (void)state;
@@ -234,6 +288,8 @@ int main(void)
         cmocka_unit_test(a_thousand_boots_do_not_grow),
         cmocka_unit_test(unbacked_ram_has_frames_and_no_bytes),
         cmocka_unit_test(nodes_share_ram_equally),
+        cmocka_unit_test(more_nodes_than_frames),
+        cmocka_unit_test(added_memory_keeps_what_is_known_of_the_rest),
         cmocka_unit_test(every_policy_and_memory_kind_boots),
         cmocka_unit_test(a_forked_child_boots_its_own),
         cmocka_unit_test(maps_alias_and_holes_are_not_there),
