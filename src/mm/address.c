@@ -13,6 +13,12 @@
 #include "mm/pfn.h"
 #include "mm/pte.h"
 
+/* A halted machine may be looked at; when none is up, what the tables still say is about nothing. */
+static bool machine_is_there(const char *routine)
+{
+    return atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED || ke_thread_ready(routine) != NULL;
+}
+
 static uint64_t physical_of(uintptr_t va)
 {
     if (mm_in(&mm_physical_map, va) || mm_in(&mm_executable_map, va)) {
@@ -25,7 +31,8 @@ static uint64_t physical_of(uintptr_t va)
 
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
 {
-    return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)physical_of((uintptr_t)BaseAddress) };
+    uint64_t physical = machine_is_there(__func__) ? physical_of((uintptr_t)BaseAddress) : 0;
+    return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)physical };
 }
 
 /* Where the bytes of a frame can be reached: at home, or through the page of paged pool that it backs. */
@@ -40,7 +47,10 @@ static void *virtual_of(uint64_t physical)
     return (void *)(mm_physical_map.base + physical);
 }
 
-PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress) { return virtual_of((uint64_t)PhysicalAddress.QuadPart); }
+PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
+{
+    return machine_is_there(__func__) ? virtual_of((uint64_t)PhysicalAddress.QuadPart) : NULL;
+}
 
 /* A page of the machine that nobody owns is not there, though the host may have bytes at its address. */
 static bool is_gone(uintptr_t va) { return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL; }
@@ -50,7 +60,7 @@ BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     char      byte;
     uintptr_t va = (uintptr_t)VirtualAddress;
-    if (is_gone(va))
+    if (!machine_is_there(__func__) || is_gone(va))
         return FALSE;
     return host_copy_safely(&byte, VirtualAddress, 1) == 1;
 }

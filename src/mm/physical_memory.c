@@ -157,8 +157,8 @@ NTSTATUS MmRemovePhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER N
 
 MM_SYSTEMSIZE MmQuerySystemSize(VOID)
 {
-    uint64_t bytes = mm_frames.map.page_count << PAGE_SHIFT;
+    uint64_t bytes = ke_thread_ready(__func__) != NULL ? mm_frames.map.page_count << PAGE_SHIFT : 0;
     return bytes < MEDIUM_SYSTEM_BYTES ? MmSmallSystem : bytes < LARGE_SYSTEM_BYTES ? MmMediumSystem : MmLargeSystem;
 }
 
-BOOLEAN MmIsThisAnNtAsSystem(VOID) { return mm_is_server; }
+BOOLEAN MmIsThisAnNtAsSystem(VOID) { return ke_thread_ready(__func__) != NULL && mm_is_server; }

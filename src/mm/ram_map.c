@@ -168,6 +168,8 @@ int mm_ram_map_build(mm_ram_map_t *map, const ntmm_config *config)
 {
     map->range_count = 0;
     map->page_count = 0;
+    if (config->ram != NULL && config->ram_ranges == 0)
+        return ke_error(-EINVAL, "ram is set and ram_ranges is 0: a machine without RAM");
     if (config->ram_ranges == 0)
         return lay_out(map, config->physical_memory != 0 ? config->physical_memory : MM_DEFAULT_PHYSICAL_MEMORY);
     if (config->ram == NULL)

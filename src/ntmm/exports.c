@@ -39,6 +39,8 @@ PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
     size_t low = 0, high = NTMM_ARRAY_COUNT(EXPORTS);
 
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    if (ke_thread_ready(__func__) == NULL)
+        return NULL;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int    order = compare_name(SystemRoutineName, EXPORTS[middle].name);
