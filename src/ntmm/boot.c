@@ -10,7 +10,8 @@
  *
  * Memory object, reservation and tables stay for the next boot, so a unit test can afford a fresh machine per test.
  *
- * Locks   ke_machine_lock around both; no driver call may run meanwhile.
+ * Locks   ke_machine_lock around both; no driver call may run meanwhile. Whoever finds it held waits for it here and not in ke_lock, where
+ *         a waiter leaves a halted machine by its innermost catch: it has not come to use the machine.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,6 +30,34 @@
 #define DEFAULT_PROCESSORS 4u
 #define OLDEST_WINDOWS 0x05000000u /* NTDDI_WIN2K */
 #define OUTSIDE_PATIENCE_NS 2000000000u
+#define LOCK_PATIENCE_NS 20000u
+
+static _Atomic uint64_t machine_holder; /* host_thread_id() of whoever holds ke_machine_lock */
+
+/* A stop in the middle of a shutdown (a damaged pool header was met) leaves by the holder's catch, with the lock in its hand. */
+static bool holder_has_left(uint64_t waiting_since)
+{
+    if (atomic_load(&machine_holder) == host_thread_id())
+        return true;
+    return atomic_load(&ke_machine_state) == KE_MACHINE_HALTED && host_clock_ns() - waiting_since > 2 * OUTSIDE_PATIENCE_NS;
+}
+
+static void machine_lock(void)
+{
+    uint64_t since = host_clock_ns();
+    for (uint32_t expected = 0; !atomic_compare_exchange_strong(&ke_machine_lock.word, &expected, 1); expected = 0) {
+        if (holder_has_left(since))
+            break;
+        host_sleep_ns(LOCK_PATIENCE_NS);
+    }
+    atomic_store(&machine_holder, host_thread_id());
+}
+
+static void machine_unlock(void)
+{
+    atomic_store(&machine_holder, 0);
+    ke_unlock(&ke_machine_lock);
+}
 
 static int config_check_features(const ntmm_config *config)
 {
@@ -62,8 +91,9 @@ static void forked_child(void)
 {
     if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
-    ke_processors_disarm(); /* the fast path of raise asks nobody but the processor */
-    ke_thread_fork_leave(); /* those of the pool and of spin locks ask nobody but the thread */
+    ke_lock_init(&ke_machine_lock, KE_RANK_MACHINE); /* its holder, if it has one, is not in this process */
+    ke_processors_disarm();                          /* the fast path of raise asks nobody but the processor */
+    ke_thread_fork_leave();                          /* those of the pool and of spin locks ask nobody but the thread */
     mm_forget();
 }
 
@@ -117,7 +147,7 @@ int ntmm_boot(const ntmm_config *config)
         ke_fork_forget();
         atomic_store(&ke_machine_state, KE_MACHINE_OFF);
     }
-    ke_lock(&ke_machine_lock);
+    machine_lock();
     if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
         result = ke_error(-EBUSY, "a machine is up already: there is one per process; shut it down first");
     else
@@ -131,7 +161,7 @@ int ntmm_boot(const ntmm_config *config)
         ke_machine_generation++;
         atomic_store(&ke_machine_state, KE_MACHINE_UP);
     }
-    ke_unlock(&ke_machine_lock);
+    machine_unlock();
     return result;
 }
 
@@ -159,14 +189,11 @@ static void shutdown_layers(void)
     mm_shutdown();
 }
 
-size_t ntmm_shutdown(ntmm_report *report)
+static size_t shutdown_locked(ntmm_report *report)
 {
-    static ntmm_report unread;
-    size_t             leaks;
-    uint32_t           state = atomic_load(&ke_machine_state);
+    size_t   leaks;
+    uint32_t state = atomic_load(&ke_machine_state);
 
-    if (report == NULL)
-        report = &unread;
     memset(report, 0, sizeof *report);
     ke_stop_look_for_longjmp((uintptr_t)__builtin_frame_address(0));
     if (state != KE_MACHINE_UP && state != KE_MACHINE_HALTED)
@@ -183,5 +210,14 @@ size_t ntmm_shutdown(ntmm_report *report)
     leaks = leaks_collect(report);
     shutdown_layers();
     atomic_store(&ke_machine_state, KE_MACHINE_OFF);
+    return leaks;
+}
+
+size_t ntmm_shutdown(ntmm_report *report)
+{
+    static ntmm_report unread;
+    machine_lock();
+    size_t leaks = shutdown_locked(report != NULL ? report : &unread);
+    machine_unlock();
     return leaks;
 }

@@ -2,6 +2,7 @@
  * test_ntmm_boot.c - the life of a machine: what boots, what is refused and why, what shutdown reports, and that none of it grows.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,9 @@
 
 static const ntmm_ram_range OVERLAP[] = { { 0x100000, 0x200000 }, { 0x200000, 0x200000 } };
 static const ntmm_ram_range UNALIGNED[] = { { 0x100800, 0x200000 } };
-static const ntmm_ram_range EMPTY[] = { { 0x100000, 0 } };
+static const ntmm_ram_range EMPTY[] = { { 0x100000, 0 }, { 0x100000, 0x100000 } };
+static const ntmm_ram_range TOP[] = { { 0 - (uint64_t)PAGE_SIZE, PAGE_SIZE } };
+static const ntmm_ram_range WRAPS[] = { { 0x100000, 0 - (uint64_t)PAGE_SIZE } };
 
 static struct refused {
     const char *name;
@@ -42,6 +45,11 @@ static struct refused {
     { "a RAM range that is not page aligned", -EINVAL, { .ram = UNALIGNED, .ram_ranges = 1 } },
     { "an empty RAM range", -EINVAL, { .ram = EMPTY, .ram_ranges = 1 } },
     { "RAM that is not whole pages", -EINVAL, { .physical_memory = 64 * MIB + 1 } },
+    { "a RAM map of no ranges", -EINVAL, { .ram = OVERLAP } },
+    { "ranges without a RAM map", -EINVAL, { .ram_ranges = 1 } },
+    { "a RAM range at the top of 64 bits", -EINVAL, { .ram = TOP, .ram_ranges = 1 } },
+    { "a RAM range that wraps", -EINVAL, { .ram = WRAPS, .ram_ranges = 1 } },
+    { "an amount and a map that disagree", -EINVAL, { .physical_memory = 64 * MIB, .ram = EMPTY + 1, .ram_ranges = 1 } },
 };
 
 static void refuse_config(void **state)
@@ -72,6 +80,32 @@ static void calls_without_a_machine_are_refused(void **state)
     ntmm_query_pool(NonPagedPool, &usage);
     assert_int_equal(usage.allocs, 0);
     KeLowerIrql(PASSIVE_LEVEL); /* returns */
+}
+
+static void queries_without_a_machine_are_refused(void **state)
+{
+    PHYSICAL_ADDRESS highest = { .QuadPart = -1 }, physical;
+    WCHAR            letters[] = { 'K', 'e', 'B', 'u', 'g', 'C', 'h', 'e', 'c', 'k' };
+    UNICODE_STRING   name = { sizeof letters, sizeof letters, letters };
+    (void)state;
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .server = true }), 0);
+    void *page = MmAllocateContiguousMemory(PAGE_SIZE, highest);
+    physical = MmGetPhysicalAddress(page);
+    assert_true(physical.QuadPart != 0 && MmGetVirtualForPhysical(physical) != NULL && MmIsAddressValid(page));
+    assert_true(MmIsThisAnNtAsSystem() && MmQuerySystemSize() == MmMediumSystem && MmGetSystemRoutineAddress(&name) != NULL);
+    assert_int_equal(ntmm_shutdown(NULL), 1);
+    assert_int_equal(MmGetPhysicalAddress(page).QuadPart, 0);
+    assert_non_null(strstr(ntmm_error(), "MmGetPhysicalAddress: no machine is up"));
+    assert_null(MmGetVirtualForPhysical(physical));
+    assert_non_null(strstr(ntmm_error(), "MmGetVirtualForPhysical: no machine is up"));
+    assert_false(MmIsAddressValid(page));
+    assert_non_null(strstr(ntmm_error(), "MmIsAddressValid: no machine is up"));
+    assert_int_equal(MmQuerySystemSize(), MmSmallSystem);
+    assert_non_null(strstr(ntmm_error(), "MmQuerySystemSize: no machine is up"));
+    assert_false(MmIsThisAnNtAsSystem());
+    assert_non_null(strstr(ntmm_error(), "MmIsThisAnNtAsSystem: no machine is up"));
+    assert_null(MmGetSystemRoutineAddress(&name));
+    assert_non_null(strstr(ntmm_error(), "MmGetSystemRoutineAddress: no machine is up"));
 }
 
 /* ---- the default machine ---- */
@@ -227,6 +261,78 @@ static void shutdown_waits_for_nobody(void **state)
     assert_int_equal(ntmm_shutdown(NULL), 0);
 }
 
+static pthread_barrier_t together;
+static void             *shut_down_together(void *unused)
+{
+    (void)unused;
+    pthread_barrier_wait(&together);
+    return (void *)(uintptr_t)ntmm_shutdown(NULL);
+}
+static void *boot_together(void *unused)
+{
+    (void)unused;
+    pthread_barrier_wait(&together);
+    return (void *)(intptr_t)ntmm_boot(&(ntmm_config){ .quiet = true });
+}
+static void stop(void *unused)
+{
+    (void)unused;
+    KeBugCheck(MANUALLY_INITIATED_CRASH);
+}
+/* One of them shuts the machine down and has the leak; the others find no machine. Halted or not. */
+static void one_of_many_boots_and_shuts_down(void **state)
+{
+    pthread_t thread[4];
+    (void)state;
+    pthread_barrier_init(&together, NULL, 4);
+    for (int round = 0; round < 200; round++) {
+        size_t booted = 0, leaks = 0;
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, boot_together, NULL), 0);
+        for (int i = 0; i < 4; i++) {
+            void *result = NULL;
+            pthread_join(thread[i], &result);
+            booted += result == NULL;
+            assert_true(result == NULL || (intptr_t)result == -EBUSY);
+        }
+        assert_int_equal(booted, 1);
+        assert_non_null(ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Race")));
+        if (round % 8 == 7)
+            assert_true(ntmm_catch_bugcheck(stop, NULL, NULL));
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, shut_down_together, NULL), 0);
+        for (int i = 0; i < 4; i++) {
+            void *result = NULL;
+            pthread_join(thread[i], &result);
+            leaks += (size_t)(uintptr_t)result;
+        }
+        assert_int_equal(leaks, 1);
+    }
+    pthread_barrier_destroy(&together);
+}
+
+static void shut_down(void *leaks) { *(size_t *)leaks = ntmm_shutdown(NULL); }
+/* Shutdown hands back what magazines hold, and meets the damage. The second one shuts the halted machine down. */
+static void a_stop_during_shutdown_is_caught_and_leaves_a_machine_to_shut_down(void **state)
+{
+    size_t leaks = 77;
+    char  *block[8];
+    (void)state;
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
+    for (int i = 0; i < 8; i++)
+        assert_non_null(block[i] = ExAllocatePool2(POOL_FLAG_NON_PAGED, 48, NTMM_TAG("Dmgd")));
+    for (int i = 0; i < 8; i++)
+        ExFreePool(block[i]);
+    for (int i = 0; i < 8; i++)
+        memset(block[i] - 16, 0xA5, 16); /* headers of free blocks */
+    assert_true(ntmm_catch_bugcheck(shut_down, &leaks, NULL));
+    assert_int_equal(leaks, 77);
+    assert_true(ntmm_shutdown(NULL) != SIZE_MAX);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
+    assert_true(ntmm_check());
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+}
+
 /* ---- fork ---- */
 
 static int child_has_no_machine_but_may_boot_one(void)
@@ -322,36 +428,85 @@ static void a_forked_child_has_no_machine(void **state)
 
 /* ---- a thousand boots ---- */
 
-static long resident_pages(void)
+typedef struct footprint {
+    long resident_pages, mappings, descriptors;
+} footprint;
+
+static footprint footprint_now(void)
 {
-    long  pages = 0, unused;
-    FILE *file = fopen("/proc/self/statm", "r");
+    footprint now = { 0, 0, 0 };
+    long      unused;
+    FILE     *file = fopen("/proc/self/statm", "r");
     if (file == NULL)
-        return 0; /* not Linux: the loop still ran */
-    if (fscanf(file, "%ld %ld", &unused, &pages) != 2)
-        pages = 0;
+        return now; /* not Linux: the loop still ran */
+    if (fscanf(file, "%ld %ld", &unused, &now.resident_pages) != 2)
+        now.resident_pages = 0;
     fclose(file);
-    return pages;
+    file = fopen("/proc/self/maps", "r");
+    for (int c; file != NULL && (c = getc(file)) != EOF;)
+        now.mappings += c == '\n';
+    if (file != NULL)
+        fclose(file);
+    for (int fd = 0; fd < 256; fd++)
+        now.descriptors += fcntl(fd, F_GETFD) != -1;
+    return now;
 }
-static void one_life(void)
+/* Leaks of every kind, sometimes on a machine that has halted, sometimes after its RAM has changed. */
+static void one_life(const ntmm_config *config, bool halts, bool changes)
 {
-    PHYSICAL_ADDRESS highest = { .QuadPart = -1 };
-    assert_int_equal(ntmm_boot(NULL), 0);
+    PHYSICAL_ADDRESS highest = { .QuadPart = -1 }, start = { .QuadPart = 15 << 20 };
+    LARGE_INTEGER    bytes = { .QuadPart = 1 << 20 };
+    assert_int_equal(ntmm_boot(config), 0);
+    if (changes)
+        assert_int_equal(MmAddPhysicalMemory(&start, &bytes), STATUS_SUCCESS);
     memset(ExAllocatePool2(POOL_FLAG_NON_PAGED, 5000, NTMM_TAG("Life")), 1, 5000);
     memset(ExAllocatePool2(POOL_FLAG_PAGED, 5000, NTMM_TAG("Life")), 1, 5000);
+    memset(ExAllocatePool2(POOL_FLAG_NON_PAGED_EXECUTE, 50, NTMM_TAG("Life")), 1, 50);
+    memset(ExAllocatePool2(POOL_FLAG_PAGED, 50, NTMM_TAG("Life")), 1, 50);
     memset(MmAllocateContiguousMemory(5000, highest), 1, 5000);
-    assert_int_equal(ntmm_shutdown(NULL), 3);
+    memset(MmAllocateContiguousNodeMemory(5000, (PHYSICAL_ADDRESS){ 0 }, highest, (PHYSICAL_ADDRESS){ 0 }, PAGE_READWRITE, 0), 1, 5000);
+    memset(MmAllocateNonCachedMemory(5000), 1, 5000);
+    assert_non_null(MmGetPhysicalMemoryRanges());
+    assert_true(ntmm_check());
+    if (halts)
+        assert_true(ntmm_catch_bugcheck(stop, NULL, NULL));
+    assert_true(ntmm_check());
+    assert_int_equal(ntmm_shutdown(NULL), 8);
+}
+static void assert_not_grown(footprint before, long resident_pages)
+{
+    footprint now = footprint_now();
+    assert_true(now.resident_pages - before.resident_pages < resident_pages);
+    assert_true(now.mappings - before.mappings < 8); /* the process' own heap may have one more */
+    assert_int_equal(now.descriptors, before.descriptors);
 }
 static void a_thousand_lives_do_not_grow(void **state)
 {
-    long before;
+    footprint   before = { 0, 0, 0 };
+    ntmm_config quiet = { .quiet = true };
     (void)state;
-    for (int i = 0; i < 100; i++)
-        one_life();
-    before = resident_pages();
-    for (int i = 0; i < 1000; i++)
-        one_life();
-    assert_true(resident_pages() - before < 64);
+    for (int i = 0; i < 1100; i++) {
+        one_life(&quiet, i % 50 == 49, false);
+        if (i == 99)
+            before = footprint_now();
+    }
+    assert_not_grown(before, 64);
+}
+/* Every boot has another shape than the one before, so that nothing can be used again. */
+static void a_hundred_machines_of_changing_shape_do_not_grow(void **state)
+{
+    static const ntmm_config shapes[] = { { .quiet = true, .physical_memory = 32 << 20 },
+                                          { .quiet = true, .run_policy = NTMM_RUNS_BUDDY, .numa_nodes = 3 },
+                                          { .quiet = true, .portable_memory = true },
+                                          { .quiet = true, .paged_pool_limit = UINT64_C(2) << 30, .processors = 64 } };
+    footprint                before = { 0, 0, 0 };
+    (void)state;
+    for (int i = 0; i < 120; i++) {
+        one_life(&shapes[i % 4], i % 16 == 15, i % 3 == 0);
+        if (i == 23)
+            before = footprint_now();
+    }
+    assert_not_grown(before, 512);
 }
 
 static void unbacked_terabyte(void **state)
@@ -369,7 +524,7 @@ static void unbacked_terabyte(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[12 + sizeof REFUSED / sizeof REFUSED[0]] = {
+    struct CMUnitTest tests[16 + sizeof REFUSED / sizeof REFUSED[0]] = {
         cmocka_unit_test(calls_without_a_machine_are_refused),
         cmocka_unit_test(boot_twice_is_busy),
         cmocka_unit_test(default_machine_has_memory_at_every_boundary),
@@ -382,9 +537,13 @@ int main(void)
         cmocka_unit_test(a_forked_child_has_no_machine),
         cmocka_unit_test(a_forked_child_takes_no_fast_path),
         cmocka_unit_test(a_thousand_lives_do_not_grow),
+        cmocka_unit_test(a_hundred_machines_of_changing_shape_do_not_grow),
         cmocka_unit_test(unbacked_terabyte),
+        cmocka_unit_test(queries_without_a_machine_are_refused),
+        cmocka_unit_test(one_of_many_boots_and_shuts_down),
+        cmocka_unit_test(a_stop_during_shutdown_is_caught_and_leaves_a_machine_to_shut_down),
     };
-    size_t fixed = 12;
+    size_t fixed = 16;
     for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++)
         tests[fixed + i] = (struct CMUnitTest){ REFUSED[i].name, refuse_config, NULL, NULL, &REFUSED[i] };
     return cmocka_run_group_tests(tests, NULL, NULL);
