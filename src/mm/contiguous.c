@@ -289,7 +289,7 @@ static void free_block(const char *routine, void *base, const SIZE_T *bytes, con
 
 VOID MmFreeContiguousMemory(PVOID BaseAddress)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL(mm_contiguous_free_irql);
     free_block(__func__, BaseAddress, NULL, NULL);
 }
 

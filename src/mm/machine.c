@@ -31,7 +31,8 @@
 #define PAGED_REGION_LEAST ((size_t)1 << 30) /* addresses cost nothing; fragmented ones should not be what ends an allocation */
 #define HOT_ADD_ROOM ((uint64_t)4 << 30)     /* physical addresses above RAM where MmAddPhysicalMemory finds room */
 #define SPAN_UNIT ((uint64_t)1 << 30)
-#define PFNS_MOST ((uint64_t)UINT32_MAX - 1)     /* next and prev hold PFN + 1 in 32 bits: 16 TiB with 4 KiB pages */
+#define PFNS_MOST ((uint64_t)UINT32_MAX - 1) /* next and prev hold PFN + 1 in 32 bits: 16 TiB with 4 KiB pages */
+#define NTDDI_OF_SERVER_2008 0x06000100u
 #define DISCARD_LEAST 64u                        /* pages: from here on giving memory back is cheaper than clearing it */
 #define TABLES_DISCARD_LEAST ((uint64_t)1 << 22) /* touched frames: from here on so it is for the PFN database */
 
@@ -45,6 +46,7 @@ mm_page_table_t mm_paged_table = { .region = &mm_paged_region, .lock = KE_LOCK_I
 host_object_t   mm_object = { .fd = -1 };
 uint64_t        mm_span_pfns, mm_slot_offset;
 bool            mm_executable_map_is_nx, mm_is_server, mm_map_changed;
+KIRQL           mm_contiguous_free_irql;
 
 /* What two machines must have in common to use the same memory. */
 typedef struct mm_shape {
@@ -312,6 +314,7 @@ int mm_boot(const ntmm_config *config)
     }
     mm_highest_pfn = mm_ram_map_highest(&want.map);
     mm_is_server = config->server;
+    mm_contiguous_free_irql = config->windows_version == 0 || config->windows_version >= NTDDI_OF_SERVER_2008 ? DISPATCH_LEVEL : APC_LEVEL;
     init_locks();
     mm_pool_pages_boot(config);
     mm_system_pte_boot();

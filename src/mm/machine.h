@@ -27,7 +27,8 @@ extern uint64_t      mm_span_pfns;            /* frames that the PFN database an
 extern uint64_t      mm_slot_offset;          /* of the first slot of paged pool in mm_object */
 extern bool          mm_executable_map_is_nx; /* the host refused PROT_EXEC: executable pool can be written and read only */
 extern bool          mm_is_server;
-extern bool          mm_map_changed; /* memory was added or removed: the next boot starts from nothing */
+extern KIRQL         mm_contiguous_free_irql; /* the highest that this Windows allows at MmFreeContiguousMemory */
+extern bool          mm_map_changed;          /* memory was added or removed: the next boot starts from nothing */
 
 /* Pages. The host's memory in use is at most RAM plus one batch of slots and one of homes (pool_pages.c). */
 #define MM_STALE_HOMES 32u

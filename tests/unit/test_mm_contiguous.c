@@ -2,6 +2,7 @@
  * test_mm_contiguous.c - contiguous memory as a driver meets it: limits to the byte, nodes, protections, frees that are wrong, and running
  * out.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -307,24 +308,143 @@ static void size_and_type_must_match_where_they_are_said(void **state)
     }
 }
 
+static void any_form(unsigned form, void *block)
+{
+    SIZE_T bytes = PAGE_SIZE;
+    PVOID  base = NULL;
+    switch (form) {
+    case 0: base = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE); break;
+    case 1: base = cached(PAGE_SIZE, 0, UINT64_MAX, 0); break;
+    case 2: base = MmAllocateContiguousMemorySpecifyCacheNode(PAGE_SIZE, ZERO, ANYWHERE, ZERO, MmCached, 0); break;
+    case 3: base = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 0); break;
+    case 4: (void)MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 0, PAGE_READWRITE, NULL, 0, 0, &base); break;
+    case 5: MmFreeContiguousMemory(block); return;
+    default: MmFreeContiguousMemorySpecifyCache(block, PAGE_SIZE, MmCached); return;
+    }
+    assert_non_null(base);
+    MmFreeContiguousMemory(base);
+}
+
 static void irql_is_at_most_dispatch_level(void **state)
 {
     (void)state;
     KIRQL before;
-    KeRaiseIrql(DISPATCH_LEVEL, &before);
-    void *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
-    assert_non_null(p);
-    MmFreeContiguousMemory(p);
-    KeLowerIrql(before);
-    p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
-    KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL + 1);
-    assert_int_equal(ntmm_cmocka_caught.parameter[2], 8);
-    ntmm_cmocka_reboot();
-    p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
-    KeRaiseIrql(HIGH_LEVEL, &before);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmFreeContiguousMemory(p));
+    for (volatile unsigned form = 0; form < 7; form++) {
+        void *block = form < 5 ? NULL : MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
+        KeRaiseIrql(DISPATCH_LEVEL, &before);
+        assert_no_bugcheck(any_form(form, block));
+        KeLowerIrql(before);
+        block = form < 5 ? NULL : MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
+        KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, any_form(form, block));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL + 1);
+        assert_int_equal(ntmm_cmocka_caught.parameter[2], 8);
+        ntmm_cmocka_reboot();
+    }
+}
+
+/* Windows before Server 2008 freed at APC_LEVEL at most. */
+static void irql_is_at_most_apc_level_on_an_older_windows(void **state)
+{
+    const struct {
+        uint32_t windows;
+        KIRQL    most;
+    } rows[] = { { 0x05010000, APC_LEVEL }, { 0x06000000, APC_LEVEL }, { 0x06000100, DISPATCH_LEVEL }, { 0x0A000000, DISPATCH_LEVEL } };
+    KIRQL before;
+    (void)state;
+    for (volatile size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(ntmm_boot(&(ntmm_config){ .windows_version = rows[i].windows, .quiet = true }), 0);
+        void *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE), *q = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
+        KeRaiseIrql(rows[i].most, &before);
+        assert_no_bugcheck(MmFreeContiguousMemory(p));
+        KeLowerIrql(before);
+        KeRaiseIrql((KIRQL)(rows[i].most + 1), &before);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmFreeContiguousMemory(q));
+        assert_int_equal(ntmm_shutdown(NULL), 1);
+    }
+}
+
+/* ---- two threads ---- */
+
+#define CHURN_BLOCKS 24u
+static void *churn(void *argument)
+{
+    uint64_t       random = (uint64_t)(uintptr_t)argument;
+    unsigned char *held[CHURN_BLOCKS] = { 0 };
+    SIZE_T         bytes[CHURN_BLOCKS];
+    for (unsigned step = 0; step < 6000; step++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        unsigned i = (unsigned)(random >> 33) % CHURN_BLOCKS;
+        if (held[i] != NULL) {
+            for (SIZE_T k = 0; k < bytes[i]; k += PAGE_SIZE / 2)
+                if (held[i][k] != (unsigned char)(uintptr_t)argument) /* somebody else was given the same page */
+                    return held[i];
+            MmFreeContiguousMemory(held[i]);
+            held[i] = NULL;
+            continue;
+        }
+        uint64_t low = (random >> 40) % 2 * MIB(1), high = MIB(16) - 1, boundary = (uint64_t)PAGE_SIZE << (random >> 44) % 5;
+        bytes[i] = PAGE_SIZE * (1 + (random >> 50) % 8);
+        held[i] = cached(bytes[i], low, high, boundary);
+        if (held[i] == NULL)
+            continue; /* does not fit the boundary */
+        memset(held[i], (int)(uintptr_t)argument, bytes[i]);
+        uint64_t first = physical(held[i]), last = first + bytes[i] - 1;
+        if (first < low || last > high || first / boundary != last / boundary)
+            return held[i];
+    }
+    for (unsigned i = 0; i < CHURN_BLOCKS; i++)
+        if (held[i] != NULL)
+            MmFreeContiguousMemory(held[i]);
+    return NULL;
+}
+
+static void two_threads_never_share_a_page(void **state)
+{
+    pthread_t thread[2];
+    (void)state;
+    for (uintptr_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, churn, (void *)(i + 0x51)), 0);
+    for (int i = 0; i < 2; i++) {
+        void *where = NULL;
+        pthread_join(thread[i], &where);
+        assert_null(where);
+    }
+    assert_true(ntmm_check());
+}
+
+static pthread_barrier_t together;
+static void              free_it(void *block) { MmFreeContiguousMemory(block); }
+static void             *free_together(void *block)
+{
+    ntmm_bugcheck stop = { 0 };
+    pthread_barrier_wait(&together);
+    if (ntmm_catch_bugcheck(free_it, block, &stop) && (stop.code != BAD_POOL_CALLER || stop.parameter[0] != 0x60))
+        return (void *)1;
+    return (void *)(uintptr_t)(stop.code != 0 ? 2 : 0);
+}
+
+static void a_block_freed_by_two_threads_is_freed_once(void **state)
+{
+    pthread_t thread[2];
+    (void)state;
+    pthread_barrier_init(&together, NULL, 2);
+    for (int round = 0; round < 100; round++) {
+        void     *block = MmAllocateContiguousMemory(3 * PAGE_SIZE, ANYWHERE);
+        uintptr_t sum = 0;
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, free_together, block), 0);
+        for (int i = 0; i < 2; i++) {
+            void *result = NULL;
+            pthread_join(thread[i], &result);
+            assert_true(result != (void *)1);
+            sum += (uintptr_t)result;
+        }
+        assert_in_range(sum, 2, 4); /* whoever comes in while the machine halts is stopped as well */
+        assert_true(ntmm_check());
+        ntmm_cmocka_reboot();
+    }
+    pthread_barrier_destroy(&together);
 }
 
 /* ---- running out ---- */
@@ -372,24 +492,30 @@ static void every_form_fails_when_told_to(void **state)
 
 int main(void)
 {
-    static const ntmm_config nodes = { .numa_nodes = 4, .quiet = true };
-    const struct CMUnitTest  tests[] = {
-         ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
-         ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
-         ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it),
-         ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
-         ntmm_cmocka_test(a_boundary_is_not_crossed),
-         ntmm_cmocka_test(nothing_comes_of_nonsense),
-         ntmm_cmocka_test(protection_decides_which_map),
-         ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
-         ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
-         ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
-         ntmm_cmocka_test(a_free_needs_the_exact_base),
-         ntmm_cmocka_test(the_other_map_is_another_address),
-         ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
-         ntmm_cmocka_test(irql_is_at_most_dispatch_level),
-         ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
-         ntmm_cmocka_test(every_form_fails_when_told_to),
+    static const ntmm_config nodes = { .numa_nodes = 4, .quiet = true }, linear = { .run_policy = NTMM_RUNS_LINEAR, .quiet = true },
+                             buddy = { .run_policy = NTMM_RUNS_BUDDY, .quiet = true };
+    const struct CMUnitTest tests[] = {
+        ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
+        ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
+        ntmm_cmocka_test(low_memory_is_left_to_those_who_need_it),
+        ntmm_cmocka_test(the_lowest_address_is_inclusive_and_rounds_up),
+        ntmm_cmocka_test(a_boundary_is_not_crossed),
+        ntmm_cmocka_test(nothing_comes_of_nonsense),
+        ntmm_cmocka_test(protection_decides_which_map),
+        ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
+        ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
+        ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
+        ntmm_cmocka_test(a_free_needs_the_exact_base),
+        ntmm_cmocka_test(the_other_map_is_another_address),
+        ntmm_cmocka_test(size_and_type_must_match_where_they_are_said),
+        ntmm_cmocka_test(irql_is_at_most_dispatch_level),
+        cmocka_unit_test(irql_is_at_most_apc_level_on_an_older_windows),
+        ntmm_cmocka_test(two_threads_never_share_a_page),
+        ntmm_cmocka_test_config(two_threads_never_share_a_page, &linear),
+        ntmm_cmocka_test_config(two_threads_never_share_a_page, &buddy),
+        ntmm_cmocka_test(a_block_freed_by_two_threads_is_freed_once),
+        ntmm_cmocka_test(all_of_ram_below_a_limit_can_be_had),
+        ntmm_cmocka_test(every_form_fails_when_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

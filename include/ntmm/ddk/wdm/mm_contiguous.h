@@ -91,10 +91,10 @@ NTKERNELAPI NTSTATUS MmAllocateContiguousMemoryEx(PSIZE_T NumberOfBytes, PHYSICA
  * Free what any of the routines above returned.
  *
  * @param BaseAddress  exactly what was returned
- * @irql      <= DISPATCH_LEVEL
+ * @irql      <= DISPATCH_LEVEL; <= APC_LEVEL when the machine's Windows is older than Server 2008
  * @bugcheck  BAD_POOL_CALLER (0xC2) 0x60: not the base of contiguous memory, or freed already; p2 the address.
  *            PFN_LIST_CORRUPT (0x4E) 0x9A: a page of it is still locked; p2 PFN, p3 its list, p4 its references.
- *            IRQL_NOT_LESS_OR_EQUAL (0xA): called above DISPATCH_LEVEL
+ *            IRQL_NOT_LESS_OR_EQUAL (0xA): called above that IRQL
  * @source    WDK reference: wdm.h, MmFreeContiguousMemory; Bug Check 0xC2
  */
 NTKERNELAPI VOID MmFreeContiguousMemory(PVOID BaseAddress);
