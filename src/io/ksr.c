@@ -275,7 +275,7 @@ NTSTATUS IoWriteKsrPersistentMemory(PVOID DataHandle, PVOID Buffer, SIZE_T Size)
     if (Size > KSR_BYTES_MAX)
         return STATUS_BUFFER_OVERFLOW;
     touch_readable(Buffer, Size);
-    copy = malloc(Size);
+    copy = !ke_inject_failure() ? malloc(Size) : NULL;
     if (copy == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     memcpy(copy, Buffer, Size);

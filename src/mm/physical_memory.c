@@ -148,7 +148,7 @@ NTSTATUS MmRemovePhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER N
         return STATUS_UNSUCCESSFUL;
     NTSTATUS status = check_range(StartAddress, NumberOfBytes, &pages);
     if (NT_SUCCESS(status))
-        status = remove_pages(pages);
+        status = ke_inject_failure() ? STATUS_INSUFFICIENT_RESOURCES : remove_pages(pages); /* a new index of what is left */
     ke_thread_leave(thread);
     return status;
 }

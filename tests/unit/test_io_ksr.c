@@ -170,6 +170,9 @@ static void injected_failure(void **state)
     ntmm_fail_allocation(1);
     assert_int_equal(IoReserveKsrPersistentMemory(&driver, NULL, 8, 0, &handle), STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(IoReserveKsrPersistentMemory(&driver, NULL, 8, 0, &handle), STATUS_SUCCESS);
+    ntmm_fail_allocation(1);
+    assert_int_equal(IoWriteKsrPersistentMemory(handle, "12345678", 8), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(IoWriteKsrPersistentMemory(handle, "12345678", 8), STATUS_SUCCESS);
     ntmm_fail_allocation(0);
 }
 
@@ -212,14 +215,34 @@ static void enumeration_finds_all_in_order(void **state)
     assert_true(seen.versions[0] == 3 && seen.versions[1] == 1 && seen.versions[2] == 2);
 }
 
+static void above_passive_level(unsigned routine)
+{
+    SIZE_T size = 8;
+    PVOID  handle;
+    char   buffer[8] = { 0 };
+    switch (routine) {
+    case 0: (void)IoReserveKsrPersistentMemory(&driver, NULL, 8, 0, &handle); break;
+    case 1: (void)IoReserveKsrPersistentMemoryEx(&driver, NULL, NULL, NULL, 0, 8, 0, &handle); break;
+    case 2: (void)IoWriteKsrPersistentMemory(buffer, buffer, 8); break;
+    case 3: (void)IoFreeKsrPersistentMemory(buffer); break;
+    case 4: (void)IoAcquireKsrPersistentMemory(&driver, NULL, buffer, &size); break;
+    case 5: (void)IoAcquireKsrPersistentMemoryEx(&driver, NULL, NULL, NULL, NULL, buffer, &size); break;
+    case 6: (void)IoQueryKsrPersistentMemorySize(&driver, NULL, &size); break;
+    case 7: (void)IoQueryKsrPersistentMemorySizeEx(&driver, NULL, NULL, NULL, NULL, &size); break;
+    default: (void)IoEnumerateKsrPersistentMemoryEx(&driver, NULL, NULL, note, NULL); break;
+    }
+}
+
 static void passive_level_only(void **state)
 {
-    SIZE_T size;
-    KIRQL  old;
+    KIRQL old;
     (void)state;
-    KeRaiseIrql(APC_LEVEL, &old);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, (void)IoQueryKsrPersistentMemorySize(&driver, NULL, &size));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], APC_LEVEL);
+    for (volatile unsigned routine = 0; routine < 9; routine++) {
+        KeRaiseIrql(APC_LEVEL, &old);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, above_passive_level(routine));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], APC_LEVEL);
+        ntmm_cmocka_reboot();
+    }
 }
 
 int main(void)

@@ -49,9 +49,19 @@ static void ranges_say_where_ram_is(void **state)
     assert_null(MmGetPhysicalMemoryRangesEx2(&count, 0));
     ntmm_fail_allocation(1);
     assert_null(MmGetPhysicalMemoryRanges());
+    ntmm_fail_allocation(1);
+    assert_null(MmGetPhysicalMemoryRangesEx(NULL));
+    ntmm_fail_allocation(1);
+    assert_null(MmGetPhysicalMemoryRangesEx2(NULL, 0));
     KIRQL before;
-    KeRaiseIrql(APC_LEVEL, &before);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmGetPhysicalMemoryRanges());
+    for (volatile int form = 0; form < 3; form++) {
+        KeRaiseIrql(APC_LEVEL, &before);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, form == 0   ? MmGetPhysicalMemoryRanges()
+                                                     : form == 1 ? MmGetPhysicalMemoryRangesEx(NULL)
+                                                                 : MmGetPhysicalMemoryRangesEx2(NULL, 0));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], APC_LEVEL);
+        ntmm_cmocka_reboot();
+    }
 }
 
 static void every_region_has_physical_addresses(void **state)
@@ -82,6 +92,21 @@ static void every_region_has_physical_addresses(void **state)
     MmFreeContiguousMemory(run);
     MmFreeNonCachedMemory(mapped, 3 * PAGE_SIZE);
     assert_int_equal(MmGetPhysicalAddress(mapped).QuadPart, 0);
+}
+
+static void some_answers_are_to_be_had_at_any_irql(void **state)
+{
+    (void)state;
+    KIRQL before;
+    void *p = MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE);
+    KeRaiseIrql(HIGH_LEVEL, &before);
+    PHYSICAL_ADDRESS pa = MmGetPhysicalAddress(p);
+    assert_true(pa.QuadPart != 0);
+    assert_non_null(MmGetVirtualForPhysical(pa));
+    assert_int_equal(MmQuerySystemSize(), MmMediumSystem);
+    assert_false(MmIsThisAnNtAsSystem());
+    KeLowerIrql(before);
+    MmFreeContiguousMemory(p);
 }
 
 static void valid_means_a_touch_would_not_fault(void **state)
@@ -185,6 +210,9 @@ static void memory_is_added_and_removed(void **state)
     assert_true(ntmm_check());
     assert_int_equal(change(false, GIB(5), MIB(128)), STATUS_INSUFFICIENT_RESOURCES); /* in use */
     MmFreeContiguousMemory(p);
+    ntmm_fail_allocation(1);
+    assert_int_equal(change(false, GIB(5), MIB(128)), STATUS_INSUFFICIENT_RESOURCES); /* wants memory to do it */
+    assert_int_equal(total(), MIB(192));
     assert_int_equal(change(false, GIB(5) + MIB(1), MIB(127)), STATUS_SUCCESS);
     assert_null(MmAllocateContiguousMemory(MIB(100), ANYWHERE));
     assert_int_equal(total(), MIB(65));
@@ -252,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(ranges_say_where_ram_is),
         ntmm_cmocka_test(every_region_has_physical_addresses),
+        ntmm_cmocka_test(some_answers_are_to_be_had_at_any_irql),
         ntmm_cmocka_test(valid_means_a_touch_would_not_fault),
         ntmm_cmocka_test(copies_stop_where_memory_stops),
         ntmm_cmocka_test(physical_copies_are_of_ram_only),

@@ -97,6 +97,16 @@ static bool contiguous_node(void)
         MmFreeContiguousMemory(block);
     return block != NULL;
 }
+static bool contiguous_ex(void)
+{
+    SIZE_T bytes = PAGE_SIZE;
+    PVOID  block;
+    if (MmAllocateContiguousMemoryEx(&bytes, NOWHERE, ANYWHERE, NOWHERE, MM_ANY_NODE_OK, PAGE_READWRITE, NULL, TAG, 0, &block) !=
+        STATUS_SUCCESS)
+        return false;
+    MmFreeContiguousMemory(block);
+    return true;
+}
 static bool noncached(void)
 {
     void *block = MmAllocateNonCachedMemory(2 * PAGE_SIZE);
@@ -110,6 +120,38 @@ static bool physical_ranges(void)
     if (ranges != NULL)
         ExFreePool(ranges);
     return ranges != NULL;
+}
+
+static bool physical_ranges_ex(void)
+{
+    PPHYSICAL_MEMORY_RANGE ranges = MmGetPhysicalMemoryRangesEx(NULL);
+    if (ranges != NULL)
+        ExFreePool(ranges);
+    return ranges != NULL;
+}
+static bool physical_ranges_ex2(void)
+{
+    PPHYSICAL_MEMORY_RANGE ranges = MmGetPhysicalMemoryRangesEx2(NULL, 0);
+    if (ranges != NULL)
+        ExFreePool(ranges);
+    return ranges != NULL;
+}
+static DRIVER_OBJECT driver;
+static bool          ksr_reserve(void)
+{
+    PVOID handle;
+    if (IoReserveKsrPersistentMemory(&driver, NULL, 100, 0, &handle) != STATUS_SUCCESS)
+        return false;
+    assert_int_equal(IoFreeKsrPersistentMemory(handle), STATUS_SUCCESS);
+    return true;
+}
+static bool ksr_reserve_ex(void)
+{
+    PVOID handle;
+    if (IoReserveKsrPersistentMemoryEx(&driver, NULL, NULL, NULL, 1, 100, 0, &handle) != STATUS_SUCCESS)
+        return false;
+    assert_int_equal(IoFreeKsrPersistentMemory(handle), STATUS_SUCCESS);
+    return true;
 }
 
 static struct fallible {
@@ -126,8 +168,13 @@ static struct fallible {
     { "MmAllocateContiguousMemorySpecifyCache", contiguous_specify_cache },
     { "MmAllocateContiguousMemorySpecifyCacheNode", contiguous_specify_cache_node },
     { "MmAllocateContiguousNodeMemory", contiguous_node },
+    { "MmAllocateContiguousMemoryEx", contiguous_ex },
     { "MmAllocateNonCachedMemory", noncached },
     { "MmGetPhysicalMemoryRanges", physical_ranges },
+    { "MmGetPhysicalMemoryRangesEx", physical_ranges_ex },
+    { "MmGetPhysicalMemoryRangesEx2", physical_ranges_ex2 },
+    { "IoReserveKsrPersistentMemory", ksr_reserve },
+    { "IoReserveKsrPersistentMemoryEx", ksr_reserve_ex },
 };
 enum { FALLIBLE_COUNT = sizeof FALLIBLE / sizeof FALLIBLE[0] };
 
@@ -190,6 +237,7 @@ static void pool_counts_are_exact(void **state)
     assert_int_equal(after.bytes_requested, 0);
 }
 
+static void look_up(void *name) { (void)MmGetSystemRoutineAddress(name); }
 static void routines_are_found_by_name(void **state)
 {
     static const WCHAR there[] = { 'E', 'x', 'A', 'l', 'l', 'o', 'c', 'a', 't', 'e', 'P', 'o', 'o', 'l', '2' };
@@ -204,14 +252,27 @@ static void routines_are_found_by_name(void **state)
     assert_null(MmGetSystemRoutineAddress(&name));
 }
 
+static void routines_are_looked_up_at_passive_level(void **state)
+{
+    KIRQL          old;
+    UNICODE_STRING name = { 0, 0, NULL };
+    ntmm_bugcheck  stop;
+    (void)state;
+    KeRaiseIrql(APC_LEVEL, &old);
+    assert_true(ntmm_catch_bugcheck(look_up, &name, &stop));
+    assert_int_equal(stop.code, IRQL_NOT_LESS_OR_EQUAL);
+    assert_int_equal(stop.parameter[1], APC_LEVEL);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[3 + FALLIBLE_COUNT] = {
+    struct CMUnitTest tests[4 + FALLIBLE_COUNT] = {
         cmocka_unit_test_setup_teardown(each_failure_is_reached_once, boot, shutdown_clean),
         cmocka_unit_test_setup_teardown(pool_counts_are_exact, boot, shutdown_clean),
         cmocka_unit_test_setup_teardown(routines_are_found_by_name, boot, shutdown_clean),
+        cmocka_unit_test_setup_teardown(routines_are_looked_up_at_passive_level, boot, shutdown_clean),
     };
     for (unsigned i = 0; i < FALLIBLE_COUNT; i++)
-        tests[3 + i] = (struct CMUnitTest){ FALLIBLE[i].name, the_nth_call_fails_and_only_that, boot, shutdown_clean, &FALLIBLE[i] };
+        tests[4 + i] = (struct CMUnitTest){ FALLIBLE[i].name, the_nth_call_fails_and_only_that, boot, shutdown_clean, &FALLIBLE[i] };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
