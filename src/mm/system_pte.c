@@ -200,6 +200,27 @@ static void put_frames(void *va, size_t page_count)
         mm_frame_put(mm_system_pte_frame(va, i));
 }
 
+static void back_page(char *va, size_t index, mm_pfn_number_t pfn, unsigned access)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    entry->mapped.va = (uintptr_t)va + (index << PAGE_SHIFT);
+    entry->mapped.use = MM_USE_MAPPED;
+    mm_system_pte_set(va, index, pfn, access);
+}
+
+/* A machine with much free memory gives frames in a row; a driver that relies on it should fail here and not on its customer's machine.
+ * One exchange is enough, and costs no more than two host mappings. */
+static void part_first_two(char *va, size_t page_count, unsigned access)
+{
+    if (page_count < 2)
+        return;
+    mm_pfn_number_t first = mm_system_pte_frame(va, 0), second = mm_system_pte_frame(va, 1);
+    if (second != first + 1)
+        return;
+    back_page(va, 0, second, access);
+    back_page(va, 1, first, access);
+}
+
 void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed)
 {
     char *va = mm_system_pte_reserve(page_count);
@@ -213,13 +234,11 @@ void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_p
             put_frames(va, i);
             goto abandon;
         }
-        mm_pfn_t *entry = mm_pfn_entry(pfn);
-        entry->cache = cache;
-        entry->mapped.va = (uintptr_t)va + (i << PAGE_SHIFT);
-        entry->mapped.use = MM_USE_MAPPED;
-        mm_system_pte_set(va, i, pfn, access);
+        mm_pfn_entry(pfn)->cache = cache;
+        back_page(va, i, pfn, access);
         *zeroed = *zeroed && frame_zeroed;
     }
+    part_first_two(va, page_count, access);
     if (!mm_system_pte_commit(va, page_count)) {
         put_frames(va, page_count);
         goto abandon;

@@ -34,6 +34,22 @@ static void pages_are_whole_writable_and_distinct(void **state)
     }
 }
 
+static void pages_do_not_follow_each_other_in_ram(void **state)
+{
+    (void)state;
+    for (SIZE_T pages = 2; pages < 40; pages += 5) {
+        char  *p = MmAllocateNonCachedMemory(pages * PAGE_SIZE);
+        SIZE_T in_a_row = 1;
+        assert_non_null(p);
+        for (SIZE_T i = 1; i < pages; i++)
+            in_a_row += MmGetPhysicalAddress(p + i * PAGE_SIZE).QuadPart == MmGetPhysicalAddress(p).QuadPart + (LONGLONG)(i * PAGE_SIZE);
+        assert_true(in_a_row < pages);
+        memset(p, 0x29, pages * PAGE_SIZE);
+        assert_true(ntmm_check());
+        MmFreeNonCachedMemory(p, pages * PAGE_SIZE);
+    }
+}
+
 static void what_is_freed_is_inaccessible(void **state)
 {
     (void)state;
@@ -140,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(pages_are_whole_writable_and_distinct),
+        ntmm_cmocka_test(pages_do_not_follow_each_other_in_ram),
         ntmm_cmocka_test(what_is_freed_is_inaccessible),
         ntmm_cmocka_test(the_page_behind_is_not_there),
         ntmm_cmocka_test(wrong_frees_are_system_pte_misuse),

@@ -261,6 +261,33 @@ static void bad_frames_leave_for_good(void **state)
     mm_frame_put(f);
 }
 
+/* What an MDL has locked may not be freed under it. */
+static void a_pinned_frame_is_not_freed(void **state)
+{
+    (void)state;
+    const PHYSICAL_ADDRESS anywhere = { .QuadPart = -1 };
+    char                  *p = MmAllocateContiguousMemory(3 * PAGE_SIZE, anywhere);
+    assert_non_null(p);
+    mm_pfn_number_t pfn = PFN_OF(MmGetPhysicalAddress(p + 2 * PAGE_SIZE).QuadPart);
+    mm_pfn_entry(pfn)->pins = 2;
+    assert_bugcheck_all(PFN_LIST_CORRUPT, 0x9A, pfn, MM_ACTIVE, 2, MmFreeContiguousMemory(p));
+    ntmm_cmocka_reboot();
+    p = MmAllocateContiguousMemory(PAGE_SIZE, anywhere);
+    pfn = PFN_OF(MmGetPhysicalAddress(p).QuadPart);
+    mm_pfn_entry(pfn)->pins = 1;
+    assert_bugcheck_all(PFN_LIST_CORRUPT, 0x9A, pfn, MM_ACTIVE, 1, MmFreeContiguousMemorySpecifyCache(p, PAGE_SIZE, MmCached));
+    ntmm_cmocka_reboot();
+    p = MmAllocateNonCachedMemory(3 * PAGE_SIZE);
+    assert_non_null(p);
+    pfn = PFN_OF(MmGetPhysicalAddress(p + PAGE_SIZE).QuadPart);
+    mm_pfn_entry(pfn)->pins = 1;
+    assert_bugcheck_all(PFN_LIST_CORRUPT, 0x9A, pfn, MM_ACTIVE, 1, MmFreeNonCachedMemory(p, 3 * PAGE_SIZE));
+    ntmm_cmocka_reboot();
+    p = MmAllocateContiguousMemory(3 * PAGE_SIZE, anywhere); /* nothing of it is left on the next machine */
+    MmFreeContiguousMemory(p);
+    assert_true(mm_check());
+}
+
 /* ---- two threads ---- */
 
 #define ROUNDS 30000u
@@ -341,6 +368,7 @@ int main(void)
         TEST(a_run_as_large_as_ram_is_found, single),
         TEST(a_node_is_local_first_and_strict_for_runs, nodes),
         TEST(bad_frames_leave_for_good, plain),
+        TEST(a_pinned_frame_is_not_freed, plain),
         TEST(two_threads_share_and_drain, plain),
         TEST(two_threads_share_and_drain, linear),
         TEST(two_threads_share_and_drain, nodes),
