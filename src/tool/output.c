@@ -5,6 +5,7 @@
 #include "tool/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,24 +57,34 @@ bool output_close(output *out, bool keep)
     return ok;
 }
 
+/* A file that is made beside it and removed again: permissions alone do not tell for root, nor on every file system. */
+static bool can_be_made_beside(const char *path)
+{
+    char *name = temporary_name(path);
+    int   fd = name != NULL ? open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    int   why = errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(name);
+    }
+    free(name);
+    errno = why;
+    return fd >= 0;
+}
+
 bool output_possible(const char *path)
 {
     struct stat status;
+    if (*path == '\0') {
+        tool_say("an output is given as an empty name");
+        return false;
+    }
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
         tool_say("%s cannot be written: it is a folder", path);
         return false;
     }
-    if (written_directly(path))
+    if (written_directly(path) || can_be_made_beside(path))
         return true;
-    const char *slash = strrchr(path, '/');
-    size_t      size = slash != NULL ? (size_t)(slash - path) + 2 : 2;
-    char       *folder = malloc(size);
-    if (folder == NULL)
-        return false;
-    snprintf(folder, size, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
-    bool possible = access(folder, W_OK | X_OK) == 0;
-    if (!possible)
-        tool_say("%s cannot be written: folder %s: %s", path, folder, strerror(errno));
-    free(folder);
-    return possible;
+    tool_say("%s cannot be written: %s", path, strerror(errno));
+    return false;
 }

@@ -60,6 +60,9 @@ expect 2 "no library of its own" replay --allocators ntmm-classic=/lib/x.so good
 expect 2 "library \`/no/such.so\` of \`jemalloc\` cannot be read" replay --allocators jemalloc=/no/such.so good.ntt
 expect 2 "/no/such/r.json cannot be written" replay --json /no/such/r.json good.ntt
 expect 2 "it is a folder" replay --json . good.ntt
+expect 2 "empty name" replay --json "" good.ntt
+expect 2 "good.ntt/x cannot be written" replay --json good.ntt/x good.ntt
+[ ! -d /proc/self ] || expect 2 "/proc/x cannot be written" replay --json /proc/x good.ntt # nothing can be made there, by root neither
 expect 2 "needs a folder, and good.ntt is none" replay --plot good.ntt good.ntt
 expect 2 "not for people" __play
 
