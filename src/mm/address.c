@@ -73,11 +73,12 @@ static SIZE_T left_in_page(uint64_t address, SIZE_T bytes)
     return bytes < left ? bytes : left;
 }
 
-static NTSTATUS copy_virtual(char *to, const char *from, SIZE_T bytes, PSIZE_T copied)
+static NTSTATUS copy_virtual(char *to, uintptr_t from, SIZE_T bytes, PSIZE_T copied)
 {
     for (*copied = 0; *copied < bytes;) {
-        SIZE_T now = left_in_page((uintptr_t)from + *copied, bytes - *copied);
-        SIZE_T done = is_gone((uintptr_t)from + *copied) ? 0 : host_copy_safely(to + *copied, from + *copied, now);
+        uintptr_t at = from + *copied; /* may be no address of anything: a number until it is known to be there */
+        SIZE_T    now = left_in_page(at, bytes - *copied);
+        SIZE_T    done = is_gone(at) ? 0 : host_copy_safely(to + *copied, (const void *)at, now);
         *copied += done;
         if (done != now)
             return STATUS_ACCESS_VIOLATION;
@@ -112,7 +113,7 @@ NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T
     if (Flags == MM_COPY_MEMORY_PHYSICAL)
         status = copy_physical(TargetAddress, (uint64_t)SourceAddress.PhysicalAddress.QuadPart, NumberOfBytes, NumberOfBytesTransferred);
     else if (Flags == MM_COPY_MEMORY_VIRTUAL)
-        status = copy_virtual(TargetAddress, SourceAddress.VirtualAddress, NumberOfBytes, NumberOfBytesTransferred);
+        status = copy_virtual(TargetAddress, (uintptr_t)SourceAddress.VirtualAddress, NumberOfBytes, NumberOfBytesTransferred);
     ke_thread_leave(thread);
     return status;
 }
