@@ -63,6 +63,47 @@ static void one_page_of_ram_is_a_machine(void **state)
     assert_int_equal(ntmm_shutdown(NULL), 0);
 }
 
+/* Maps that no firmware makes: every frame of them can be had once, and nothing else. */
+static void odd_maps_are_machines(void **state)
+{
+    static const struct {
+        ntmm_ram_range ram[4];
+        size_t         ranges;
+        uint64_t       pages, in_a_row;
+    } maps[] = {
+        { { { 0, PAGE } }, 1, 1, 1 },
+        { { { 0, PAGE }, { 2 * PAGE, PAGE }, { 4 * PAGE, PAGE } }, 3, 3, 1 },
+        { { { 3 * PAGE, 4 * PAGE }, { PAGE, PAGE }, { 2 * PAGE, PAGE } }, 3, 6, 6 },                    /* adjacent, not in order */
+        { { { GIB(4) - PAGE, 2 * PAGE }, { MIB(16) - PAGE, 2 * PAGE }, { MIB(1), PAGE } }, 3, 5, 2 },   /* across what preference draws */
+        { { { GIB(64), PAGE }, { 0, 2 * PAGE }, { GIB(64) + PAGE, PAGE }, { MIB(8), PAGE } }, 4, 5, 2 } /* far apart */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        for (uint32_t policy = NTMM_RUNS_INDEXED; policy <= NTMM_RUNS_BUDDY; policy++) {
+            void    *held[8];
+            uint64_t count = 0;
+            up(&(ntmm_config){
+                .ram = maps[i].ram, .ram_ranges = maps[i].ranges, .run_policy = (enum ntmm_run_policy)policy, .quiet = true });
+            assert_int_equal(usage().total, maps[i].pages);
+            if (policy != NTMM_RUNS_BUDDY) {
+                assert_int_equal(usage().largest_free_run, maps[i].in_a_row);
+                void *run = MmAllocateContiguousMemory(maps[i].in_a_row * PAGE, ANYWHERE);
+                assert_non_null(run);
+                memset(run, 0x11, maps[i].in_a_row * PAGE);
+                MmFreeContiguousMemory(run);
+            }
+            assert_null(MmAllocateContiguousMemory((maps[i].in_a_row + 1) * PAGE, ANYWHERE));
+            while (count < 8 && (held[count] = MmAllocateContiguousMemory(PAGE, ANYWHERE)) != NULL)
+                memset(held[count++], 0x22, PAGE);
+            assert_int_equal(count, maps[i].pages);
+            assert_true(ntmm_check());
+            while (count > 0)
+                MmFreeContiguousMemory(held[--count]);
+            assert_true(ntmm_check());
+            assert_int_equal(ntmm_shutdown(NULL), 0);
+        }
+}
+
 static void what_cannot_be_built_is_refused(void **state)
 {
     (void)state;
@@ -283,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_amount_boots),
         cmocka_unit_test(one_page_of_ram_is_a_machine),
+        cmocka_unit_test(odd_maps_are_machines),
         cmocka_unit_test(what_cannot_be_built_is_refused),
         cmocka_unit_test(memory_is_zero_at_every_boot),
         cmocka_unit_test(a_thousand_boots_do_not_grow),
