@@ -1,7 +1,7 @@
 /*
  * test_ex_pool.c - random calls against a model too simple to be wrong: an array of what is held, with what was written there.
  * Every block keeps its bytes until it is freed, comes zeroed when it should, and is aligned; the machine's own check holds in between; the
- * counters equal the model's sums. Prints its seed; NTMM_SEED replays one.
+ * counters equal the model's sums. Prints its seed; NTMM_SEED replays one; NTMM_OPERATIONS changes how many there are in each test.
  */
 #include <ntmm/cmocka.h>
 
@@ -22,12 +22,13 @@
 #define SLOWER 1
 #endif
 
-#define OPERATIONS (1000000u / SLOWER)
+#define DEFAULT_OPERATIONS (1000000u / SLOWER)
 #define CHECK_EVERY 5000u
 #define SLOTS 600u
 #define TAGS 5u
 
 static uint64_t seed;
+static unsigned operations = DEFAULT_OPERATIONS;
 
 static uint64_t next(uint64_t *state) /* xorshift64* */
 {
@@ -126,8 +127,8 @@ static void random_calls(void **state)
     uint64_t random = seed, target = 0;
     unsigned held = 0;
     (void)state;
-    for (unsigned i = 0; i < OPERATIONS; i++) {
-        if (i % (OPERATIONS / 50) == 0) /* the number of blocks held rises and falls */
+    for (unsigned i = 0; i < operations; i++) {
+        if (i % (operations / 50) == 0) /* the number of blocks held rises and falls */
             target = below(&random, SLOTS);
         slot_t *slot = &slots[below(&random, SLOTS)];
         KIRQL   irql = below(&random, 4) == 0 ? DISPATCH_LEVEL : PASSIVE_LEVEL, old = PASSIVE_LEVEL;
@@ -163,7 +164,7 @@ static _Atomic(slot_t *) shared[SHARED]; /* a block changes hands by exchange; w
 static void *exchange_blocks(void *argument)
 {
     uint64_t random = seed + (uintptr_t)argument * 0x9E3779B97F4A7C15ull;
-    for (unsigned i = 0; i < OPERATIONS / THREADS; i++) {
+    for (unsigned i = 0; i < operations / THREADS; i++) {
         slot_t *mine = NULL;
         if (below(&random, 4) != 0) {
             mine = malloc(sizeof *mine);
@@ -200,8 +201,10 @@ static const ntmm_config TIGHT = { .quiet = true, .processors = 1, .windows_vers
 
 int main(void)
 {
-    const char *given = getenv("NTMM_SEED");
+    const char *given = getenv("NTMM_SEED"), *count = getenv("NTMM_OPERATIONS");
     seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)(uintptr_t)&given * 0x9E3779B97F4A7C15ull | 1;
+    if (count != NULL && strtoul(count, NULL, 0) >= 50)
+        operations = (unsigned)strtoul(count, NULL, 0);
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(random_calls),
