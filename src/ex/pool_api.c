@@ -70,8 +70,11 @@ static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex
     if (header == NULL)
         return NULL;
     unsigned type = EX_TYPE_IN_USE | ex_descriptors[request->pool].paged;
-    ex_set_word(header, EX_WORD(header->BlockSize, type, request->tag, request->bytes));
-    ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, (size_t)header->BlockSize << EX_UNIT_SHIFT, request->bytes);
+    unsigned number =
+        ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, (size_t)header->BlockSize << EX_UNIT_SHIFT, request->bytes);
+    if (number == 0)
+        type |= EX_TYPE_UNNUMBERED;
+    ex_header_own(header, header->BlockSize, type, request->tag, request->bytes, number);
     if (align)
         add_second_header(header, type);
     return ex_block_body(header);
@@ -168,18 +171,32 @@ static NTMM_COLD PVOID allocate2_slowly(POOL_FLAGS flags, SIZE_T bytes, ULONG ta
     return allocate_slowly(&request);
 }
 
-/* No block of exactly that size is in stock: a larger one, whole pages, or the slow way. */
+/* No block of exactly that size is in stock, or its tag meets another: a larger block, a longer look, or the slow way. */
 static __attribute__((noinline)) PVOID allocate2_near(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    ke_thread_t *thread = ke_self();
-    POOL_FLAGS   plain = flags & ~POOL_FLAG_UNINITIALIZED;
-    mm_pool_t    pool = plain == POOL_FLAG_PAGED ? MM_PAGED : MM_NONPAGED_NX;
-    void        *body = NULL;
+    POOL_FLAGS plain = flags & ~POOL_FLAG_UNINITIALIZED;
+    void      *body = NULL;
     if (plain == POOL_FLAG_NON_PAGED || plain == POOL_FLAG_PAGED)
-        body = bytes > EX_BLOCK_MAX ? ex_fast_take_run(thread, pool, bytes, tag) : ex_fast_take(thread, pool, bytes, tag, true);
+        body = ex_fast_take(ke_self(), plain == POOL_FLAG_PAGED ? MM_PAGED : MM_NONPAGED_NX, bytes, tag, true);
     if (body == NULL)
         return allocate2_slowly(flags, bytes, tag, caller);
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? body : memset(body, 0, bytes);
+}
+
+/* Whole pages that the thread keeps ready, or the slow way. */
+static __attribute__((noinline)) PVOID allocate2_pages(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
+{
+    POOL_FLAGS plain = flags & ~POOL_FLAG_UNINITIALIZED;
+    void      *run = NULL;
+    if (NTMM_UNLIKELY(bytes == 0))
+        return allocate2_slowly(flags, bytes, tag, caller);
+    if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
+        run = ex_fast_take_run(ke_self(), MM_NONPAGED_NX, bytes, tag);
+    else if (plain == POOL_FLAG_PAGED)
+        run = ex_fast_take_run(ke_self(), MM_PAGED, bytes, tag);
+    if (NTMM_UNLIKELY(run == NULL))
+        return allocate2_slowly(flags, bytes, tag, caller);
+    return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
 }
 
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
@@ -187,6 +204,8 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
     ke_thread_t *thread = ke_self();
     POOL_FLAGS   plain = Flags & ~POOL_FLAG_UNINITIALIZED;
     void        *body = NULL;
+    if (NTMM_UNLIKELY(NumberOfBytes - 1 >= EX_BLOCK_MAX)) /* too large for a block, or 0 */
+        return allocate2_pages(Flags, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
     if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
         body = ex_fast_take(thread, MM_NONPAGED_NX, NumberOfBytes, Tag, false);
     else if (plain == POOL_FLAG_PAGED)
@@ -194,6 +213,11 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
     if (NTMM_UNLIKELY(body == NULL))
         return allocate2_near(Flags, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
     return (Flags & POOL_FLAG_UNINITIALIZED) != 0 ? body : memset(body, 0, NumberOfBytes);
+}
+
+static mm_pool_t pool_of_type(ULONG type)
+{
+    return (type & PagedPool) != 0 ? MM_PAGED : (type & POOL_NX_ALLOCATION) != 0 ? MM_NONPAGED_NX : MM_NONPAGED_EXECUTE;
 }
 
 static NTMM_COLD PVOID allocate_with_tag_slowly(const char *routine, ULONG type, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
@@ -206,7 +230,7 @@ static NTMM_COLD PVOID allocate_with_tag_slowly(const char *routine, ULONG type,
                              .caller = caller,
                              .raise = (type & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0,
                              .cache_aligned = (type & POOL_CACHE_ALIGNED) != 0 };
-    request.pool = (type & PagedPool) != 0 ? MM_PAGED : (type & POOL_NX_ALLOCATION) != 0 ? MM_NONPAGED_NX : MM_NONPAGED_EXECUTE;
+    request.pool = pool_of_type(type);
     return allocate_slowly(&request);
 }
 
@@ -214,10 +238,10 @@ static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routin
                                                               ULONG_PTR caller)
 {
     ke_thread_t *thread = ke_self();
-    mm_pool_t    pool = type == NonPagedPoolNx ? MM_NONPAGED_NX : type == PagedPool ? MM_PAGED : MM_NONPAGED_EXECUTE;
     void        *body = NULL;
-    if (type == NonPagedPoolNx || type == PagedPool || type == NonPagedPool)
-        body = bytes > EX_BLOCK_MAX ? ex_fast_take_run(thread, pool, bytes, tag) : ex_fast_take(thread, pool, bytes, tag, true);
+    if (bytes != 0 && (type == NonPagedPoolNx || type == PagedPool || type == NonPagedPool))
+        body = bytes > EX_BLOCK_MAX ? ex_fast_take_run(thread, pool_of_type((ULONG)type), bytes, tag)
+                                    : ex_fast_take(thread, pool_of_type((ULONG)type), bytes, tag, true);
     return body != NULL ? body : allocate_with_tag_slowly(routine, (ULONG)type, bytes, tag, caller);
 }
 
@@ -225,6 +249,8 @@ EX_ALWAYS_INLINE PVOID allocate_with_tag(const char *routine, POOL_TYPE type, SI
 {
     ke_thread_t *thread = ke_self();
     void        *body = NULL;
+    if (NTMM_UNLIKELY(bytes - 1 >= EX_BLOCK_MAX))
+        return allocate_with_tag_near(routine, type, bytes, tag, caller);
     if (NTMM_LIKELY(type == NonPagedPoolNx))
         body = ex_fast_take(thread, MM_NONPAGED_NX, bytes, tag, false);
     else if (type == PagedPool)
@@ -271,24 +297,22 @@ static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
     ex_stop_if_set(routine, &stop);
 }
 
-/* Whole pages, a tag whose row is not the first one looked at, or the slow way. */
+/* Whole pages, or the slow way. */
 static __attribute__((noinline)) void free_near(const char *routine, PVOID address, ULONG tag)
 {
-    ke_thread_t *thread = ke_self();
-    bool         given = BYTE_OFFSET(address) == 0 ? ex_fast_give_run(thread, address, tag) : ex_fast_give(thread, address, tag, true);
-    if (!given)
+    if (BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag))
         free_slowly(routine, address, tag);
 }
 
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
 {
-    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag, false)))
+    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag)))
         free_near("ExFreePoolWithTag", P, Tag);
 }
 
 VOID ExFreePool(PVOID P)
 {
-    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, 0, false)))
+    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, 0)))
         free_near("ExFreePool", P, 0);
 }
 
@@ -296,6 +320,6 @@ VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameter
 {
     (void)ExtendedParameters; /* they concern secure pools, and nobody can create one */
     (void)ExtendedParametersCount;
-    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag, false)))
+    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag)))
         free_near("ExFreePool2", P, Tag);
 }

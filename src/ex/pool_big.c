@@ -56,7 +56,7 @@ void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t ta
         return NULL;
     if (mm_in(&mm_system_pte_region, (uintptr_t)run))
         tail = 0;
-    ex_big_own(mm_owner_of(run), bytes, tag, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
+    ex_big_own(mm_owner_of(run), bytes, tag, pool, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
     if (tail != 0)
         give_tail(pool, run, page_count, tail);
     return run;

@@ -15,12 +15,9 @@ static inline unsigned ex_big_tail_unit(size_t bytes)
     unsigned units = ((unsigned)(bytes & (PAGE_SIZE - 1)) + EX_UNIT - 1) >> EX_UNIT_SHIFT;
     return ex_big_tails && units != 0 && EX_PAGE_UNITS - units >= EX_MIN_UNITS && units < EX_PAGE_UNITS ? units : 0;
 }
-static inline void ex_big_own(mm_owner_t *owner, size_t bytes, uint32_t tag, uint8_t flags)
+static inline void ex_big_own(mm_owner_t *owner, size_t bytes, uint32_t tag, mm_pool_t pool, uint8_t flags)
 {
-    owner->bytes = bytes;
-    owner->tag = tag;
-    owner->use = MM_USE_POOL_RUN;
-    owner->flags = flags;
+    *owner = (mm_owner_t){ .bytes = bytes, .tag = tag, .use = MM_USE_POOL_RUN, .pool = (uint8_t)pool, .flags = flags };
 }
 
 void  *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed); /* NULL: memory is short */

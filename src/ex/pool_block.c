@@ -101,13 +101,13 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, uint32_t node,
     return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out);
 }
 
-unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, POOL_HEADER **out,
+unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, bool grow, POOL_HEADER **out,
                                ex_stop_t *stop)
 {
     unsigned got = 0, more;
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
-    if (got == 0 && stop->code == 0)
+    if (got == 0 && grow && stop->code == 0)
         got = take_from_fresh_page(descriptor, node, units, want, out);
     ex_descriptor_count_out_locked(descriptor, (size_t)got * units);
     return got;

@@ -6,9 +6,9 @@
 
 #include "ex/pool_descriptor.h"
 
-/* Up to `want` blocks of `units` each, in ascending order, marked as held; at least one unless memory is short (0) or damaged (0, *stop
- * set). */
-unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, POOL_HEADER **out,
+/* Up to `want` blocks of `units` each, in ascending order, marked as held. 0: there is no free block as large and the pool may not grow,
+ * or memory is short, or damaged (*stop set). */
+unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, bool grow, POOL_HEADER **out,
                                ex_stop_t *stop);
 /* Blocks back, bodies[count] in ascending order; they join free neighbours and each other. Damage sets *stop: the machine is about to
  * stop, and what is found out of order is left as it is. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "ex/pool_big.h"
+#include "ex/pool_fast.h"
 #include "ex/pool_magazine.h"
 #include "ex/pool_tag.h"
 #include "ke/inject.h"
@@ -37,7 +38,34 @@ static void failure_armed(bool armed)
         ex_pool_magazines(!armed);
 }
 
-static void thread_disarmed(ke_thread_t *thread) { ex_tag_disarm(ex_thread_of(thread)); }
+ex_fast_region_t ex_fast_regions[MM_POOLS];
+
+static void fast_regions_open(void)
+{
+    const mm_region_t *regions[MM_POOLS] = {
+        [MM_NONPAGED_NX] = &mm_physical_map, [MM_NONPAGED_EXECUTE] = &mm_executable_map, [MM_PAGED] = &mm_paged_region
+    };
+    for (unsigned pool = 0; pool < MM_POOLS; pool++) {
+        ex_fast_regions[pool].base = regions[pool]->base;
+        __atomic_store_n(&ex_fast_regions[pool].bytes, regions[pool]->bytes, __ATOMIC_RELEASE);
+    }
+}
+
+static void fast_regions_close(void)
+{
+    for (unsigned pool = 0; pool < MM_POOLS; pool++)
+        __atomic_store_n(&ex_fast_regions[pool].bytes, 0, __ATOMIC_SEQ_CST);
+}
+
+void ex_pool_forget(void) { fast_regions_close(); }
+
+/* The machine stops: what the fast paths of all threads look at first is gone. */
+static void thread_disarmed(ke_thread_t *thread)
+{
+    (void)thread;
+    fast_regions_close();
+    ex_tags_close();
+}
 
 int ex_pool_boot(const ntmm_config *config)
 {
@@ -48,6 +76,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted = !config->no_magazines;
     ex_magazines_boot(magazines_wanted);
+    fast_regions_open();
     ke_thread_hooks.stop = thread_stops;
     ke_thread_hooks.disarm = thread_disarmed;
     ke_inject_armed_hook = failure_armed;
@@ -58,6 +87,7 @@ static bool is_ready(const ke_thread_t *thread) { return thread->generation == k
 
 void ex_pool_shutdown(void)
 {
+    fast_regions_close();
     ex_magazines_on = false;
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))

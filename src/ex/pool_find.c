@@ -115,15 +115,15 @@ static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
 {
     POOL_HEADER *header = ex_header_of(address);
     unsigned     type = EX_TYPE_IN_USE | ex_descriptors[pool].paged;
-    if (ex_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
+    if (ex_plain_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
         size_t distance = header->PreviousSize * SECOND_STEP;
         if (distance == 0 || distance >= EX_CACHE_LINE || distance > BYTE_OFFSET(header))
             return NULL;
         header = (POOL_HEADER *)((uintptr_t)header - distance);
         type |= EX_TYPE_SECOND_HEADER;
     }
-    bool good =
-        ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_type(header) == type && ex_block_agrees(header) && ex_block_body(header) == address;
+    bool good = ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_plain_type(header) == type && ex_block_agrees(header) &&
+                ex_block_body(header) == address;
     return good ? header : NULL;
 }
 

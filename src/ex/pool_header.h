@@ -8,11 +8,13 @@
  * A unit is 16 bytes with 4 KiB pages and 64 with 16 KiB pages. A body begins 16 bytes into the first unit of its block.
  *
  * PoolType    in use: 2 nonpaged, 3 paged, + 4 when a second header follows (cache aligned);  0: free, on a list or a remainder too small
- *             for one; 0x80 or 0x81: free for the driver, held ready by a magazine. The last is this model's own mark.
- * Billed      while no quota is charged, Windows lays a stack-trace index and a tag hash over ProcessBilled. Here its first two bytes
- *             keep the byte count that was asked for, so that bytes_requested is exact. The rest is zero.
+ *             for one. This model's own marks: + 0x40 when the tag has no number; 0x80 or 0x81: free for the driver, held ready by a
+ *             magazine.
+ * Billed      while no quota is charged, Windows lays a stack-trace index and a hash of the tag over the first four bytes of
+ *             ProcessBilled. Here the one keeps the byte count that was asked for, so that bytes_requested is exact, and the other the
+ *             tag's number (pool_tag.h), so that a free need not look it up. The rest is zero.
  * Concurrency PreviousSize belongs to the descriptor's lock: the left neighbour may change its size while this block is in use.
- *             Bytes 2 to 9 belong to whoever holds the block, and are written as one word that leaves PreviousSize alone. A neighbour
+ *             Bytes 2 to 11 belong to whoever holds the block, and are written without a touch to PreviousSize. A neighbour
  *             reads PoolType under the lock only to learn whether it is 0, and 0 is written and left only under the lock.
  * Source      published type listings of _POOL_HEADER for x64.
  */
@@ -37,6 +39,14 @@
 #define EX_THREAD_SANITIZER 0
 #endif
 
+/* A glance at a word that others may write meanwhile: whole or not at all, in any order. A compiler that is told so in the standard's words
+ * loads first and compares then, and the fast paths are short enough to notice. */
+#if EX_THREAD_SANITIZER
+#define EX_GLANCE(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define EX_GLANCE(word) (word)
+#endif
+
 #define EX_UNIT_SHIFT (PAGE_SHIFT - 8)
 #define EX_UNIT (1u << EX_UNIT_SHIFT) /* bytes */
 #define EX_PAGE_UNITS 256u
@@ -44,7 +54,7 @@
 #define EX_MIN_UNITS ((EX_HEADER_BYTES + (unsigned)sizeof(LIST_ENTRY) + EX_UNIT - 1) / EX_UNIT) /* a free block must hold list links */
 #define EX_BLOCK_MAX (255u * EX_UNIT - EX_HEADER_BYTES) /* largest request served by a block: 0xFE0 with 4 KiB pages */
 
-enum { EX_TYPE_FREE = 0, EX_TYPE_PAGED = 1, EX_TYPE_IN_USE = 2, EX_TYPE_SECOND_HEADER = 4, EX_TYPE_HELD = 0x80 };
+enum { EX_TYPE_FREE = 0, EX_TYPE_PAGED = 1, EX_TYPE_IN_USE = 2, EX_TYPE_SECOND_HEADER = 4, EX_TYPE_UNNUMBERED = 0x40, EX_TYPE_HELD = 0x80 };
 
 typedef struct POOL_HEADER {
     uint8_t  PreviousSize; /* units of the block to the left; 0: first of its chain */
@@ -52,11 +62,17 @@ typedef struct POOL_HEADER {
     uint8_t  BlockSize; /* units, header included */
     uint8_t  PoolType;  /* EX_TYPE_* */
     uint32_t PoolTag;
-    uint64_t ProcessBilled;
+    union {
+        uint64_t ProcessBilled;
+        struct {
+            uint16_t AllocatorBackTraceIndex; /* bytes asked for */
+            uint16_t PoolTagHash;             /* number of the tag */
+        };
+    };
 } POOL_HEADER;
 _Static_assert(sizeof(POOL_HEADER) == 16 && offsetof(POOL_HEADER, PoolTag) == 4 && offsetof(POOL_HEADER, ProcessBilled) == 8, "x64 layout");
 _Static_assert(EX_BLOCK_MAX <= UINT16_MAX, "the byte count asked for fits two bytes");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the header word is taken apart by shifts");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "two bytes of the header are written as one number");
 
 static inline unsigned ex_units(size_t bytes) /* of a request of 1 .. EX_BLOCK_MAX bytes */
 {
@@ -70,36 +86,39 @@ static inline POOL_HEADER *ex_left(POOL_HEADER *header, unsigned units)
 {
     return (POOL_HEADER *)((char *)header - (units << EX_UNIT_SHIFT));
 }
+/* The unit that the header of this body is, when a body can begin there; EX_PAGE_UNITS or more otherwise. The bits that must be zero are turned
+ * to the top, where they make the number large. */
+static inline unsigned ex_unit_before(const void *body)
+{
+    uint32_t offset = (uint32_t)((uintptr_t)body & (PAGE_SIZE - 1)) - EX_HEADER_BYTES;
+    return offset >> EX_UNIT_SHIFT | offset << (32 - EX_UNIT_SHIFT);
+}
 static inline unsigned ex_unit_of(const void *address) { return BYTE_OFFSET(address) >> EX_UNIT_SHIFT; }
 
 /* PoolType may be read by a neighbour while its owner writes it. */
-static inline uint8_t ex_type(const POOL_HEADER *header) { return __atomic_load_n(&header->PoolType, __ATOMIC_RELAXED); }
+static inline uint8_t ex_type(const POOL_HEADER *header) { return EX_GLANCE(header->PoolType); }
+/* Without the mark for which only the fast paths care. */
+static inline unsigned ex_plain_type(const POOL_HEADER *header) { return ex_type(header) & ~(unsigned)EX_TYPE_UNNUMBERED; }
 static inline void ex_set_type(POOL_HEADER *header, unsigned type) { __atomic_store_n(&header->PoolType, (uint8_t)type, __ATOMIC_RELAXED); }
 
-/* Bytes 2 to 9 as one word: units | type << 8 | tag << 16 | bytes asked for << 48. */
-#define EX_WORD(units, type, tag, requested) \
-    ((uint64_t)(units) | (uint64_t)(type) << 8 | (uint64_t)(tag) << 16 | (uint64_t)(requested) << 48)
-#define EX_WORD_OWNER_MASK 0x0000ffffffffff00u /* type and tag: what a free must find */
-
-static inline uint64_t ex_word(const POOL_HEADER *header)
+/* What whoever holds the block writes: bytes 2 to 11, and never PreviousSize. In pieces, each of which a free reads back as it was written,
+ * or a part of it, so that it need not wait for the store. */
+static inline void ex_header_own(POOL_HEADER *header, unsigned units, unsigned type, uint32_t tag, size_t requested, unsigned tag_number)
 {
-    uint64_t word;
-    memcpy(&word, (const char *)header + offsetof(POOL_HEADER, BlockSize), sizeof word);
-    return word;
-}
-static inline void ex_set_word(POOL_HEADER *header, uint64_t word)
-{
-#if EX_THREAD_SANITIZER /* the same bytes in pieces: a neighbour's glance at PoolType is atomic to the sanitizer only as a byte */
-    uint16_t requested = (uint16_t)(word >> 48);
-    ex_set_type(header, (unsigned)(word >> 8) & 0xff);
-    header->PoolTag = (uint32_t)(word >> 16);
-    memcpy(&header->ProcessBilled, &requested, sizeof requested);
+    uint16_t size_and_type = (uint16_t)(units | type << 8);
+    uint32_t asked_and_number = (uint32_t)requested | tag_number << 16;
+#if EX_THREAD_SANITIZER /* a neighbour's glance at PoolType is atomic to the sanitizer only as a byte */
+    header->BlockSize = (uint8_t)size_and_type;
+    ex_set_type(header, type);
 #else
-    memcpy((char *)header + offsetof(POOL_HEADER, BlockSize), &word, sizeof word);
+    memcpy(&header->BlockSize, &size_and_type, sizeof size_and_type);
 #endif
+    header->PoolTag = tag;
+    memcpy(&header->AllocatorBackTraceIndex, &asked_and_number, sizeof asked_and_number);
 }
 
-static inline unsigned ex_requested(const POOL_HEADER *header) { return (unsigned)(header->ProcessBilled & UINT16_MAX); }
+static inline unsigned ex_requested(const POOL_HEADER *header) { return header->AllocatorBackTraceIndex; }
+static inline unsigned ex_tag_number(const POOL_HEADER *header) { return header->PoolTagHash; }
 /* First eight bytes, as bug checks show them. */
 static inline ULONG_PTR ex_header_contents(const POOL_HEADER *header)
 {

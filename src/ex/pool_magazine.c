@@ -8,14 +8,18 @@
  *                         ^--- or a block of nearly the size, from a magazine nearby
  *
  * Rules (counted in operations and units, never in time, so that the same calls give the same addresses):
- *   limit    all magazines of a thread together keep at most LIMIT_MIN, or its part of 1/LIMIT_SHARE of the blocks in use if that is
- *            more. The part is looked up when the limit is reached; a smaller one makes the thread give the difference.
+ *   limit    all magazines of a thread together keep at most EX_LIMIT_MIN (on a small machine 1/LIMIT_RAM_SHARE of what nonpaged pool may
+ *            be), or its part of 1/LIMIT_SHARE of the blocks in use if that is more. The part is looked up when the limit is reached; a smaller one makes the thread give the difference.
  *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the
  *            limit is free. A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but
- *            the KEEP newest. Blocks go back GIVE_BATCH at a time, each batch in ascending order of addresses, so that neighbours join on
- *            the way.
+ *            the newest: KEEP, or as many as its last batch. Blocks go back GIVE_BATCH at a time, each batch in ascending order of
+ *            addresses, so that neighbours join on the way.
  *   near     an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger.
- *   batch    otherwise BATCH_BYTES worth of blocks come from the descriptor, at least one; they are handed out in ascending order.
+ *   batch    otherwise blocks come from the descriptor: one the first time, twice as many each further time, up to BATCH_BYTES; a give
+ *            halves it. They are handed out in ascending order.
+ *   grow     before the descriptor takes a fresh page for that, it is given what the thread keeps of this pool, as above, if it keeps
+ *            GROW_MIN, or 1/GROW_SHARE of the blocks in use, more than after the last time: memory is held ready only while nobody is
+ *            short of it.
  *   runs     whole pages are kept when freed, never fetched ahead.
  *
  * Locks       the descriptor's, once an exchange.
@@ -25,20 +29,25 @@
 
 #include "ex/pool_block.h"
 
-#define LIMIT_MIN (128 << 10) /* bytes */
-#define LIMIT_SHARE 8u
+#define LIMIT_SHARE 4u
+#define LIMIT_RAM_SHARE 64u
 #define GIVE_SHARE 8u
 #define GIVE_BATCH 64u
 #define KEEP 4u
-#define BATCH_BYTES 2048u
-#define BATCH_MAX 32u
+#define BATCH_BYTES (PAGE_SIZE)
+#define GROW_MIN (128 << 10) /* bytes */
+#define GROW_SHARE 8u
+#define BATCH_MAX 64u
 
 #define BLOCK_MAGAZINES (MM_POOLS * EX_PAGE_UNITS)
 #define MAGAZINES (BLOCK_MAGAZINES + MM_POOLS * (EX_RUN_PAGES_MAX + 1))
 
 bool ex_magazines_on;
 
-static _Atomic uint32_t keepers; /* threads that keep something, or may */
+static _Atomic uint32_t keepers;   /* threads that keep something, or may */
+static ptrdiff_t        limit_min; /* units */
+
+static uint32_t low_half(const void *body) { return (uint32_t)(uintptr_t)body; }
 
 static void *link_of(void *body) { return *(void **)body; }
 static void  set_link(void *body, void *next) { *(void **)body = next; }
@@ -139,11 +148,13 @@ static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **c
 /* The link behind which a magazine may be emptied: its head when nobody has used it since the last visit, else that of its KEEPth block. */
 static void **spare_part(ex_magazine_t *magazine)
 {
-    void **part = &magazine->head;
-    if (magazine->head != magazine->seen)
-        for (unsigned i = 0; i < KEEP && *part != NULL; i++)
+    void   **part = &magazine->head;
+    unsigned keep = magazine->batch < KEEP ? KEEP : magazine->batch;
+    if (low_half(magazine->head) != magazine->seen)
+        for (unsigned i = 0; i < keep && *part != NULL; i++)
             part = *part;
-    magazine->seen = magazine->head;
+    magazine->seen = low_half(magazine->head);
+    magazine->batch /= 2;
     return part;
 }
 
@@ -170,7 +181,7 @@ static void set_limit(ex_thread_t *own)
     for (unsigned pool = 0; pool < MM_POOLS; pool++)
         out += ex_descriptor_out(&ex_descriptors[pool]);
     ptrdiff_t share = ((ptrdiff_t)out - kept) / (ptrdiff_t)(LIMIT_SHARE * atomic_load_explicit(&keepers, memory_order_relaxed));
-    own->limit = share > LIMIT_MIN / (ptrdiff_t)EX_UNIT ? share : LIMIT_MIN / (ptrdiff_t)EX_UNIT;
+    own->limit = share > limit_min ? share : limit_min;
     own->room = own->limit - kept;
 }
 
@@ -201,6 +212,8 @@ void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop)
 
 void ex_magazines_boot(bool on)
 {
+    size_t most = mm_pool_limit_pages(MM_NONPAGED_NX) / LIMIT_RAM_SHARE * EX_PAGE_UNITS;
+    limit_min = (ptrdiff_t)(most < EX_LIMIT_MIN / EX_UNIT ? most : EX_LIMIT_MIN / EX_UNIT);
     ex_magazines_on = on;
     atomic_store_explicit(&keepers, 0, memory_order_relaxed);
 }
@@ -216,12 +229,43 @@ static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
     return NULL;
 }
 
-static unsigned batch_of(ex_thread_t *own, unsigned units, ex_stop_t *stop)
+/* Blocks that a refill asks for: one at first, twice as many each time, as long as the thread may keep them. */
+static unsigned batch_of(ex_thread_t *own, ex_magazine_t *magazine, unsigned units, ex_stop_t *stop)
 {
-    unsigned count = BATCH_BYTES / (units << EX_UNIT_SHIFT);
-    count = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
+    unsigned most = BATCH_BYTES / (units << EX_UNIT_SHIFT), count = 2 * magazine->batch;
+    most = most < 1 ? 1 : most > BATCH_MAX ? BATCH_MAX : most;
+    count = count < 1 ? 1 : count > most ? most : count;
+    magazine->batch = count;
     ptrdiff_t spare = (ptrdiff_t)(count - 1) * (ptrdiff_t)units;
     return own->room >= spare || make_room(own, spare, stop) ? count : 1;
+}
+
+/* A pool that is about to grow first gets back what this thread keeps of it: joined, that may be what is wanted. Only when a good deal has
+ * come together since the last time, so that the work is spread over as many frees. */
+static void give_instead(ex_thread_t *own, mm_pool_t pool, ex_stop_t *stop)
+{
+    ptrdiff_t kept = own->limit - own->room;
+    ptrdiff_t enough = (ptrdiff_t)(ex_descriptor_out(&ex_descriptors[pool]) / GROW_SHARE);
+    if (enough < GROW_MIN / (ptrdiff_t)EX_UNIT)
+        enough = GROW_MIN / (ptrdiff_t)EX_UNIT;
+    if (kept < own->kept_after[pool])
+        own->kept_after[pool] = kept;
+    if (kept - own->kept_after[pool] < enough)
+        return;
+    for (unsigned units = 1; units < EX_PAGE_UNITS && stop->code == 0; units++)
+        if (own->blocks[pool][units].head != NULL)
+            visit(own, pool * EX_PAGE_UNITS + units, PTRDIFF_MAX, stop);
+    own->kept_after[pool] = own->limit - own->room;
+}
+
+static unsigned take_batch(ke_thread_t *thread, ex_descriptor_t *descriptor, unsigned units, unsigned want, bool grow, POOL_HEADER **out,
+                           ex_stop_t *stop)
+{
+    ke_lock(&descriptor->lock);
+    descriptor->counts.refills++;
+    unsigned got = ex_blocks_take_locked(descriptor, thread->processor->node, units, want, grow, out, stop);
+    ke_unlock(&descriptor->lock);
+    return got;
 }
 
 POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
@@ -231,11 +275,13 @@ POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned unit
     POOL_HEADER     *near = take_near(own, pool, units), *taken[BATCH_MAX];
     if (near != NULL)
         return near;
-    unsigned want = batch_of(own, units, stop);
-    ke_lock(&descriptor->lock);
-    descriptor->counts.refills++;
-    unsigned got = stop->code == 0 ? ex_blocks_take_locked(descriptor, thread->processor->node, units, want, taken, stop) : 0;
-    ke_unlock(&descriptor->lock);
+    unsigned want = batch_of(own, &own->blocks[pool][units], units, stop), got = 0;
+    if (stop->code == 0)
+        got = take_batch(thread, descriptor, units, want, false, taken, stop);
+    if (got == 0 && stop->code == 0) {
+        give_instead(own, pool, stop);
+        got = stop->code == 0 ? take_batch(thread, descriptor, units, want, true, taken, stop) : 0;
+    }
     if (got == 0)
         return NULL;
     for (unsigned i = got - 1; i > 0; i--)
@@ -272,7 +318,8 @@ bool ex_run_put(ke_thread_t *thread, mm_pool_t pool, void *run, size_t page_coun
 {
     ex_thread_t *own = ex_thread_of(thread);
     ptrdiff_t    units = (ptrdiff_t)(page_count * EX_PAGE_UNITS);
-    if (page_count > EX_RUN_PAGES_MAX || (own->room < units && !make_room(own, units, stop)))
+    bool         at_home = !mm_in(&mm_system_pte_region, (uintptr_t)run); /* system PTEs are scarcer than frames */
+    if (page_count > EX_RUN_PAGES_MAX || !at_home || (own->room < units && !make_room(own, units, stop)))
         return false;
     push(own, &own->runs[pool][page_count], run, units);
     return true;

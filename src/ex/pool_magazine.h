@@ -10,6 +10,8 @@
 
 #define EX_NEAR_SHARE 16u /* a block may serve a request up to 1/16 smaller: less than the rounding of most allocators */
 
+#define EX_LIMIT_MIN (512u << 10) /* bytes that any thread may keep */
+
 extern bool ex_magazines_on;
 
 void ex_magazines_boot(bool on);

@@ -1,27 +1,36 @@
 /*
- * pool_tag.c - the table of pool tags.
- * Every thread counts in rows of its own, so that the fast paths share nothing; a reader adds the threads up. A thread that ends, and one
- * that uses more tags than it has rows, counts in the machine's table instead:
+ * pool_tag.c - the counters of pool tags.
+ * Every thread counts in rows of its own, so that the fast paths share nothing; a reader adds the threads up.
  *
- *     first row free or same key -> this thread's row, found at once from then on
- *     collision                  -> the following rows of the thread, in order; the busier tag of two moves to the first row
- *     three quarters in use      -> the machine's table (atomic adds); when that is full too, its row `Ovfl`
+ *     the first 255 tags (in a pool)     a number, found by the hash of the tag: row `number` of each thread
+ *     later ones                         the machine's table, with atomic adds; when that is full too, its row `Ovfl`
+ *     a thread that ends                 its rows are added to those of the machine
  *
  * A sum is exact when the threads rest, and never wrong by more than the calls that are under way.
  *
- * Locks       KE_RANK_EX_TAGS for new rows of the machine's table, for moving rows and for retiring; counters need none.
+ * Locks       KE_RANK_EX_TAGS for new numbers, for new rows of the machine's table and for retiring; counters need none.
  * Source      WDK reference: ExAllocatePoolWithTag (what a tag may be), !poolused.
  */
 #include "ex/pool_tag.h"
 
+#include <string.h>
+
 #include "ke/bugcheck.h"
 
-#define SHARED_ROWS 4096u
+#define LATER_ROWS 4096u
 #define OVERFLOW_TAG 0x6c66764fu /* "Ovfl" */
 
-static ex_tag_row_t shared[SHARED_ROWS + MM_POOLS]; /* the last rows: what found no place, by pool */
-static uint32_t     shared_used;                    /* under tags_lock */
-static ke_lock_t    tags_lock = KE_LOCK_INIT(KE_RANK_EX_TAGS);
+uint8_t  ex_tag_slots[1u << EX_TAG_SLOT_BITS];
+uint64_t ex_tag_keys[EX_TAG_NUMBERS];
+
+static uint32_t     numbers_used;            /* under tags_lock, as the next three */
+static ex_tag_row_t retired[EX_TAG_NUMBERS]; /* of threads that have ended, by number */
+static struct later {                        /* tags without a number; the last rows: what found no place, by pool */
+    _Atomic uint64_t key;
+    ex_tag_row_t     row;
+} later[LATER_ROWS + MM_POOLS];
+static uint32_t  later_used;
+static ke_lock_t tags_lock = KE_LOCK_INIT(KE_RANK_EX_TAGS);
 
 static bool is_alphanumeric(unsigned c) { return c - '0' < 10 || (c | 0x20) - 'a' < 26; }
 
@@ -39,149 +48,139 @@ static uint64_t key_of(uint32_t tag, mm_pool_t pool)
     return ex_tag_is_ordinary(tag) ? key : key | EX_TAG_ODD;
 }
 
-static uint64_t key_in(const ex_tag_row_t *row) { return atomic_load_explicit(&row->key, memory_order_relaxed) & ~EX_TAG_DISARMED; }
+/* ---- numbers ---- */
 
-void ex_tag_disarm(ex_thread_t *own)
+void ex_tags_close(void)
 {
-    for (unsigned i = 0; i < EX_THREAD_TAGS; i++)
-        if (atomic_load_explicit(&own->tags[i].key, memory_order_relaxed) != 0)
-            atomic_fetch_or_explicit(&own->tags[i].key, EX_TAG_DISARMED, memory_order_relaxed);
+    for (unsigned number = 1; number < EX_TAG_NUMBERS; number++)
+        if (ex_tag_key_of(number) != 0)
+            __atomic_fetch_or(&ex_tag_keys[number], EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
 }
 
-/* A key that was written while another thread stopped the machine may have escaped its mark. */
-static void stay_disarmed(ex_thread_t *own)
+static unsigned number_of(uint64_t key)
 {
-    if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP))
-        ex_tag_disarm(own);
+    unsigned slot = ex_tag_slot(ex_tag_of_key(key), ex_pool_of_key(key)), number;
+    while ((number = ex_tag_in_slot(slot)) != 0 && (ex_tag_key_of(number) & ~EX_TAG_CLOSED) != key)
+        slot = (slot + 1) % NTMM_ARRAY_COUNT(ex_tag_slots);
+    return number;
 }
 
-/* The thread's row for a key, made when there is none; NULL when the thread has no room. */
-static ex_tag_row_t *own_row(ex_thread_t *own, uint64_t key)
+static unsigned new_number_locked(uint64_t key)
 {
-    for (unsigned i = ex_tag_first_row(key), seen = 0; seen < EX_THREAD_TAGS; i = (i + 1) % EX_THREAD_TAGS, seen++) {
-        uint64_t found = key_in(&own->tags[i]);
-        if (found == key)
-            return &own->tags[i];
-        if (found != 0)
-            continue;
-        if (own->tag_rows >= EX_THREAD_TAGS - EX_THREAD_TAGS / 4)
-            return NULL;
-        own->tag_rows++;
-        atomic_store(&own->tags[i].key, key);
-        stay_disarmed(own);
-        return &own->tags[i];
+    unsigned slot = ex_tag_slot(ex_tag_of_key(key), ex_pool_of_key(key)), number = number_of(key);
+    if (number != 0 || numbers_used == EX_TAG_NUMBERS - 1)
+        return number;
+    number = ++numbers_used;
+    while (ex_tag_in_slot(slot) != 0)
+        slot = (slot + 1) % NTMM_ARRAY_COUNT(ex_tag_slots);
+    __atomic_store_n(&ex_tag_keys[number], key, __ATOMIC_SEQ_CST);
+    if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP)) /* whoever stopped the machine may have missed it */
+        __atomic_fetch_or(&ex_tag_keys[number], EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&ex_tag_slots[slot], (uint8_t)number, __ATOMIC_RELEASE);
+    return number;
+}
+
+static unsigned number_for(uint64_t key)
+{
+    unsigned number = number_of(key);
+    if (number == 0) {
+        ke_lock(&tags_lock);
+        number = new_number_locked(key);
+        ke_unlock(&tags_lock);
     }
-    return NULL;
+    return number;
 }
 
-static ex_tag_row_t *shared_row_locked(uint64_t key, mm_pool_t pool)
+/* ---- tags that came later ---- */
+
+static ex_tag_row_t *later_row_locked(uint64_t key, mm_pool_t pool)
 {
-    unsigned i = (unsigned)(key * 0x9E3779B97F4A7C15u >> 52) % SHARED_ROWS;
-    for (; key_in(&shared[i]) != 0; i = (i + 1) % SHARED_ROWS)
-        if (key_in(&shared[i]) == key)
-            return &shared[i];
-    if (shared_used >= SHARED_ROWS - SHARED_ROWS / 4) {
-        shared_used = SHARED_ROWS; /* whatever else: remember that the overflow rows are used too */
-        ex_tag_row_t *overflow = &shared[SHARED_ROWS + (unsigned)pool];
-        atomic_store_explicit(&overflow->key, EX_TAG_KEY(OVERFLOW_TAG, pool), memory_order_relaxed);
-        return overflow;
+    unsigned i = (unsigned)(key * 0x9E3779B97F4A7C15u >> 52) % LATER_ROWS;
+    for (; later[i].key != 0; i = (i + 1) % LATER_ROWS)
+        if (later[i].key == key)
+            return &later[i].row;
+    if (later_used >= LATER_ROWS - LATER_ROWS / 4) {
+        i = LATER_ROWS + (unsigned)pool;
+        key = EX_TAG_KEY(OVERFLOW_TAG, pool);
+    } else {
+        later_used++;
     }
-    shared_used++;
-    atomic_store_explicit(&shared[i].key, key, memory_order_relaxed);
-    return &shared[i];
+    atomic_store_explicit(&later[i].key, key, memory_order_relaxed);
+    return &later[i].row;
 }
 
-static ex_tag_row_t *shared_row(uint64_t key, mm_pool_t pool)
+static ex_tag_row_t *later_row(uint64_t key, mm_pool_t pool)
 {
     ke_lock(&tags_lock);
-    ex_tag_row_t *row = shared_row_locked(key, pool);
+    ex_tag_row_t *row = later_row_locked(key, pool);
     ke_unlock(&tags_lock);
     return row;
 }
 
+/* ---- counting ---- */
+
 static void shared_add(_Atomic uint64_t *counter, uint64_t amount) { atomic_fetch_add_explicit(counter, amount, memory_order_relaxed); }
 
-void ex_tag_count_alloc(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested)
+unsigned ex_tag_count_alloc(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested)
 {
-    uint64_t      key = key_of(tag, pool);
-    ex_tag_row_t *row = own_row(own, key);
-    if (row != NULL) {
-        ex_tag_row_alloc(row, bytes, requested);
-        return;
+    uint64_t key = key_of(tag, pool);
+    unsigned number = number_for(key);
+    if (number != 0) {
+        ex_tag_row_alloc(&own->tags[number], bytes, requested);
+        return number;
     }
-    row = shared_row(key, pool);
+    ex_tag_row_t *row = later_row(key, pool);
     shared_add(&row->allocs, 1);
     shared_add(&row->alloc_bytes, bytes);
     shared_add(&row->alloc_requested, requested);
+    return 0;
 }
 
 void ex_tag_count_free(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested)
 {
-    uint64_t      key = key_of(tag, pool);
-    ex_tag_row_t *row = own_row(own, key);
-    if (row != NULL) {
-        ex_tag_row_free(row, bytes, requested);
+    uint64_t key = key_of(tag, pool);
+    unsigned number = number_of(key);
+    if (number != 0) {
+        ex_tag_row_free(&own->tags[number], bytes, requested);
         return;
     }
-    row = shared_row(key, pool);
+    ex_tag_row_t *row = later_row(key, pool);
     shared_add(&row->frees, 1);
     shared_add(&row->free_bytes, bytes);
     shared_add(&row->free_requested, requested);
 }
 
-static void swap(_Atomic uint64_t *a, _Atomic uint64_t *b)
-{
-    uint64_t old = atomic_load_explicit(a, memory_order_relaxed);
-    atomic_store_explicit(a, atomic_load_explicit(b, memory_order_relaxed), memory_order_relaxed);
-    atomic_store_explicit(b, old, memory_order_relaxed);
-}
-
-/* Whoever was found by going on from its first row is found still: no row in between becomes unused. */
-ex_tag_row_t *ex_tag_promote(ex_thread_t *own, ex_tag_row_t *row, ex_tag_row_t *first)
-{
-    ke_lock(&tags_lock); /* a reader that adds up meanwhile would count one twice and the other not at all */
-    swap(&row->key, &first->key);
-    swap(&row->allocs, &first->allocs);
-    swap(&row->alloc_bytes, &first->alloc_bytes);
-    swap(&row->alloc_requested, &first->alloc_requested);
-    swap(&row->frees, &first->frees);
-    swap(&row->free_bytes, &first->free_bytes);
-    swap(&row->free_requested, &first->free_requested);
-    ke_unlock(&tags_lock);
-    stay_disarmed(own);
-    return first;
-}
-
-static uint64_t take(_Atomic uint64_t *counter) { return atomic_exchange_explicit(counter, 0, memory_order_relaxed); }
+static void move(_Atomic uint64_t *to, _Atomic uint64_t *from) { shared_add(to, atomic_exchange_explicit(from, 0, memory_order_relaxed)); }
 
 void ex_tag_retire(ex_thread_t *own)
 {
     ke_lock(&tags_lock);
-    for (unsigned i = 0; i < EX_THREAD_TAGS; i++) {
-        ex_tag_row_t *from = &own->tags[i];
-        uint64_t      key = key_in(from);
-        if (key == 0)
-            continue;
-        ex_tag_row_t *to = shared_row_locked(key, ex_pool_of_key(key));
-        shared_add(&to->allocs, take(&from->allocs));
-        shared_add(&to->alloc_bytes, take(&from->alloc_bytes));
-        shared_add(&to->alloc_requested, take(&from->alloc_requested));
-        shared_add(&to->frees, take(&from->frees));
-        shared_add(&to->free_bytes, take(&from->free_bytes));
-        shared_add(&to->free_requested, take(&from->free_requested));
-        atomic_store_explicit(&from->key, 0, memory_order_relaxed);
+    for (unsigned number = 1; number <= numbers_used; number++) {
+        ex_tag_row_t *from = &own->tags[number], *to = &retired[number];
+        move(&to->allocs, &from->allocs);
+        move(&to->alloc_bytes, &from->alloc_bytes);
+        move(&to->alloc_requested, &from->alloc_requested);
+        move(&to->frees, &from->frees);
+        move(&to->free_bytes, &from->free_bytes);
+        move(&to->free_requested, &from->free_requested);
     }
-    own->tag_rows = 0;
     ke_unlock(&tags_lock);
 }
 
 void ex_tags_boot(void)
 {
     ke_lock_init(&tags_lock, KE_RANK_EX_TAGS);
-    if (shared_used != 0)
-        memset(shared, 0, sizeof shared);
-    shared_used = 0;
+    if (later_used != 0)
+        memset(later, 0, sizeof later);
+    if (numbers_used != 0) {
+        memset(ex_tag_slots, 0, sizeof ex_tag_slots);
+        memset(ex_tag_keys, 0, sizeof ex_tag_keys);
+        memset(retired, 0, sizeof retired);
+    }
+    later_used = numbers_used = 0;
 }
+
+/* ---- adding up ---- */
 
 static ex_tag_counts_t counts_of(const ex_tag_row_t *row) /* frees first: a block freed meanwhile never shows as less than nothing in use */
 {
@@ -197,15 +196,17 @@ static ex_tag_counts_t counts_of(const ex_tag_row_t *row) /* frees first: a bloc
 
 typedef void (*row_visitor_t)(void *context, uint32_t tag, mm_pool_t pool, const ex_tag_counts_t *counts);
 
-static void visit_rows(const ex_tag_row_t *rows, unsigned count, row_visitor_t visit, void *context)
+static void visit_row(const ex_tag_row_t *row, uint64_t key, row_visitor_t visit, void *context)
 {
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t key = key_in(&rows[i]);
-        if (key == 0)
-            continue;
-        ex_tag_counts_t counts = counts_of(&rows[i]);
+    ex_tag_counts_t counts = counts_of(row);
+    if ((counts.allocs | counts.frees) != 0)
         visit(context, ex_tag_of_key(key), ex_pool_of_key(key), &counts);
-    }
+}
+
+static void visit_numbered(const ex_tag_row_t *rows, row_visitor_t visit, void *context)
+{
+    for (unsigned number = 1; number <= numbers_used; number++)
+        visit_row(&rows[number], ex_tag_key_of(number), visit, context);
 }
 
 void ex_tag_visit(row_visitor_t visit, void *context)
@@ -213,9 +214,11 @@ void ex_tag_visit(row_visitor_t visit, void *context)
     ke_lock(&tags_lock); /* nobody retires meanwhile and is counted twice, or not at all */
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (thread->generation == ke_machine_generation)
-            visit_rows(ex_thread_of(thread)->tags, EX_THREAD_TAGS, visit, context);
-    if (shared_used != 0)
-        visit_rows(shared, NTMM_ARRAY_COUNT(shared), visit, context);
+            visit_numbered(ex_thread_of(thread)->tags, visit, context);
+    visit_numbered(retired, visit, context);
+    for (unsigned i = 0; later_used != 0 && i < NTMM_ARRAY_COUNT(later); i++)
+        if (later[i].key != 0)
+            visit_row(&later[i].row, later[i].key, visit, context);
     ke_unlock(&tags_lock);
 }
 

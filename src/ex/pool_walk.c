@@ -88,7 +88,7 @@ static void count_block(check_counts_t *counts, const POOL_HEADER *header)
     }
 }
 
-static bool type_is_possible(const ex_descriptor_t *descriptor, uint8_t type)
+static bool type_is_possible(const ex_descriptor_t *descriptor, unsigned type)
 {
     unsigned in_use = EX_TYPE_IN_USE | descriptor->paged;
     return type == EX_TYPE_FREE || type == in_use || type == (in_use | EX_TYPE_SECOND_HEADER) || type == (EX_TYPE_HELD | descriptor->paged);
@@ -104,7 +104,7 @@ static bool check_chain(void *page, unsigned first, const ex_descriptor_t *descr
             return wrong("a block size leads nowhere", header);
         if (header->PreviousSize != left)
             return wrong("a header has its left neighbour's size wrong", header);
-        if (!type_is_possible(descriptor, ex_type(header)))
+        if (!type_is_possible(descriptor, ex_plain_type(header)))
             return wrong("a header has a type that this pool never writes", header);
         if (left_is_free && ex_type(header) == EX_TYPE_FREE)
             return wrong("two free blocks touch", header);

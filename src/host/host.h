@@ -39,16 +39,17 @@ int    host_object_create(host_object_t *object, uint64_t bytes, enum host_objec
 void   host_object_close(host_object_t *object);
 int host_object_discard(host_object_t *object, uint64_t offset, uint64_t bytes); /* the bytes read as zero, the host has its memory back */
 
-void    *host_reserve(size_t bytes);                /* address space that faults when touched; NULL: none left */
-void    *host_reserve_at(void *hint, size_t bytes); /* the same near a hint, or NULL when it would land elsewhere */
-void     host_release(void *address, size_t bytes);
-int      host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
-int      host_unmap(void *at, size_t bytes); /* back to a bare reservation */
-int      host_protect(void *at, size_t bytes, unsigned access);
-void    *host_tables(size_t bytes);                     /* private zero bytes that cost nothing until touched; NULL: no memory */
-int      host_tables_clear(void *tables, size_t bytes); /* zero again, memory given back */
-uint64_t host_resident_bytes(void);                     /* of this process, shared pages included; 0 if the host does not tell */
-size_t   host_mapping_limit(void);                      /* how many separate mappings a process may have */
+void *host_reserve(size_t bytes);                /* address space that faults when touched; NULL: none left */
+void *host_reserve_at(void *hint, size_t bytes); /* the same near a hint, or NULL when it would land elsewhere */
+void  host_release(void *address, size_t bytes);
+int   host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
+int   host_unmap(void *at, size_t bytes); /* back to a bare reservation */
+int   host_protect(void *at, size_t bytes, unsigned access);
+void  host_expect_writes(void *at, size_t bytes); /* a hint: mapped pages will be written soon, and may come in one go. Their bytes stay */
+void *host_tables(size_t bytes);                  /* private zero bytes that cost nothing until touched; NULL: no memory */
+int   host_tables_clear(void *tables, size_t bytes); /* zero again, memory given back */
+uint64_t host_resident_bytes(void);                  /* of this process, shared pages included; 0 if the host does not tell */
+size_t   host_mapping_limit(void);                   /* how many separate mappings a process may have */
 
 /* ---- faults (fault_posix.c) ---- */
 

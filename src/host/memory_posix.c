@@ -189,6 +189,16 @@ int host_unmap(void *at, size_t bytes) { return mmap(at, bytes, PROT_NONE, ANONY
 
 int host_protect(void *at, size_t bytes, unsigned access) { return mprotect(at, bytes, protection(access)) == 0 ? 0 : -errno; }
 
+void host_expect_writes(void *at, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE /* refused by Linux before 5.14: then each page comes at its first touch */
+    (void)madvise(at, bytes, MADV_POPULATE_WRITE);
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
+
 /* ---- tables ---- */
 
 void *host_tables(size_t bytes)

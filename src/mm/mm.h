@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <ntmm/ntmm.h>
 
@@ -61,6 +62,13 @@ typedef struct mm_owner {
     uint8_t  pool;       /* mm_pool_t */
     uint8_t  flags;      /* MM_OWNER_*: the user's */
 } mm_owner_t;
+/* Its last four bytes in one look; first_unit is 0. */
+static inline bool mm_owner_says(const mm_owner_t *owner, unsigned use, unsigned pool, unsigned flags)
+{
+    uint32_t word;
+    memcpy(&word, &owner->use, sizeof word);
+    return word == (use | pool << 16 | flags << 24);
+}
 #define MM_OWNER_EXECUTE 0x01u         /* contiguous, noncached: protection asked for */
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 

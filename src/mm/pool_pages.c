@@ -30,6 +30,8 @@
 #include "mm/system_pte.h"
 
 #define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
+#define GROW_AHEAD 16u   /* pages that the host is asked for at once when a pool grows page by page; */
+#define GROW_SHARE 32u   /* they are at most 1/GROW_SHARE of what the pool holds */
 
 static struct {
     _Atomic uint64_t held[MM_POOLS];
@@ -98,6 +100,12 @@ static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
         first = mm_frames_get(&want, zeroed);
     }
     return first;
+}
+
+/* The host charges for each visit, so a pool that is large already has it bring several fresh pages in one. Where a group of them begins. */
+static bool grows_ahead(mm_pool_t pool, uint64_t page)
+{
+    return page % GROW_AHEAD == 0 && mm_pool_page_count(pool) >= GROW_AHEAD * GROW_SHARE;
 }
 
 static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
@@ -240,21 +248,47 @@ static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *
     return true;
 }
 
+/* Slots behind a page that are zero and free: their pages most likely come next. */
+static size_t slots_ahead(size_t index)
+{
+    size_t count = 1;
+    while (count < GROW_AHEAD && index + count < mm_table_pages(&mm_paged_table) && mm_paged_table.ptes[index + count] == 0)
+        count++;
+    return count;
+}
+
+/* The lowest ones. A single page does not touch the summaries of the run index. */
+static uint64_t take_addresses(size_t page_count)
+{
+    rt_runs_t     *runs = &mm_paged_table.runs;
+    rt_runs_want_t want = { .count = page_count, .low = 0, .high = mm_table_pages(&mm_paged_table) };
+    uint64_t       first = RT_RUNS_NONE;
+    if (page_count == 1)
+        return rt_runs_take_singles(runs, want.low, want.high, &first, 1) == 1 ? first : RT_RUNS_NONE;
+    first = rt_runs_find(runs, &want);
+    if (first != RT_RUNS_NONE)
+        rt_runs_take(runs, first, page_count);
+    return first;
+}
+
 static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
 {
     mm_page_table_t *table = &mm_paged_table;
-    rt_runs_want_t   want = { .count = page_count, .low = 0, .high = mm_table_pages(table) };
+    size_t           ahead = 0;
     void            *va = NULL;
     ke_lock(&table->lock);
-    uint64_t first = rt_runs_find(&table->runs, &want);
+    uint64_t first = take_addresses(page_count);
     if (first != RT_RUNS_NONE) {
-        rt_runs_take(&table->runs, first, page_count);
         if (charge_frames(node, first, page_count, zeroed))
             va = (void *)mm_table_va(table, first);
         else
             free_addresses(first, page_count);
+        if (va != NULL && page_count == 1 && *zeroed && grows_ahead(MM_PAGED, first))
+            ahead = slots_ahead(first);
     }
     ke_unlock(&table->lock);
+    if (ahead != 0)
+        host_expect_writes(va, ahead << PAGE_SHIFT);
     return va;
 }
 

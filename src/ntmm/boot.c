@@ -93,7 +93,8 @@ static void forked_child(void)
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
     ke_lock_init(&ke_machine_lock, KE_RANK_MACHINE); /* its holder, if it has one, is not in this process */
     ke_processors_disarm();                          /* the fast path of raise asks nobody but the processor */
-    ke_thread_fork_leave();                          /* those of the pool and of spin locks ask nobody but the thread */
+    ke_thread_fork_leave();                          /* those of spin locks and of allocations ask nobody but the thread */
+    ex_pool_forget();
     mm_forget();
 }
 

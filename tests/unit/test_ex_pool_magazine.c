@@ -51,17 +51,45 @@ static void the_block_freed_last_comes_back_first(void **state)
     assert_true(ntmm_check());
 }
 
-static void a_batch_comes_in_ascending_order(void **state)
+/* One block, then two, then four: each batch lies in ascending order at the end of what was free of the page. */
+static void batches_double_and_come_in_ascending_order(void **state)
 {
     (void)state;
-    void *block[4];
-    for (unsigned i = 0; i < 4; i++)
+    void *block[7];
+    for (unsigned i = 0; i < 7; i++) {
         block[i] = take(request_of(4));
-    assert_true(kept(4) > 0); /* more were fetched than asked for */
-    for (unsigned i = 1; i < 4; i++)
-        assert_ptr_equal(ex_header_of(block[i]), ex_right(ex_header_of(block[i - 1]), 4));
-    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(kept(4), i == 0 ? 0 : i < 3 ? 2 - i : 6 - i);
+    }
+    char *page = PAGE_ALIGN(block[0]);
+    assert_int_equal(ex_unit_of(ex_header_of(block[0])), 0); /* a fresh page gives its front */
+    for (unsigned i = 1; i < 7; i++) {
+        assert_ptr_equal(PAGE_ALIGN(block[i]), page);
+        assert_int_equal(ex_unit_of(ex_header_of(block[i])), i < 3 ? EX_PAGE_UNITS - 8 + 4 * (i - 1) : EX_PAGE_UNITS - 24 + 4 * (i - 3));
+    }
+    for (unsigned i = 0; i < 7; i++)
         give(block[i]);
+    assert_true(ntmm_check());
+}
+
+/* Before a pool takes another page, it has back what the thread keeps: joined, that is room for blocks of any size. */
+static void a_pool_gets_its_magazines_back_before_it_grows(void **state)
+{
+    enum { BLOCKS = 4000 };
+    static void *block[BLOCKS];
+    (void)state;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block[i] = take(request_of(8));
+    for (unsigned i = 0; i < BLOCKS; i++)
+        give(block[i]);
+    uint64_t before = pages();
+    assert_true(before * PAGE_SIZE > 256 << 10); /* the thread keeps so much, and none of it is of the size that is wanted next */
+    for (unsigned i = 0; i < 64; i++)
+        block[i] = take(request_of(100));
+    assert_true(pages() <= before);
+    assert_true(own()->kept_after[MM_NONPAGED_NX] < 64 << 10 >> EX_UNIT_SHIFT);
+    for (unsigned i = 0; i < 64; i++)
+        give(block[i]);
+    assert_true(ntmm_check());
 }
 
 static void a_freed_block_is_marked_as_held(void **state)
@@ -134,13 +162,13 @@ static void a_pool_that_shrinks_takes_its_magazines_along(void **state)
     for (unsigned i = 7; steps < BLOCKS; i = (i + 7919) % BLOCKS, steps++)
         give(block[i]);
     assert_true(pages() < most / 3); /* of all sizes a little is kept, but not what the pool at its largest would have justified */
-    assert_true((own()->limit - own()->room) * (ptrdiff_t)EX_UNIT <= 256 << 10);
+    assert_true((own()->limit - own()->room) * (ptrdiff_t)EX_UNIT <= (ptrdiff_t)EX_LIMIT_MIN);
     assert_true(ntmm_check());
 }
 
 static void an_idle_magazine_is_given_back_for_a_busy_one(void **state)
 {
-    enum { BLOCKS = 500 };
+    enum { BLOCKS = 2000 };
     static void *block[BLOCKS];
     (void)state;
     give(take(request_of(7))); /* once, and never again */
@@ -242,7 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(the_block_freed_last_comes_back_first),
-        ntmm_cmocka_test(a_batch_comes_in_ascending_order),
+        ntmm_cmocka_test(batches_double_and_come_in_ascending_order),
+        ntmm_cmocka_test(a_pool_gets_its_magazines_back_before_it_grows),
         ntmm_cmocka_test(a_freed_block_is_marked_as_held),
         ntmm_cmocka_test(a_slightly_larger_block_may_serve),
         ntmm_cmocka_test(small_blocks_are_served_exactly),
