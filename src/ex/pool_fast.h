@@ -39,11 +39,12 @@ EX_ALWAYS_INLINE bool ex_fast_in(mm_pool_t pool, const void *body)
  * above it, up to 1/EX_NEAR_SHARE larger. */
 EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
-    ex_thread_t *own = ex_thread_of(thread);
-    unsigned     type = EX_TYPE_IN_USE | (pool == MM_PAGED ? EX_TYPE_PAGED : 0u), number;
-    if (NTMM_UNLIKELY(!(near ? ex_tag_find(tag, pool, &number) : ex_tag_hit(tag, pool, &number)) || thread->irql > ex_irql_limit(pool)))
+    ex_thread_t         *own = ex_thread_of(thread);
+    unsigned             type = EX_TYPE_IN_USE | (pool == MM_PAGED ? EX_TYPE_PAGED : 0u);
+    const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
+    if (NTMM_UNLIKELY(slot == NULL || thread->irql > ex_irql_limit(pool)))
         return NULL;
-    size_t         units = ex_units(bytes);
+    size_t         units = ex_units(bytes), number = slot->number;
     ex_magazine_t *magazine = &own->blocks[pool][units], *last = near ? ex_magazine_nearest(own->blocks[pool], units) : magazine;
     while (NTMM_UNLIKELY(magazine->head == NULL)) {
         if (magazine++ == last)
@@ -54,7 +55,7 @@ EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t 
     __builtin_prefetch(next, 1); /* its link is read when it is taken, and its bytes are written then */
     magazine->head = next;
     own->room += (ptrdiff_t)units;
-    ex_header_own(ex_header_of(body), (unsigned)units, type, tag, bytes, number);
+    ex_header_own(ex_header_of(body), (unsigned)units, type, tag, bytes, (unsigned)number);
     ex_tag_row_alloc(&own->tags[number], units << EX_UNIT_SHIFT, bytes);
     return body;
 }
@@ -117,9 +118,11 @@ EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
     return &mm_pfn_entry(((uintptr_t)page - base) >> PAGE_SHIFT)->owner;
 }
 
-EX_ALWAYS_INLINE bool ex_fast_number(uint32_t tag, mm_pool_t pool, unsigned *number)
+EX_ALWAYS_INLINE unsigned ex_fast_number(uint32_t tag, mm_pool_t pool)
 {
-    return ex_tag_hit(tag, pool, number) || ex_tag_find(tag, pool, number);
+    const ex_tag_slot_t *slot = ex_tag_hit(tag, pool);
+    slot = NTMM_LIKELY(slot != NULL) ? slot : ex_tag_find(tag, pool);
+    return slot != NULL ? (unsigned)slot->number : 0;
 }
 
 EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag)
@@ -130,9 +133,8 @@ EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, siz
         return NULL;
     ex_magazine_t *magazine = &own->runs[pool][pages];
     void          *run = magazine->head;
-    unsigned       number;
-    if (NTMM_UNLIKELY(run == NULL || !ex_fast_number(tag, pool, &number) ||
-                      ((bytes & (PAGE_SIZE - 1)) != 0 && ex_big_tail_unit(bytes) != 0)))
+    unsigned       number = ex_fast_number(tag, pool);
+    if (NTMM_UNLIKELY(run == NULL || number == 0 || ((bytes & (PAGE_SIZE - 1)) != 0 && ex_big_tail_unit(bytes) != 0)))
         return NULL;
     magazine->head = *(void **)run;
     own->room += (ptrdiff_t)(pages * EX_PAGE_UNITS);
@@ -149,9 +151,8 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
                       (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0))
         return false;
     size_t   pages = (owner->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    unsigned number;
-    if (NTMM_UNLIKELY(!ex_fast_number(owner->tag, pool, &number) || pages > EX_RUN_PAGES_MAX ||
-                      own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS)))
+    unsigned number = ex_fast_number(owner->tag, pool);
+    if (NTMM_UNLIKELY(number == 0 || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS)))
         return false;
     ex_magazine_t *magazine = &own->runs[pool][pages];
     owner->use = MM_USE_POOL_CACHED;

@@ -20,10 +20,10 @@
 #define LATER_ROWS 4096u
 #define OVERFLOW_TAG 0x6c66764fu /* "Ovfl" */
 
-uint8_t  ex_tag_slots[1u << EX_TAG_SLOT_BITS];
-uint64_t ex_tag_keys[EX_TAG_NUMBERS];
+ex_tag_slot_t ex_tag_slots[1u << EX_TAG_SLOT_BITS];
 
-static uint32_t     numbers_used;            /* under tags_lock, as the next three */
+static uint32_t     numbers_used;            /* under tags_lock, as the next four */
+static uint64_t     keys[EX_TAG_NUMBERS];    /* what each number is for */
 static ex_tag_row_t retired[EX_TAG_NUMBERS]; /* of threads that have ended, by number */
 static struct later {                        /* tags without a number; the last rows: what found no place, by pool */
     _Atomic uint64_t key;
@@ -50,34 +50,43 @@ static uint64_t key_of(uint32_t tag, mm_pool_t pool)
 
 /* ---- numbers ---- */
 
+static uint64_t key_in(const ex_tag_slot_t *slot) { return __atomic_load_n(&slot->key, __ATOMIC_ACQUIRE); }
+
 void ex_tags_close(void)
 {
-    for (unsigned number = 1; number < EX_TAG_NUMBERS; number++)
-        if (ex_tag_key_of(number) != 0)
-            __atomic_fetch_or(&ex_tag_keys[number], EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < NTMM_ARRAY_COUNT(ex_tag_slots); i++)
+        if (key_in(&ex_tag_slots[i]) != 0)
+            __atomic_fetch_or(&ex_tag_slots[i].key, EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
+}
+
+/* The slot of a key, or the empty one where it would be. */
+static ex_tag_slot_t *slot_of(uint64_t key)
+{
+    ex_tag_slot_t *slot = ex_tag_first_slot(ex_tag_of_key(key), ex_pool_of_key(key));
+    for (uint64_t found; (found = key_in(slot)) != 0 && (found & ~EX_TAG_CLOSED) != key;)
+        slot = ex_tag_next_slot(slot);
+    return slot;
 }
 
 static unsigned number_of(uint64_t key)
 {
-    unsigned slot = ex_tag_slot(ex_tag_of_key(key), ex_pool_of_key(key)), number;
-    while ((number = ex_tag_in_slot(slot)) != 0 && (ex_tag_key_of(number) & ~EX_TAG_CLOSED) != key)
-        slot = (slot + 1) % NTMM_ARRAY_COUNT(ex_tag_slots);
-    return number;
+    ex_tag_slot_t *slot = slot_of(key);
+    return key_in(slot) != 0 ? (unsigned)slot->number : 0;
 }
 
 static unsigned new_number_locked(uint64_t key)
 {
-    unsigned slot = ex_tag_slot(ex_tag_of_key(key), ex_pool_of_key(key)), number = number_of(key);
-    if (number != 0 || numbers_used == EX_TAG_NUMBERS - 1)
-        return number;
-    number = ++numbers_used;
-    while (ex_tag_in_slot(slot) != 0)
-        slot = (slot + 1) % NTMM_ARRAY_COUNT(ex_tag_slots);
-    __atomic_store_n(&ex_tag_keys[number], key, __ATOMIC_SEQ_CST);
+    ex_tag_slot_t *slot = slot_of(key);
+    if (key_in(slot) != 0)
+        return (unsigned)slot->number;
+    if (numbers_used == EX_TAG_NUMBERS - 1)
+        return 0;
+    slot->number = ++numbers_used;
+    keys[numbers_used] = key;
+    __atomic_store_n(&slot->key, key, __ATOMIC_SEQ_CST);
     if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP)) /* whoever stopped the machine may have missed it */
-        __atomic_fetch_or(&ex_tag_keys[number], EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&ex_tag_slots[slot], (uint8_t)number, __ATOMIC_RELEASE);
-    return number;
+        __atomic_fetch_or(&slot->key, EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
+    return numbers_used;
 }
 
 static unsigned number_for(uint64_t key)
@@ -174,7 +183,6 @@ void ex_tags_boot(void)
         memset(later, 0, sizeof later);
     if (numbers_used != 0) {
         memset(ex_tag_slots, 0, sizeof ex_tag_slots);
-        memset(ex_tag_keys, 0, sizeof ex_tag_keys);
         memset(retired, 0, sizeof retired);
     }
     later_used = numbers_used = 0;
@@ -206,7 +214,7 @@ static void visit_row(const ex_tag_row_t *row, uint64_t key, row_visitor_t visit
 static void visit_numbered(const ex_tag_row_t *rows, row_visitor_t visit, void *context)
 {
     for (unsigned number = 1; number <= numbers_used; number++)
-        visit_row(&rows[number], ex_tag_key_of(number), visit, context);
+        visit_row(&rows[number], keys[number], visit, context);
 }
 
 void ex_tag_visit(row_visitor_t visit, void *context)

@@ -26,30 +26,43 @@ typedef struct ex_tag_counts {
 static inline uint32_t  ex_tag_of_key(uint64_t key) { return (uint32_t)(key >> 2); }
 static inline mm_pool_t ex_pool_of_key(uint64_t key) { return (mm_pool_t)((key & 3) - 1); }
 
-/* Where numbers are looked up. Both change under a lock, an entry at a time, and are read without. */
-#define EX_TAG_SLOT_BITS 12u                          /* many more slots than numbers, so that two tags seldom meet in one */
-extern uint8_t  ex_tag_slots[1u << EX_TAG_SLOT_BITS]; /* the number, by hash and then onwards; 0: none */
-extern uint64_t ex_tag_keys[EX_TAG_NUMBERS];
+/* Where numbers are looked up: by hash, and then onwards to the first slot without a key. Changes under a lock, a slot at a time, and is read
+ * without. */
+#define EX_TAG_SLOT_BITS 11u /* many more slots than numbers, so that two tags seldom meet in one */
+typedef struct ex_tag_slot {
+    uint64_t key;    /* 0: nobody's */
+    uint64_t number; /* written before the key */
+} ex_tag_slot_t;
+extern ex_tag_slot_t ex_tag_slots[1u << EX_TAG_SLOT_BITS];
 
 /* The slot that is looked at first. The same tag in another pool begins elsewhere. */
 #define EX_TAG_HASH(tag, pool) ((uint32_t)(tag)*0x9E3779B1u + (uint32_t)(pool)*0x55555555u)
-static inline unsigned ex_tag_slot(uint32_t tag, mm_pool_t pool) { return EX_TAG_HASH(tag, pool) >> (32 - EX_TAG_SLOT_BITS); }
-static inline unsigned ex_tag_in_slot(unsigned slot) { return EX_GLANCE(ex_tag_slots[slot]); }
-static inline uint64_t ex_tag_key_of(unsigned number) { return EX_GLANCE(ex_tag_keys[number]); }
-
-/* The number of an ordinary tag when its first slot has it. False: another tag's is there, or none. */
-static inline bool ex_tag_hit(uint32_t tag, mm_pool_t pool, unsigned *number)
+static inline ex_tag_slot_t *ex_tag_first_slot(uint32_t tag, mm_pool_t pool)
 {
-    *number = ex_tag_in_slot(ex_tag_slot(tag, pool));
-    return NTMM_LIKELY(ex_tag_key_of(*number) == EX_TAG_KEY(tag, pool)); /* number 0 has no key */
+    return &ex_tag_slots[EX_TAG_HASH(tag, pool) >> (32 - EX_TAG_SLOT_BITS)];
 }
-/* The same, whichever slot has it. */
-static inline bool ex_tag_find(uint32_t tag, mm_pool_t pool, unsigned *number)
+static inline ex_tag_slot_t *ex_tag_next_slot(ex_tag_slot_t *slot)
 {
-    unsigned slot = ex_tag_slot(tag, pool);
-    while ((*number = ex_tag_in_slot(slot)) != 0 && ex_tag_key_of(*number) != EX_TAG_KEY(tag, pool))
-        slot = (slot + 1) % (1u << EX_TAG_SLOT_BITS);
-    return *number != 0;
+    return slot + 1 == &ex_tag_slots[1u << EX_TAG_SLOT_BITS] ? ex_tag_slots : slot + 1;
+}
+
+/* The slot of an ordinary tag when it is the first one looked at; NULL when another tag has that, or none. */
+static inline const ex_tag_slot_t *ex_tag_hit(uint32_t tag, mm_pool_t pool)
+{
+    const ex_tag_slot_t *slot = ex_tag_first_slot(tag, pool);
+    return NTMM_LIKELY(EX_GLANCE(slot->key) == EX_TAG_KEY(tag, pool)) ? slot : NULL;
+}
+/* The same, whichever it is. */
+static inline const ex_tag_slot_t *ex_tag_find(uint32_t tag, mm_pool_t pool)
+{
+    ex_tag_slot_t *slot = ex_tag_first_slot(tag, pool);
+    uint64_t       key;
+    while ((key = EX_GLANCE(slot->key)) != EX_TAG_KEY(tag, pool)) {
+        if (key == 0)
+            return NULL;
+        slot = ex_tag_next_slot(slot);
+    }
+    return slot;
 }
 
 /* Only the row's thread writes: a plain add, of which others may read the outcome at any time. One instruction where the processor has one

@@ -218,6 +218,34 @@ void mm_frame_put_otherwise(ke_thread_t *thread, mm_pfn_number_t pfn)
 
 void mm_frame_put(mm_pfn_number_t pfn) { mm_frame_put_inline(pfn); }
 
+/* ---- homes that come in groups ---- */
+
+static uint32_t claim(mm_frame_cache_t *cache, mm_pfn_number_t first, uint32_t most)
+{
+    uint32_t count = 0, zeroed = mm_cache_count(cache, MM_ZEROED), written = mm_cache_count(cache, MM_FREE);
+    if (mm_cache_top(cache, MM_ZEROED) != 0)
+        return 0;
+    while (count < most && count < zeroed && *mm_cache_slot(cache, MM_ZEROED, zeroed - 1 - count) == first + 1 + count)
+        count++;
+    set_count(cache, MM_ZEROED, zeroed - count);
+    for (uint32_t i = count; i > 0; i--) { /* popped from the end: lowest first */
+        mm_pfn_set_list(mm_pfn_entry(first + i), MM_CACHED, MM_FREE);
+        *mm_cache_slot(cache, MM_FREE, written + count - i) = (uint32_t)(first + i);
+    }
+    set_count(cache, MM_FREE, written + count);
+    return count;
+}
+
+uint32_t mm_frame_cache_claim(mm_pfn_number_t first, uint32_t most)
+{
+    mm_frame_cache_t *cache = mm_frame_cache_of(ke_self());
+    if (!mm_cache_is_open(cache, MM_CACHE_GET) || !mm_cache_enter(cache, MM_CACHE_GET))
+        return 0;
+    uint32_t count = claim(cache, first, most);
+    mm_cache_leave(cache);
+    return count;
+}
+
 /* ---- all caches at once ---- */
 
 /* From here to open_all nobody but the caller touches a cache. Records are pushed at the head of the list: starting from `first` again

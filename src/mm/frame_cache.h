@@ -109,6 +109,10 @@ static inline void mm_frame_put_inline(mm_pfn_number_t pfn)
     }
 }
 
+/* Zeroed frames at the top of this thread's stack that follow `first` without a gap, up to `most` of them, count as written from now on:
+ * their homes are about to be, in one go, and are the next that a pool at home gets. Returns how many. */
+uint32_t mm_frame_cache_claim(mm_pfn_number_t first, uint32_t most);
+
 /* ---- all of them ---- */
 
 /* Every frame of every cache goes back to its run space; true when there was one. */

@@ -91,12 +91,6 @@ static inline bool mm_pfn_is_active_and_written(const mm_pfn_t *entry) /* list a
 {
     return (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) & 0xFF0000FFu) == MM_ACTIVE;
 }
-/* Free, and zeroed as far as anybody knows. A look without a lock: it may be different in a moment. */
-static inline bool mm_pfn_waits_zeroed(const mm_pfn_t *entry)
-{
-    uint32_t state = __atomic_load_n(&entry->state, __ATOMIC_RELAXED);
-    return (state & 0xff) == MM_ZEROED || (state & 0xffff) == (MM_CACHED | MM_ZEROED << 8);
-}
 /* The list that a frame goes to when nobody needs it any longer. */
 static inline mm_list_t mm_pfn_list_when_put(const mm_pfn_t *entry) { return (entry->flags & MM_PFN_HOME_ZERO) != 0 ? MM_ZEROED : MM_FREE; }
 

@@ -102,10 +102,14 @@ static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
     return first;
 }
 
-/* The host charges for each visit, so a pool that is large already has it bring several fresh pages in one. Where a group of them begins. */
-static bool grows_ahead(mm_pool_t pool, uint64_t page)
+/* The host charges for each visit, so a pool that is large already has it bring several fresh pages in one. */
+static bool grows_ahead(mm_pool_t pool) { return mm_pool_page_count(pool) >= GROW_AHEAD * GROW_SHARE; }
+
+static void expect_homes(mm_pool_t pool, mm_pfn_number_t first)
 {
-    return page % GROW_AHEAD == 0 && mm_pool_page_count(pool) >= GROW_AHEAD * GROW_SHARE;
+    uint32_t more = mm_frame_cache_claim(first, GROW_AHEAD - 1);
+    if (more != 0)
+        host_expect_writes(home_address(pool, first), (size_t)(more + 1) << PAGE_SHIFT);
 }
 
 static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
@@ -119,6 +123,8 @@ static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bo
         return NULL;
     for (size_t i = 0; i < page_count; i++)
         mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
+    if (page_count == 1 && *zeroed && grows_ahead(pool))
+        expect_homes(pool, first);
     return home_address(pool, first);
 }
 
@@ -283,7 +289,7 @@ static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
             va = (void *)mm_table_va(table, first);
         else
             free_addresses(first, page_count);
-        if (va != NULL && page_count == 1 && *zeroed && grows_ahead(MM_PAGED, first))
+        if (va != NULL && page_count == 1 && *zeroed && first % GROW_AHEAD == 0 && grows_ahead(MM_PAGED))
             ahead = slots_ahead(first);
     }
     ke_unlock(&table->lock);
