@@ -1,10 +1,12 @@
 /*
- * frame_bench.c - what does a frame cost, one by one and in runs, and what does the machine around it cost?
+ * frame_bench.c - what does a frame cost, one by one and in runs, what an IRQL, and what does the machine around them cost?
  *
  * Singles   a frame taken and put back as the pools' pages do it, inline, and through calls, beside an uncontended atomic addition.
  * Runs      mm_frames_get of 512 frames: search, and 512 PFN entries written. The map: 16 GiB of unbacked RAM, all of it taken, one frame
  *           in ten given back at random, and 64 aligned runs of 512 given back at random places, for in such a map long runs do not exist
  *           by chance. The same map for each policy; each repetition takes all 64 and gives them back.
+ * IRQL      KeRaiseIrql to DISPATCH_LEVEL and KeLowerIrql back, which claims and leaves a processor, and a spin lock around nothing, each
+ *           beside an uncontended atomic addition. The library is linked statically here: a shared one adds two indirect calls.
  * Machine   ntmm_boot and ntmm_shutdown of a machine that nobody uses, beside the first touch of a page of a fresh memory object, which is
  *           what the host charges for anything new.
  * Time      processor time of the thread; the median of the repetitions, in which the things compared take turns. The machine's rows are
@@ -267,6 +269,44 @@ static void runs(void)
     judge("no such run: indexed / linear", failing[0].cpu / failing[1].cpu, 1.0 / 100000, 1.0 / 3000000);
 }
 
+/* ---- IRQL ---- */
+
+static void irql(void)
+{
+    enum { PAIRS = 2000000 };
+    sample_t   add[MOST_REPETITIONS], raised[MOST_REPETITIONS], locked[MOST_REPETITIONS];
+    KSPIN_LOCK lock;
+    KIRQL      old;
+    printf("\n3. IRQL\n");
+    boot(&(ntmm_config){ .quiet = true });
+    KeInitializeSpinLock(&lock);
+    KeRaiseIrql(DISPATCH_LEVEL, &old); /* a processor is this thread's from now on, as long as nobody else wants it */
+    KeLowerIrql(old);
+    for (unsigned r = 0; r < repetitions; r++) {
+        sample_t start = now();
+        for (unsigned i = 0; i < PAIRS; i++)
+            atomic_fetch_add(&counter, 1);
+        add[r] = since(start, PAIRS);
+        start = now();
+        for (unsigned i = 0; i < PAIRS; i++) {
+            KeRaiseIrql(DISPATCH_LEVEL, &old);
+            KeLowerIrql(old);
+        }
+        raised[r] = since(start, PAIRS);
+        start = now();
+        for (unsigned i = 0; i < PAIRS; i++) {
+            KeAcquireSpinLock(&lock, &old);
+            KeReleaseSpinLock(&lock, old);
+        }
+        locked[r] = since(start, PAIRS);
+    }
+    sample_t one = report("irql/atomic addition, uncontended", add, "%s", "");
+    sample_t pair = report("irql/raise to DISPATCH_LEVEL + lower", raised, "%s", "");
+    report("irql/spin lock, uncontended", locked, "%s", "");
+    judge("raise + lower / atomic addition", pair.cpu / one.cpu, 2, 0.5);
+    ntmm_shutdown(NULL);
+}
+
 /* ---- the machine ---- */
 
 static sample_t first_touch(void)
@@ -306,7 +346,7 @@ static double boots(const char *name, const ntmm_config *config)
 static void machine(void)
 {
     sample_t touch[MOST_REPETITIONS];
-    printf("\n3. the machine\n");
+    printf("\n4. the machine\n");
     for (unsigned r = 0; r < repetitions; r++)
         touch[r] = first_touch();
     double page = report("first touch of a page of a memory object", touch, "%s", "").real;
@@ -343,6 +383,7 @@ int main(int argc, char **argv)
     printf("frames: seed %llu, %u repetitions\n", (unsigned long long)SEED, repetitions);
     singles();
     runs();
+    irql();
     machine();
     printf("\n%u targets that must be met were missed by more than 15 %%\n", missed);
     if (json != NULL && write_json(json) != 0)

@@ -30,8 +30,8 @@
 #include "mm/system_pte.h"
 
 #define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
-#define GROW_AHEAD 16u   /* pages that the host is asked for at once when a pool grows page by page; */
-#define GROW_SHARE 32u   /* they are at most 1/GROW_SHARE of what the pool holds */
+#define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once when a pool grows page by page; */
+#define GROW_SHARE 32u   /* and at most 1/GROW_SHARE of what the pool holds */
 
 static struct {
     _Atomic uint64_t held[MM_POOLS];
@@ -102,12 +102,18 @@ static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
     return first;
 }
 
-/* The host charges for each visit, so a pool that is large already has it bring several fresh pages in one. */
-static bool grows_ahead(mm_pool_t pool) { return mm_pool_page_count(pool) >= GROW_AHEAD * GROW_SHARE; }
-
-static void expect_homes(mm_pool_t pool, mm_pfn_number_t first)
+/* The host charges for each visit, so a pool that holds much already has it bring several fresh pages in one: how many, a power of two. */
+static size_t grows_by(mm_pool_t pool)
 {
-    uint32_t more = mm_frame_cache_claim(first, GROW_AHEAD - 1);
+    size_t ahead = 1, most = mm_pool_page_count(pool) / GROW_SHARE;
+    while (ahead < GROW_AHEAD && 2 * ahead <= most)
+        ahead *= 2;
+    return ahead;
+}
+
+static void expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t count)
+{
+    uint32_t more = count > 1 ? mm_frame_cache_claim(first, (uint32_t)count - 1) : 0;
     if (more != 0)
         host_expect_writes(home_address(pool, first), (size_t)(more + 1) << PAGE_SHIFT);
 }
@@ -123,8 +129,8 @@ static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bo
         return NULL;
     for (size_t i = 0; i < page_count; i++)
         mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
-    if (page_count == 1 && *zeroed && grows_ahead(pool))
-        expect_homes(pool, first);
+    if (page_count == 1 && *zeroed)
+        expect_homes(pool, first, grows_by(pool));
     return home_address(pool, first);
 }
 
@@ -254,11 +260,11 @@ static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *
     return true;
 }
 
-/* Slots behind a page that are zero and free: their pages most likely come next. */
-static size_t slots_ahead(size_t index)
+/* Slots behind a page that are zero and free, where a group of `most` begins: their pages most likely come next. */
+static size_t slots_ahead(size_t index, size_t most)
 {
     size_t count = 1;
-    while (count < GROW_AHEAD && index + count < mm_table_pages(&mm_paged_table) && mm_paged_table.ptes[index + count] == 0)
+    while (index % most == 0 && count < most && index + count < mm_table_pages(&mm_paged_table) && mm_paged_table.ptes[index + count] == 0)
         count++;
     return count;
 }
@@ -289,11 +295,11 @@ static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
             va = (void *)mm_table_va(table, first);
         else
             free_addresses(first, page_count);
-        if (va != NULL && page_count == 1 && *zeroed && first % GROW_AHEAD == 0 && grows_ahead(MM_PAGED))
-            ahead = slots_ahead(first);
+        if (va != NULL && page_count == 1 && *zeroed)
+            ahead = slots_ahead(first, grows_by(MM_PAGED));
     }
     ke_unlock(&table->lock);
-    if (ahead != 0)
+    if (ahead > 1)
         host_expect_writes(va, ahead << PAGE_SHIFT);
     return va;
 }
