@@ -107,8 +107,8 @@ unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsig
     unsigned got = 0, more;
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
-    if (got == 0 && grow && stop->code == 0)
-        got = take_from_fresh_page(descriptor, node, units, want, out);
+    while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, node, units, want - got, out + got)) != 0)
+        got += more;
     ex_descriptor_count_out_locked(descriptor, (size_t)got * units);
     return got;
 }

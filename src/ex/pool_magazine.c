@@ -15,8 +15,9 @@
  *            the newest: KEEP, or as many as its last batch. Blocks go back GIVE_BATCH at a time, each batch in ascending order of
  *            addresses, so that neighbours join on the way.
  *   near     an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger.
- *   batch    otherwise blocks come from the descriptor: one the first time, twice as many each further time, up to BATCH_BYTES; a give
- *            halves it. They are handed out in ascending order.
+ *   batch    otherwise blocks come from the descriptor: one the first time, twice as many each further time, up to a page of them, or
+ *            1/BATCH_SHARE of the blocks in use if that is more, but no more than BATCH_PAGES; a give halves it. They are handed out in
+ *            ascending order.
  *   grow     before the descriptor takes a fresh page for that, it is given what the thread keeps of this pool, as above, if it keeps
  *            GROW_MIN, or 1/GROW_SHARE of the blocks in use, more than after the last time: memory is held ready only while nobody is
  *            short of it.
@@ -34,7 +35,8 @@
 #define GIVE_SHARE 8u
 #define GIVE_BATCH 64u
 #define KEEP 4u
-#define BATCH_BYTES (PAGE_SIZE)
+#define BATCH_PAGES 4u
+#define BATCH_SHARE 512u
 #define GROW_MIN (128 << 10) /* bytes */
 #define GROW_SHARE 8u
 #define BATCH_MAX 64u
@@ -230,9 +232,14 @@ static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
 }
 
 /* Blocks that a refill asks for: one at first, twice as many each time, as long as the thread may keep them. */
-static unsigned batch_of(ex_thread_t *own, ex_magazine_t *magazine, unsigned units, ex_stop_t *stop)
+static unsigned batch_of(ex_thread_t *own, ex_magazine_t *magazine, size_t out, unsigned units, ex_stop_t *stop)
 {
-    unsigned most = BATCH_BYTES / (units << EX_UNIT_SHIFT), count = 2 * magazine->batch;
+    size_t   pages = out / BATCH_SHARE / EX_PAGE_UNITS;
+    unsigned most = (pages < 1             ? 1
+                     : pages > BATCH_PAGES ? BATCH_PAGES
+                                           : (unsigned)pages) *
+                    EX_PAGE_UNITS / units,
+             count = 2 * magazine->batch;
     most = most < 1 ? 1 : most > BATCH_MAX ? BATCH_MAX : most;
     count = count < 1 ? 1 : count > most ? most : count;
     magazine->batch = count;
@@ -275,7 +282,7 @@ POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned unit
     POOL_HEADER     *near = take_near(own, pool, units), *taken[BATCH_MAX];
     if (near != NULL)
         return near;
-    unsigned want = batch_of(own, &own->blocks[pool][units], units, stop), got = 0;
+    unsigned want = batch_of(own, &own->blocks[pool][units], ex_descriptor_out(descriptor), units, stop), got = 0;
     if (stop->code == 0)
         got = take_batch(thread, descriptor, units, want, false, taken, stop);
     if (got == 0 && stop->code == 0) {

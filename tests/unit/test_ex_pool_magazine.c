@@ -161,7 +161,7 @@ static void a_pool_that_shrinks_takes_its_magazines_along(void **state)
     uint64_t most = pages(), steps = 0;
     for (unsigned i = 7; steps < BLOCKS; i = (i + 7919) % BLOCKS, steps++)
         give(block[i]);
-    assert_true(pages() < most / 3); /* of all sizes a little is kept, but not what the pool at its largest would have justified */
+    assert_true(pages() < most / 2); /* of all sizes a little is kept, but not what the pool at its largest would have justified */
     assert_true((own()->limit - own()->room) * (ptrdiff_t)EX_UNIT <= (ptrdiff_t)EX_LIMIT_MIN);
     assert_true(ntmm_check());
 }
