@@ -46,6 +46,12 @@
 #else
 #define EX_GLANCE(word) (word)
 #endif
+/* The same, and what was written before that word is seen from then on. Any load does so on x86-64. */
+#if defined(__x86_64__) && !EX_THREAD_SANITIZER
+#define EX_GLANCE_FIRST(word) (word)
+#else
+#define EX_GLANCE_FIRST(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#endif
 
 #define EX_UNIT_SHIFT (PAGE_SHIFT - 8)
 #define EX_UNIT (1u << EX_UNIT_SHIFT) /* bytes */
@@ -101,16 +107,16 @@ static inline uint8_t ex_type(const POOL_HEADER *header) { return EX_GLANCE(head
 static inline unsigned ex_plain_type(const POOL_HEADER *header) { return ex_type(header) & ~(unsigned)EX_TYPE_UNNUMBERED; }
 static inline void ex_set_type(POOL_HEADER *header, unsigned type) { __atomic_store_n(&header->PoolType, (uint8_t)type, __ATOMIC_RELAXED); }
 
-/* What whoever holds the block writes: bytes 2 to 11, and never PreviousSize. In pieces, each of which a free reads back as it was written,
+/* What whoever holds the block of `units` writes: bytes 2 to 11, and never PreviousSize. In pieces, each of which a free reads back as it was written,
  * or a part of it, so that it need not wait for the store. */
 static inline void ex_header_own(POOL_HEADER *header, unsigned units, unsigned type, uint32_t tag, size_t requested, unsigned tag_number)
 {
-    uint16_t size_and_type = (uint16_t)(units | type << 8);
     uint32_t asked_and_number = (uint32_t)requested | tag_number << 16;
-#if EX_THREAD_SANITIZER /* a neighbour's glance at PoolType is atomic to the sanitizer only as a byte */
-    header->BlockSize = (uint8_t)size_and_type;
+#if EX_THREAD_SANITIZER /* to which a neighbour's glance at PoolType is atomic only as a byte; BlockSize says so already */
+    (void)units;
     ex_set_type(header, type);
 #else
+    uint16_t size_and_type = (uint16_t)(units | type << 8);
     memcpy(&header->BlockSize, &size_and_type, sizeof size_and_type);
 #endif
     header->PoolTag = tag;

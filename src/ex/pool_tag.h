@@ -31,7 +31,7 @@ static inline mm_pool_t ex_pool_of_key(uint64_t key) { return (mm_pool_t)((key &
 #define EX_TAG_SLOT_BITS 11u /* many more slots than numbers, so that two tags seldom meet in one */
 typedef struct ex_tag_slot {
     uint64_t key;    /* 0: nobody's */
-    uint64_t number; /* written before the key */
+    uint64_t number; /* written before the key, and never again */
 } ex_tag_slot_t;
 extern ex_tag_slot_t ex_tag_slots[1u << EX_TAG_SLOT_BITS];
 
@@ -50,14 +50,14 @@ static inline ex_tag_slot_t *ex_tag_next_slot(ex_tag_slot_t *slot)
 static inline const ex_tag_slot_t *ex_tag_hit(uint32_t tag, mm_pool_t pool)
 {
     const ex_tag_slot_t *slot = ex_tag_first_slot(tag, pool);
-    return NTMM_LIKELY(EX_GLANCE(slot->key) == EX_TAG_KEY(tag, pool)) ? slot : NULL;
+    return NTMM_LIKELY(EX_GLANCE_FIRST(slot->key) == EX_TAG_KEY(tag, pool)) ? slot : NULL;
 }
 /* The same, whichever it is. */
 static inline const ex_tag_slot_t *ex_tag_find(uint32_t tag, mm_pool_t pool)
 {
     ex_tag_slot_t *slot = ex_tag_first_slot(tag, pool);
     uint64_t       key;
-    while ((key = EX_GLANCE(slot->key)) != EX_TAG_KEY(tag, pool)) {
+    while ((key = EX_GLANCE_FIRST(slot->key)) != EX_TAG_KEY(tag, pool)) {
         if (key == 0)
             return NULL;
         slot = ex_tag_next_slot(slot);
