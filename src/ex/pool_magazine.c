@@ -9,7 +9,8 @@
  *
  * Rules (counted in operations and units, never in time, so that the same calls give the same addresses):
  *   limit    all magazines of a thread together keep at most EX_LIMIT_MIN (on a small machine 1/LIMIT_RAM_SHARE of what nonpaged pool may
- *            be), or its part of 1/LIMIT_SHARE of the blocks in use if that is more. The part is looked up when the limit is reached; a smaller one makes the thread give the difference.
+ *            be), or its part of 1/LIMIT_SHARE of the blocks in use if that is more. The part is looked up when the limit is reached; a
+ *            smaller one makes the thread give the difference.
  *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the
  *            limit is free. A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but
  *            the newest: KEEP, or as many as its last batch. Blocks go back GIVE_BATCH at a time, each batch in ascending order of
@@ -147,7 +148,8 @@ static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **c
     }
 }
 
-/* The link behind which a magazine may be emptied: its head when nobody has used it since the last visit, else that of its KEEPth block. */
+/* The link behind which a magazine may be emptied: its head when nobody has used it since the last visit, else that of the last block that
+ * it keeps. */
 static void **spare_part(ex_magazine_t *magazine)
 {
     void   **part = &magazine->head;
@@ -214,8 +216,8 @@ void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop)
 
 void ex_magazines_boot(bool on)
 {
-    size_t most = mm_pool_limit_pages(MM_NONPAGED_NX) / LIMIT_RAM_SHARE * EX_PAGE_UNITS;
-    limit_min = (ptrdiff_t)(most < EX_LIMIT_MIN / EX_UNIT ? most : EX_LIMIT_MIN / EX_UNIT);
+    size_t share = (mm_pool_limit_pages(MM_NONPAGED_NX) / LIMIT_RAM_SHARE + 1) * EX_PAGE_UNITS;
+    limit_min = (ptrdiff_t)(share < EX_LIMIT_MIN / EX_UNIT ? share : EX_LIMIT_MIN / EX_UNIT);
     ex_magazines_on = on;
     atomic_store_explicit(&keepers, 0, memory_order_relaxed);
 }
@@ -235,12 +237,10 @@ static POOL_HEADER *take_near(ex_thread_t *own, mm_pool_t pool, unsigned units)
 static unsigned batch_of(ex_thread_t *own, ex_magazine_t *magazine, size_t out, unsigned units, ex_stop_t *stop)
 {
     size_t   pages = out / BATCH_SHARE / EX_PAGE_UNITS;
-    unsigned most = (pages < 1             ? 1
-                     : pages > BATCH_PAGES ? BATCH_PAGES
-                                           : (unsigned)pages) *
-                    EX_PAGE_UNITS / units,
-             count = 2 * magazine->batch;
-    most = most < 1 ? 1 : most > BATCH_MAX ? BATCH_MAX : most;
+    unsigned most, count = 2 * magazine->batch;
+    pages = pages < 1 ? 1 : pages > BATCH_PAGES ? BATCH_PAGES : pages;
+    most = (unsigned)pages * EX_PAGE_UNITS / units;
+    most = most > BATCH_MAX ? BATCH_MAX : most;
     count = count < 1 ? 1 : count > most ? most : count;
     magazine->batch = count;
     ptrdiff_t spare = (ptrdiff_t)(count - 1) * (ptrdiff_t)units;
