@@ -149,9 +149,18 @@ static void boot(const ntmm_config *config)
     }
 }
 
-/* ---- single frames ---- */
+/* What single frames and the IRQL are compared with. */
+static sample_t additions(void)
+{
+    enum { ADDITIONS = 2000000 };
+    static _Atomic uint64_t counter;
+    sample_t                start = now();
+    for (unsigned i = 0; i < ADDITIONS; i++)
+        atomic_fetch_add(&counter, 1);
+    return since(start, ADDITIONS);
+}
 
-static _Atomic uint64_t counter;
+/* ---- single frames ---- */
 
 static void singles(void)
 {
@@ -162,11 +171,8 @@ static void singles(void)
     boot(&(ntmm_config){ .physical_memory = GIB(quick ? 1 : 16), .unbacked_ram = true });
     mm_frame_put(mm_frame_get(MM_ANY_NODE, NULL));
     for (unsigned r = 0; r < repetitions; r++) {
+        add[r] = additions();
         sample_t start = now();
-        for (unsigned i = 0; i < PAIRS; i++)
-            atomic_fetch_add(&counter, 1);
-        add[r] = since(start, PAIRS);
-        start = now();
         for (unsigned i = 0; i < PAIRS; i++)
             mm_frame_put(mm_frame_get(MM_ANY_NODE, NULL));
         called[r] = since(start, PAIRS);
@@ -283,11 +289,8 @@ static void irql(void)
     KeRaiseIrql(DISPATCH_LEVEL, &old); /* a processor is this thread's from now on, as long as nobody else wants it */
     KeLowerIrql(old);
     for (unsigned r = 0; r < repetitions; r++) {
+        add[r] = additions();
         sample_t start = now();
-        for (unsigned i = 0; i < PAIRS; i++)
-            atomic_fetch_add(&counter, 1);
-        add[r] = since(start, PAIRS);
-        start = now();
         for (unsigned i = 0; i < PAIRS; i++) {
             KeRaiseIrql(DISPATCH_LEVEL, &old);
             KeLowerIrql(old);

@@ -75,10 +75,13 @@ static void odd_maps_are_machines(void **state)
         { { { 0, PAGE }, { 2 * PAGE, PAGE }, { 4 * PAGE, PAGE } }, 3, 3, 1 },
         { { { 3 * PAGE, 4 * PAGE }, { PAGE, PAGE }, { 2 * PAGE, PAGE } }, 3, 6, 6 },                    /* adjacent, not in order */
         { { { GIB(4) - PAGE, 2 * PAGE }, { MIB(16) - PAGE, 2 * PAGE }, { MIB(1), PAGE } }, 3, 5, 2 },   /* across what preference draws */
-        { { { GIB(64), PAGE }, { 0, 2 * PAGE }, { GIB(64) + PAGE, PAGE }, { MIB(8), PAGE } }, 4, 5, 2 } /* far apart */
+        { { { GIB(64), PAGE }, { 0, 2 * PAGE }, { GIB(64) + PAGE, PAGE }, { MIB(8), PAGE } }, 4, 5, 2 } /* far apart: the last */
     };
+    size_t count_of_maps = sizeof maps / sizeof maps[0];
     (void)state;
-    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+    if (getenv("NTMM_EMULATED") != NULL) /* qemu-user keeps a record of every page of address space that was ever reserved */
+        count_of_maps--;
+    for (size_t i = 0; i < count_of_maps; i++)
         for (uint32_t policy = NTMM_RUNS_INDEXED; policy <= NTMM_RUNS_BUDDY; policy++) {
             void    *held[8];
             uint64_t count = 0;
