@@ -38,7 +38,7 @@ static void failure_armed(bool armed)
         ex_pool_magazines(!armed);
 }
 
-ex_fast_region_t ex_fast_regions[MM_POOLS];
+mm_region_t ex_fast_regions[MM_POOLS];
 
 static void fast_regions_open(void)
 {
@@ -60,9 +60,8 @@ static void fast_regions_close(void)
 void ex_pool_forget(void) { fast_regions_close(); }
 
 /* The machine stops: what the fast paths of all threads look at first is gone. */
-static void thread_disarmed(ke_thread_t *thread)
+static void fast_paths_close(void)
 {
-    (void)thread;
     fast_regions_close();
     ex_tags_close();
 }
@@ -78,7 +77,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_magazines_boot(magazines_wanted);
     fast_regions_open();
     ke_thread_hooks.stop = thread_stops;
-    ke_thread_hooks.disarm = thread_disarmed;
+    ke_thread_hooks.disarm = fast_paths_close;
     ke_inject_armed_hook = failure_armed;
     return 0;
 }

@@ -24,11 +24,7 @@
 #define EX_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Where each pool's blocks lie, for the frees. No bytes: the machine has stopped, or there is none. */
-typedef struct ex_fast_region {
-    uintptr_t base;
-    size_t    bytes;
-} ex_fast_region_t;
-extern ex_fast_region_t ex_fast_regions[MM_POOLS];
+extern mm_region_t ex_fast_regions[MM_POOLS];
 
 EX_ALWAYS_INLINE bool ex_fast_in(mm_pool_t pool, const void *body)
 {

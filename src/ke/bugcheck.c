@@ -65,9 +65,8 @@ static void callbacks_at_high_level(const ntmm_bugcheck *check)
 static void fast_paths_disarm(void)
 {
     ke_processors_disarm();
-    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
-        if (ke_thread_hooks.disarm != NULL)
-            ke_thread_hooks.disarm(thread);
+    if (ke_thread_hooks.disarm != NULL)
+        ke_thread_hooks.disarm();
 }
 
 static void report_end(void)

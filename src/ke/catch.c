@@ -216,8 +216,6 @@ static void thread_put_out(void)
     ke_thread_t *self = ke_self();
     if (self == &ke_empty_thread)
         return;
-    if (ke_thread_hooks.disarm != NULL)
-        ke_thread_hooks.disarm(self);
     self->processor = &ke_no_processor;
     self->ranks_held = 0;
     atomic_store(&self->dispatching, 0);

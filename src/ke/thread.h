@@ -132,9 +132,9 @@ void         ke_threads_fork_forget(void);         /* in a forked child: the oth
 
 /* Upper layers hang work on the life of a thread (called by ke with no lock held; each may be NULL). */
 typedef struct ke_thread_hooks {
-    void (*start)(ke_thread_t *thread);  /* record made ready for this boot: upper[] is zero */
-    void (*stop)(ke_thread_t *thread);   /* thread ends while the machine is up: hand cached things back */
-    void (*disarm)(ke_thread_t *thread); /* after a bug check: make every fast path fail over to its slow path */
+    void (*start)(ke_thread_t *thread); /* record made ready for this boot: upper[] is zero */
+    void (*stop)(ke_thread_t *thread);  /* thread ends while the machine is up: hand cached things back */
+    void (*disarm)(void);               /* after a bug check: make every thread's fast paths fail over to their slow paths */
 } ke_thread_hooks_t;
 extern ke_thread_hooks_t ke_thread_hooks;
 
