@@ -15,7 +15,8 @@
  * before they have one of their own is read-only, and closed.
  *
  * Order       last in, first out within a kind: a frame just put is warm. Whoever wants a frame for its home gets one that was written
- *             before one that the host has not given yet; whoever wants it for a slot, the other way round (mm_frame_get_zeroed_home).
+ *             before one that the host has not given yet; whoever wants it for a slot, the other way round (mm_frame_get_zeroed_home), and
+ *             written ones go back to the run space to make room for zeroed ones.
  * Locks       fast path none; slow path mm_pfn_lock.
  */
 #include "mm/frame_cache.h"
@@ -103,15 +104,35 @@ static mm_pfn_number_t take_one_locked(uint32_t node)
 /* A frame for a slot waits for a refill rather than take one with a written home: there the host would keep bytes for nothing. */
 static inline bool can_serve(mm_frame_cache_t *cache, uint32_t wanted)
 {
-    return wanted == MM_FREE ? !is_empty(cache)
-                             : has_kind(cache, MM_ZEROED) || in_stacks(cache) > MM_FRAME_CACHE_FRAMES - MM_FRAME_CACHE_BATCH;
+    return wanted == MM_FREE ? !is_empty(cache) : has_kind(cache, MM_ZEROED);
 }
 
-/* Adds a batch and pops. */
+/* The oldest frames of the taller stack make room. */
+static void hand_back_locked(mm_frame_cache_t *cache)
+{
+    uint32_t kind = mm_cache_count(cache, MM_FREE) > mm_cache_count(cache, MM_ZEROED) ? MM_FREE : MM_ZEROED,
+             count = mm_cache_count(cache, kind);
+    mm_frames_give_locked(kind == MM_FREE ? cache->pfn : mm_cache_slot(cache, kind, MM_FRAME_CACHE_BATCH - 1), MM_FRAME_CACHE_BATCH);
+    for (uint32_t i = MM_FRAME_CACHE_BATCH; i < count; i++)
+        *mm_cache_slot(cache, kind, i - MM_FRAME_CACHE_BATCH) = *mm_cache_slot(cache, kind, i);
+    set_count(cache, kind, count - MM_FRAME_CACHE_BATCH);
+}
+
+static uint32_t fetch_locked(mm_frame_cache_t *cache, uint32_t node, uint32_t wanted, uint32_t *pfns)
+{
+    uint32_t count = wanted == MM_ZEROED ? mm_frames_take_zeroed_locked(node, pfns, MM_FRAME_CACHE_BATCH) : 0;
+    if (count != 0 || !is_empty(cache))
+        return count;
+    return mm_frames_take_singles_locked(node, pfns, MM_FRAME_CACHE_BATCH);
+}
+
+/* Adds a batch and pops: nothing of the wanted kind is there. */
 static mm_pfn_number_t refill_locked(mm_frame_cache_t *cache, uint32_t node, uint32_t wanted)
 {
     uint32_t pfns[MM_FRAME_CACHE_BATCH];
-    uint32_t count = mm_frames_take_singles_locked(node, pfns, MM_FRAME_CACHE_BATCH);
+    if (in_stacks(cache) > MM_FRAME_CACHE_FRAMES - MM_FRAME_CACHE_BATCH)
+        hand_back_locked(cache);
+    uint32_t count = fetch_locked(cache, node, wanted, pfns);
     if (count == 0)
         return is_empty(cache) ? take_one_locked(node) : pop(cache, wanted);
     cache->node = node;
@@ -144,17 +165,6 @@ NTMM_COLD mm_pfn_number_t mm_frame_get_slow(ke_thread_t *thread, uint32_t node, 
         open_cache(cache);
     ke_unlock(&mm_pfn_lock);
     return pfn != MM_PFN_NONE ? activate(pfn, zeroed) : MM_PFN_NONE;
-}
-
-/* The oldest frames of the taller stack make room. */
-static void hand_back_locked(mm_frame_cache_t *cache)
-{
-    uint32_t kind = mm_cache_count(cache, MM_FREE) > mm_cache_count(cache, MM_ZEROED) ? MM_FREE : MM_ZEROED,
-             count = mm_cache_count(cache, kind);
-    mm_frames_give_locked(kind == MM_FREE ? cache->pfn : mm_cache_slot(cache, kind, MM_FRAME_CACHE_BATCH - 1), MM_FRAME_CACHE_BATCH);
-    for (uint32_t i = MM_FRAME_CACHE_BATCH; i < count; i++)
-        *mm_cache_slot(cache, kind, i - MM_FRAME_CACHE_BATCH) = *mm_cache_slot(cache, kind, i);
-    set_count(cache, kind, count - MM_FRAME_CACHE_BATCH);
 }
 
 NTMM_COLD void mm_frame_put_slow(ke_thread_t *thread, mm_pfn_number_t pfn)

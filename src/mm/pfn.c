@@ -18,6 +18,8 @@
 
 #include "mm/frame_cache.h"
 
+#define ZEROED_PROBES 64u
+
 mm_frames_t mm_frames;
 ke_lock_t   mm_pfn_lock = KE_LOCK_INIT(KE_RANK_MM_PFN);
 
@@ -84,8 +86,10 @@ int mm_frames_boot(const mm_ram_map_t *map, const rt_run_policy_t *policy, uint3
 void mm_frames_reset(const mm_ram_map_t *map, uint32_t node_count)
 {
     NTMM_INVARIANT(map->range_count == mm_frames.space_count, "the same map as before");
-    for (uint32_t i = 0; i < mm_frames.space_count; i++)
+    for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         mm_frames.policy->reset(&mm_frames.space[i].runs);
+        mm_frames.space[i].zeroed_from = 0;
+    }
     set_nodes(node_count);
     set_empty_lists();
 }
@@ -315,18 +319,70 @@ uint32_t mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t m
     return 0;
 }
 
-static void count_in(mm_list_t list)
+/* How many units from this one on are free and zeroed, up to `most`. */
+static uint64_t zeroed_stretch(const mm_run_space_t *space, uint64_t unit, uint64_t end, uint64_t most)
 {
+    uint64_t used = rt_runs_next_used(&space->runs.runs, unit), count = 0;
+    end = used < end ? used : end;
+    while (count < most && unit + count < end && mm_pfn_entry(space->first_pfn + unit + count)->list == MM_ZEROED)
+        count++;
+    return count;
+}
+
+/* From where the last search ended, if that is inside; frames are looked at ZEROED_PROBES at a time, so that a machine whose free frames are
+ * nearly all written does not look at all of them for each one. */
+static uint32_t take_zeroed_in_space(mm_run_space_t *space, window_t w, uint32_t *pfns, uint32_t most)
+{
+    uint64_t low = w.low - space->first_pfn, end = w.high - space->first_pfn + 1, at = space->zeroed_from;
+    uint32_t count = 0;
+    at = at < low || at >= end ? low : at;
+    for (uint32_t probes = 0; count < most && probes < ZEROED_PROBES; probes++) {
+        at = rt_runs_next_free(&space->runs.runs, at);
+        if (at >= end)
+            break;
+        uint64_t length = zeroed_stretch(space, at, end, most - count);
+        if (length != 0)
+            space->runs.policy->take(&space->runs, at, length);
+        for (uint64_t i = 0; i < length; i++, count++) {
+            pfns[count] = (uint32_t)(space->first_pfn + at + i);
+            mm_pfn_set_list(mm_pfn_entry(pfns[count]), MM_CACHED, MM_ZEROED);
+        }
+        mm_frames.zeroed -= length;
+        at += length != 0 ? length : 1;
+    }
+    space->zeroed_from = at < end ? at : end;
+    return count;
+}
+
+uint32_t mm_frames_take_zeroed_locked(uint32_t node, uint32_t *pfns, uint32_t most)
+{
+    NTMM_INVARIANT(ke_lock_is_held(&mm_pfn_lock), "mm_pfn_lock is held");
+    window_t all = node_window(node);
+    for (uint32_t i = 0; i < ZONES && mm_frames.zeroed != 0; i++)
+        for (uint32_t k = 0; k < mm_frames.space_count; k++) {
+            window_t w = intersect(intersect(all, zone(i)), space_window(&mm_frames.space[k]));
+            uint32_t count = w.low <= w.high ? take_zeroed_in_space(&mm_frames.space[k], w, pfns, most) : 0;
+            if (count != 0)
+                return count;
+        }
+    return 0;
+}
+
+static void count_in(mm_run_space_t *space, mm_pfn_number_t pfn, mm_list_t list)
+{
+    if (list == MM_ZEROED && pfn - space->first_pfn < space->zeroed_from)
+        space->zeroed_from = pfn - space->first_pfn;
     if (list == MM_ZEROED)
         mm_frames.zeroed++;
     else
         mm_frames.free++;
 }
 
-static void set_given(mm_pfn_t *entry)
+static void set_given(mm_run_space_t *space, mm_pfn_number_t pfn)
 {
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
     NTMM_INVARIANT(entry->list == MM_CACHED, "a cached frame goes back to the free ones");
-    count_in((mm_list_t)entry->was);
+    count_in(space, pfn, (mm_list_t)entry->was);
     mm_pfn_set_list(entry, (mm_list_t)entry->was, MM_ZEROED);
 }
 
@@ -347,8 +403,8 @@ void mm_frames_give_locked(const uint32_t *pfns, uint32_t count)
         length = up > down ? up : down;
         mm_pfn_number_t lowest = up > down ? pfns[i] : pfns[i + length - 1];
         mm_run_space_t *space = mm_run_space_of(lowest);
-        for (mm_pfn_t *entry = mm_pfn_entry(lowest), *end = entry + length; entry < end; entry++)
-            set_given(entry);
+        for (uint32_t k = 0; k < length; k++)
+            set_given(space, lowest + k);
         space->runs.policy->give(&space->runs, lowest - space->first_pfn, length);
     }
 }
@@ -386,10 +442,11 @@ void mm_frames_put(mm_pfn_number_t first, uint64_t page_count)
     ke_lock(&mm_pfn_lock);
     mm_run_space_t *space = mm_run_space_of(first);
     NTMM_INVARIANT(space != NULL, "frames that are put are RAM");
-    for (mm_pfn_t *entry = mm_pfn_entry(first), *end = entry + page_count; entry < end; entry++) {
+    for (mm_pfn_number_t pfn = first; pfn < first + page_count; pfn++) {
+        mm_pfn_t *entry = mm_pfn_entry(pfn);
         NTMM_INVARIANT(entry->list == MM_ACTIVE, "a frame that is put was active");
         mm_list_t list = mm_pfn_list_when_put(entry);
-        count_in(list);
+        count_in(space, pfn, list);
         mm_pfn_set(entry, list, MM_ZEROED);
     }
     space->runs.policy->give(&space->runs, first - space->first_pfn, page_count);

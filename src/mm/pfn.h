@@ -22,6 +22,7 @@
 typedef struct mm_run_space {
     uint64_t       first_pfn;
     uint64_t       page_count;
+    uint64_t       zeroed_from; /* a hint: where to look for a zeroed frame, a unit of `runs` */
     rt_run_space_t runs;
     size_t         private_bytes; /* of runs.private_bytes, as they came from the host */
 } mm_run_space_t;
@@ -65,6 +66,8 @@ bool            mm_pfn_is_ram_locked(mm_pfn_number_t pfn);
 /* Up to `most` free frames of one node (MM_ANY_NODE: of all), from the first of the preferred zones that has any, lowest first; they become
  * MM_CACHED. Number taken. */
 uint32_t mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t most);
+/* The same, zeroed frames alone, and not necessarily the lowest; 0 also when a look around did not meet any. */
+uint32_t mm_frames_take_zeroed_locked(uint32_t node, uint32_t *pfns, uint32_t most);
 void     mm_frames_give_locked(const uint32_t *pfns, uint32_t count); /* MM_CACHED frames back to their run spaces */
 /* The best run that satisfies `want`, or MM_PFN_NONE; nothing changes. Does not look into the frame caches. */
 mm_pfn_number_t mm_frames_find_locked(const mm_frame_want_t *want);

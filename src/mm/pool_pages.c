@@ -30,8 +30,8 @@
 #include "mm/system_pte.h"
 
 #define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
-#define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once when a pool grows page by page; */
-#define GROW_SHARE 32u   /* and at most 1/GROW_SHARE of what the pool holds */
+#define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once: a run, or, page by page, those that follow, */
+#define GROW_SHARE 8u    /* but at most 1/GROW_SHARE of what the pool holds */
 
 static struct {
     _Atomic uint64_t held[MM_POOLS];
@@ -131,6 +131,8 @@ static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bo
         mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
     if (page_count == 1 && *zeroed)
         expect_homes(pool, first, grows_by(pool));
+    else if (*zeroed && page_count <= GROW_AHEAD)
+        host_expect_writes(home_address(pool, first), page_count << PAGE_SHIFT);
     return home_address(pool, first);
 }
 
@@ -295,8 +297,8 @@ static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
             va = (void *)mm_table_va(table, first);
         else
             free_addresses(first, page_count);
-        if (va != NULL && page_count == 1 && *zeroed)
-            ahead = slots_ahead(first, grows_by(MM_PAGED));
+        if (va != NULL && *zeroed && page_count <= GROW_AHEAD)
+            ahead = page_count == 1 ? slots_ahead(first, grows_by(MM_PAGED)) : page_count;
     }
     ke_unlock(&table->lock);
     if (ahead > 1)

@@ -277,6 +277,39 @@ static void slots_are_zero_after_their_batch(void **state)
         mm_pool_pages_free(MM_PAGED, one[i], 1);
 }
 
+static bool home_is_stale(const char *page)
+{
+    uint64_t pte = mm_paged_table.ptes[mm_table_index(&mm_paged_table, (uintptr_t)page)];
+    return (mm_pfn_entry(mm_pte_pfn(pte))->flags & MM_PFN_HOME_STALE) != 0;
+}
+
+/* Frames whose homes were written wait in the cache and lie lowest among the free ones: a slot gets another frame all the same, as long as
+ * there is one. Then the host has nothing to take back. */
+static void a_slot_is_charged_a_frame_with_a_zero_home(void **state)
+{
+    (void)state;
+    enum { WRITTEN = 700 };
+    static char *home[WRITTEN], *slot[65536];
+    uint64_t     frames = mm_frames.map.page_count, taken = 0, stale = 0;
+    for (size_t i = 0; i < WRITTEN; i++) {
+        home[i] = pages(MM_NONPAGED_NX, 1, NULL);
+        memset(home[i], 0x3C, PAGE_SIZE);
+    }
+    for (size_t i = 0; i < WRITTEN; i++)
+        mm_pool_pages_free(MM_NONPAGED_NX, home[i], 1);
+    while (taken < frames && (slot[taken] = pages(MM_PAGED, 1, NULL)) != NULL) {
+        stale += home_is_stale(slot[taken]) ? 1u : 0u;
+        taken++;
+        if (taken == frames - 2 * WRITTEN)
+            assert_int_equal(stale, 0);
+    }
+    assert_int_equal(taken, frames); /* in the end they are taken as well */
+    assert_true(mm_check());
+    while (taken-- > 0)
+        mm_pool_pages_free(MM_PAGED, slot[taken], 1);
+    assert_true(mm_check());
+}
+
 static void count_owner(void *context, void *page, mm_owner_t *owner)
 {
     size_t *seen = context;
@@ -321,6 +354,7 @@ int main(void)
         TEST(a_read_only_view_cannot_be_written, plain),
         TEST(the_host_gets_back_what_is_stale, plain),
         TEST(slots_are_zero_after_their_batch, plain),
+        TEST(a_slot_is_charged_a_frame_with_a_zero_home, plain),
         TEST(the_walk_sees_every_owner_once, plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
