@@ -5,8 +5,8 @@
  *      |- ex_fast_take        pool_fast.h      most calls end here     |- ex_fast_give        pool_fast.h
  *      |- the same, nearly    pool_fast.h      a larger block, pages   |- ex_fast_give_run    pool_fast.h      whole pages
  *      |- ke_inject_failure                    is a failure wanted?    |- ex_pool_find        pool_find.c      whose is it, what is wrong
- *      |- ex_magazine_take    pool_magazine.c  the stock, refilled     |- ex_magazine_put     pool_magazine.c
- *      |   `- ex_blocks_take  pool_block.c     lock: ex.pool           |   `- ex_blocks_give  pool_block.c     lock: ex.pool
+ *      |- ex_front_take       pool_front.c     the stock, refilled     |- ex_front_put        pool_front.c
+ *      |   `- ex_blocks_take  pool_select.c    lock: ex.pool           |   `- ex_blocks_give  pool_select.c    lock: ex.pool
  *      |- ex_big_take         pool_big.c       whole pages             |- ex_big_give         pool_big.c
  *      `- ex_tag_count_alloc  pool_tag.c                               `- ex_tag_count_free   pool_tag.c
  *
@@ -16,7 +16,7 @@
  */
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
-#include "ex/pool_magazine.h"
+#include "ex/pool_front.h"
 #include "ke/inject.h"
 
 #define TAG_NONE 0x656e6f4eu /* "None" */
@@ -38,10 +38,10 @@ typedef struct ex_request {
 
 static POOL_HEADER *block_for(ke_thread_t *thread, const ex_request_t *request, size_t bytes, ex_stop_t *stop)
 {
-    POOL_HEADER *header = ex_magazine_take(thread, request->pool, ex_units(bytes), stop);
+    POOL_HEADER *header = ex_front_take(thread, request->pool, ex_units(bytes), stop);
     if (header == NULL && stop->code == 0 && ex_magazines_on) { /* memory is short: what this thread keeps ready may be what is missing */
         ex_magazines_empty(ex_thread_of(thread), stop);
-        header = stop->code == 0 ? ex_magazine_take(thread, request->pool, ex_units(bytes), stop) : NULL;
+        header = stop->code == 0 ? ex_front_take(thread, request->pool, ex_units(bytes), stop) : NULL;
     }
     return header;
 }
@@ -69,7 +69,7 @@ static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex
     POOL_HEADER *header = block_for(thread, request, bytes, stop);
     if (header == NULL)
         return NULL;
-    unsigned type = EX_TYPE_IN_USE | ex_descriptors[request->pool].paged;
+    unsigned type = EX_TYPE_IN_USE | ex_paged_bit(request->pool);
     unsigned number =
         ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, (size_t)header->BlockSize << EX_UNIT_SHIFT, request->bytes);
     if (number == 0)
@@ -277,7 +277,7 @@ static void free_found(ke_thread_t *thread, const ex_found_t *found, void *addre
     ex_thread_t *own = ex_thread_of(thread);
     if (found->header != NULL) {
         ex_tag_count_free(own, found->tag, found->pool, (size_t)found->header->BlockSize << EX_UNIT_SHIFT, ex_requested(found->header));
-        ex_magazine_put(thread, found->pool, found->header, stop);
+        ex_front_put(thread, found->pool, found->header, stop);
     } else {
         ex_tag_count_free(own, found->tag, found->pool, ex_big_bytes(found->owner), found->owner->bytes);
         ex_big_give(thread, found->pool, address, found->owner, stop);

@@ -18,6 +18,7 @@
 
 #include "ex/pool_block.h"
 #include "ex/pool_magazine.h"
+#include "ex/pool_select.h"
 
 bool ex_big_tails;
 
@@ -34,10 +35,9 @@ static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, b
     return run;
 }
 
-static void give_tail(mm_pool_t pool, void *run, size_t page_count, unsigned first)
+static void give_tail(ke_thread_t *thread, mm_pool_t pool, void *last, unsigned first)
 {
-    ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    void            *last = page_at(run, page_count - 1);
+    ex_descriptor_t *descriptor = ex_descriptor_for_page(thread, pool, last);
     ke_lock(&descriptor->lock);
     mm_owner_of(last)->first_unit = (uint8_t)first;
     ex_block_give_tail_locked(descriptor, last, first);
@@ -58,7 +58,7 @@ void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t ta
         tail = 0;
     ex_big_own(mm_owner_of(run), bytes, tag, pool, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
     if (tail != 0)
-        give_tail(pool, run, page_count, tail);
+        give_tail(thread, pool, page_at(run, page_count - 1), tail);
     return run;
 }
 
@@ -72,11 +72,14 @@ size_t ex_big_bytes(const mm_owner_t *owner)
 /* The last page goes on as an ordinary pool page: its front is freed like a block. */
 static void give_front_of_last(mm_pool_t pool, void *last, ex_stop_t *stop)
 {
-    ex_descriptor_t *descriptor = &ex_descriptors[pool];
+    mm_owner_t  *owner = mm_owner_of(last);
+    unsigned     units = owner->first_unit;
+    POOL_HEADER *behind = ex_at(last, units);
+    if (!ex_block_index_is_good(pool, behind, stop))
+        return;
+    ex_descriptor_t *descriptor = ex_descriptor_of(pool, behind->PoolIndex);
     ke_lock(&descriptor->lock);
-    mm_owner_t *owner = mm_owner_of(last);
-    unsigned    units = owner->first_unit;
-    *owner = (mm_owner_t){ .use = MM_USE_POOL_BLOCKS, .pool = owner->pool };
+    mm_owner_turn(owner, MM_USE_POOL_BLOCKS, 0, pool);
     ex_block_give_head_locked(descriptor, last, units, stop);
     ke_unlock(&descriptor->lock);
 }

@@ -26,7 +26,8 @@ static void header_init(const ex_descriptor_t *descriptor, POOL_HEADER *header, 
 {
     if (header->PreviousSize != previous) /* when it says so already, the left neighbour's owner may be reading it */
         header->PreviousSize = (uint8_t)previous;
-    header->PoolIndex = descriptor->index;
+    if (header->PoolIndex != descriptor->index) /* the same: whoever frees a large allocation looks here for the owner of its tail */
+        header->PoolIndex = descriptor->index;
     header->BlockSize = (uint8_t)units;
     ex_set_type(header, type);
     header->PoolTag = 0;
@@ -89,10 +90,22 @@ static unsigned take_from_lists(ex_descriptor_t *descriptor, unsigned units, uns
     return carve(descriptor, block, block->PreviousSize, size, units, want, out);
 }
 
-static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, POOL_HEADER **out)
+/* A page of the descriptor's own node, or none: then another descriptor is asked before this one takes frames from afar. Addresses of paged
+ * pool belong to no node. */
+static void *local_page(ex_descriptor_t *descriptor)
 {
     bool  zeroed;
-    void *page = mm_pool_pages_alloc(descriptor->pool, node, 1, &zeroed);
+    void *page = mm_pool_pages_alloc(descriptor->pool, descriptor->node, 1, &zeroed);
+    if (page != NULL && ke_node_count > 1 && descriptor->pool != MM_PAGED && mm_node_of_home(page) != descriptor->node) {
+        mm_pool_pages_free(descriptor->pool, page, 1);
+        page = NULL;
+    }
+    return page;
+}
+
+static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units, unsigned want, POOL_HEADER **out)
+{
+    void *page = local_page(descriptor);
     if (page == NULL)
         return 0;
     mm_owner_of(page)->use = MM_USE_POOL_BLOCKS;
@@ -101,13 +114,13 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, uint32_t node,
     return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out);
 }
 
-unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, uint32_t node, unsigned units, unsigned want, bool grow, POOL_HEADER **out,
-                               ex_stop_t *stop)
+unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, unsigned units, unsigned want, bool grow, POOL_HEADER **out, ex_stop_t *stop)
 {
     unsigned got = 0, more;
+    descriptor->counts.takes++;
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
-    while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, node, units, want - got, out + got)) != 0)
+    while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, units, want - got, out + got)) != 0)
         got += more;
     ex_descriptor_count_out_locked(descriptor, (size_t)got * units);
     return got;
@@ -121,6 +134,26 @@ bool ex_block_agrees(const POOL_HEADER *header)
     return end == EX_PAGE_UNITS || ex_right((POOL_HEADER *)header, header->BlockSize)->PreviousSize == header->BlockSize;
 }
 
+bool ex_block_index_is_good(mm_pool_t pool, const POOL_HEADER *header, ex_stop_t *stop)
+{
+    if (NTMM_LIKELY(ex_descriptor_exists(pool, header->PoolIndex)))
+        return true;
+    ex_stop_set(stop, "PoolIndex in a pool header names no descriptor of this pool.", BAD_POOL_CALLER, 1, (ULONG_PTR)header,
+                ex_header_contents(header), 0);
+    return false;
+}
+
+/* All blocks of a page belong to one descriptor. */
+static bool right_is_of_the_same(POOL_HEADER *header, unsigned size)
+{
+    return ex_unit_of(header) + size == EX_PAGE_UNITS || ex_right(header, size)->PoolIndex == header->PoolIndex;
+}
+
+static bool left_agrees(const POOL_HEADER *header, const POOL_HEADER *left)
+{
+    return left->BlockSize == header->PreviousSize && left->PoolIndex == header->PoolIndex;
+}
+
 static bool sizes_are_sane(POOL_HEADER *header, ex_stop_t *stop)
 {
     unsigned unit = ex_unit_of(header), size = header->BlockSize, previous = header->PreviousSize;
@@ -132,10 +165,10 @@ static bool sizes_are_sane(POOL_HEADER *header, ex_stop_t *stop)
     else if (NTMM_UNLIKELY(previous > unit))
         ex_stop_set(stop, "The previous size in a pool header leaves the page.", BAD_POOL_HEADER, 6, (ULONG_PTR)ex_left(header, previous),
                     0, (ULONG_PTR)header);
-    else if (NTMM_UNLIKELY(!ex_block_agrees(header)))
+    else if (NTMM_UNLIKELY(!ex_block_agrees(header) || !right_is_of_the_same(header, size)))
         ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0,
                     (ULONG_PTR)ex_right(header, size));
-    else if (NTMM_UNLIKELY(previous != 0 && ex_left(header, previous)->BlockSize != previous))
+    else if (NTMM_UNLIKELY(previous != 0 && !left_agrees(header, ex_left(header, previous))))
         ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)ex_left(header, previous),
                     0, (ULONG_PTR)header);
     else
@@ -188,6 +221,7 @@ static void give_span(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned
 /* Blocks that lie side by side go back in one piece: the outcome is as one after the other, without the lists in between. */
 void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, unsigned count, ex_stop_t *stop)
 {
+    descriptor->counts.gives++;
     for (unsigned i = 0; i < count && stop->code == 0;) {
         POOL_HEADER *first = ex_header_of(bodies[i]), *header = first;
         unsigned     size = 0;

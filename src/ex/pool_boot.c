@@ -11,6 +11,7 @@
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
 #include "ex/pool_magazine.h"
+#include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ke/inject.h"
 
@@ -70,7 +71,8 @@ int ex_pool_boot(const ntmm_config *config)
 {
     if (config->pool_model != NTMM_POOL_CLASSIC)
         return ke_error(-ENOTSUP, "the segment pool model is not built yet");
-    ex_descriptors_boot();
+    ex_descriptors_boot(ke_node_count);
+    ex_select_boot(config->no_magazines);
     ex_tags_boot();
     ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted = !config->no_magazines;
@@ -92,7 +94,7 @@ void ex_pool_shutdown(void)
         if (is_ready(thread))
             memset(thread->upper, 0,
                    sizeof(ex_thread_t)); /* mm takes the pages back as a whole; what matters is that no fast path finds anything */
-    ex_descriptors_boot();
+    ex_descriptors_boot(ke_node_count);
     ex_tags_boot();
 }
 

@@ -9,19 +9,52 @@
  */
 #include "ex/pool_descriptor.h"
 
-ex_descriptor_t ex_descriptors[MM_POOLS];
+ex_descriptor_t ex_descriptor_table[MM_POOLS][EX_DESCRIPTORS_MAX];
+uint8_t         ex_descriptor_counts[MM_POOLS];
 
-void ex_descriptors_boot(void)
+static void descriptor_boot(mm_pool_t pool, unsigned index, unsigned node)
 {
-    memset(ex_descriptors, 0, sizeof ex_descriptors);
-    for (unsigned pool = 0; pool < MM_POOLS; pool++) {
-        ex_descriptor_t *descriptor = &ex_descriptors[pool];
-        ke_lock_init(&descriptor->lock, KE_RANK_EX_POOL);
-        descriptor->pool = (mm_pool_t)pool;
-        descriptor->paged = pool == MM_PAGED ? EX_TYPE_PAGED : 0;
-        for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
-            descriptor->list[units].Flink = descriptor->list[units].Blink = &descriptor->list[units];
+    ex_descriptor_t *descriptor = ex_descriptor_of(pool, index);
+    memset(descriptor, 0, sizeof *descriptor);
+    ke_lock_init(&descriptor->lock, KE_RANK_EX_POOL);
+    descriptor->pool = pool;
+    descriptor->index = (uint8_t)index;
+    descriptor->paged = (uint8_t)ex_paged_bit(pool);
+    descriptor->node = (uint8_t)node;
+    for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
+        descriptor->list[units].Flink = descriptor->list[units].Blink = &descriptor->list[units];
+}
+
+void ex_descriptors_boot(uint32_t numa_nodes)
+{
+    unsigned paged = numa_nodes > 1 ? numa_nodes : EX_PAGED_DESCRIPTORS;
+    ex_descriptor_counts[MM_NONPAGED_NX] = ex_descriptor_counts[MM_NONPAGED_EXECUTE] = (uint8_t)numa_nodes;
+    ex_descriptor_counts[MM_PAGED] = (uint8_t)(1 + paged);
+    for (unsigned pool = 0; pool < MM_POOLS; pool++)
+        for (unsigned index = 0; index < ex_descriptor_counts[pool]; index++)
+            descriptor_boot((mm_pool_t)pool, index, (index + numa_nodes - ex_descriptor_first((mm_pool_t)pool)) % numa_nodes);
+}
+
+size_t ex_pool_out(mm_pool_t pool)
+{
+    size_t out = 0;
+    for (unsigned index = ex_descriptor_first(pool); index < ex_descriptor_counts[pool]; index++)
+        out += __atomic_load_n(&ex_descriptor_of(pool, index)->out, __ATOMIC_RELAXED);
+    return out;
+}
+
+ex_pool_counts_t ex_pool_counts_of(mm_pool_t pool)
+{
+    ex_pool_counts_t sum = { 0 };
+    for (unsigned index = 0; index < ex_descriptor_counts[pool]; index++) {
+        ex_descriptor_t *descriptor = ex_descriptor_of(pool, index);
+        ke_lock(&descriptor->lock);
+        const uint64_t *from = (const uint64_t *)&descriptor->counts;
+        for (size_t i = 0; i < sizeof sum / sizeof *from; i++) /* nothing but counters of that type is in there */
+            ((uint64_t *)&sum)[i] += from[i];
+        ke_unlock(&descriptor->lock);
     }
+    return sum;
 }
 
 unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned units)

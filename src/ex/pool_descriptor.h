@@ -3,7 +3,16 @@
  * Every list holds blocks of exactly one size, so the first non-empty list at or above a request is its best fit. A bitmap of the non-empty
  * lists finds it in a few instructions.
  *
- * Lock key: (L) descriptor->lock
+ * A pool has several descriptors, each with pages of its own; PoolIndex in a block's header says which one the block belongs to:
+ *
+ *     nonpaged, either kind     0 .. nodes - 1      one for each NUMA node
+ *     paged, one node           1 .. 4              so that paths that allocate at the same time seldom wait for each other
+ *     paged, several nodes      1 .. nodes          one for each NUMA node
+ *     paged                     0                   whole pages and prototype PTEs: it has no blocks
+ *
+ * Which of them serves a request: pool_select.c.
+ *
+ * Lock key: (L) descriptor->lock   (B) set at boot
  */
 #ifndef NTMM_EX_POOL_DESCRIPTOR_H
 #define NTMM_EX_POOL_DESCRIPTOR_H
@@ -20,14 +29,15 @@ typedef struct ex_pool_counts { /* per path, since boot */
     uint64_t merged;            /* neighbours joined */
     uint64_t returned_pages;    /* pages given back to mm when their last block was freed */
     uint64_t tails;             /* fragments behind large allocations */
-    uint64_t refills, flushes;  /* exchanges with magazines */
+    uint64_t takes, gives;      /* times that blocks were fetched, and given back, singly or in batches */
 } ex_pool_counts_t;
 
 typedef struct ex_descriptor {
     ke_lock_t        lock;
-    mm_pool_t        pool;
-    uint8_t          index;               /* what PoolIndex says in its blocks */
-    uint8_t          paged;               /* EX_TYPE_PAGED or 0 */
+    mm_pool_t        pool;                /* (B) */
+    uint8_t          index;               /* (B) what PoolIndex says in its blocks */
+    uint8_t          paged;               /* (B) EX_TYPE_PAGED or 0 */
+    uint8_t          node;                /* (B) NUMA node that its pages come from */
     uint64_t         nonempty[4];         /* (L) one bit a list */
     ex_pool_counts_t counts;              /* (L) */
     uint64_t         pages;               /* (L) pages of small blocks, the tails of large allocations not among them */
@@ -35,11 +45,23 @@ typedef struct ex_descriptor {
     LIST_ENTRY       list[EX_PAGE_UNITS]; /* (L) index: units */
 } ex_descriptor_t;
 
-extern ex_descriptor_t ex_descriptors[MM_POOLS];
+#define EX_PAGED_DESCRIPTORS 4u /* on a machine with one node, besides number 0 */
+#define EX_DESCRIPTORS_MAX (KE_PROCESSORS_MAX + 1)
 
-void                 ex_descriptors_boot(void);
-static inline size_t ex_descriptor_out(const ex_descriptor_t *descriptor) { return __atomic_load_n(&descriptor->out, __ATOMIC_RELAXED); }
-static inline void   ex_descriptor_count_out_locked(ex_descriptor_t *descriptor, size_t more) /* modulo 2^64: more may be negative */
+extern ex_descriptor_t ex_descriptor_table[MM_POOLS][EX_DESCRIPTORS_MAX];
+extern uint8_t         ex_descriptor_counts[MM_POOLS]; /* (B) how many of them this machine has */
+
+void ex_descriptors_boot(uint32_t numa_nodes);
+
+/* The descriptor that PoolIndex names. */
+static inline bool             ex_descriptor_exists(mm_pool_t pool, unsigned index) { return index < ex_descriptor_counts[pool]; }
+static inline ex_descriptor_t *ex_descriptor_of(mm_pool_t pool, unsigned index) { return &ex_descriptor_table[pool][index]; }
+static inline unsigned         ex_descriptor_first(mm_pool_t pool) { return pool == MM_PAGED ? 1 : 0; } /* that has blocks */
+static inline unsigned         ex_paged_bit(mm_pool_t pool) { return pool == MM_PAGED ? EX_TYPE_PAGED : 0; }
+
+size_t             ex_pool_out(mm_pool_t pool);       /* units that drivers and magazines have, in blocks; others may allocate meanwhile */
+ex_pool_counts_t   ex_pool_counts_of(mm_pool_t pool); /* all descriptors together; for reports and tests */
+static inline void ex_descriptor_count_out_locked(ex_descriptor_t *descriptor, size_t more) /* modulo 2^64: more may be negative */
 {
     __atomic_store_n(&descriptor->out, descriptor->out + more, __ATOMIC_RELAXED);
 }

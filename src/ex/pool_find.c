@@ -42,9 +42,17 @@ static bool tag_is_right(const void *address, uint32_t has, uint32_t given, ex_s
 
 /* ---- diagnosis ---- */
 
-static void walk_to(ex_descriptor_t *descriptor, void *page, unsigned first, const void *address, ex_stop_t *stop)
+/* The descriptor of a page, as far as its first header can be believed. */
+static ex_descriptor_t *descriptor_of_page(mm_pool_t pool, POOL_HEADER *first)
 {
-    POOL_HEADER *target = ex_header_of(address), *block = ex_at(page, first), *left = NULL;
+    unsigned index = first->PoolIndex;
+    return ex_descriptor_of(pool, ex_descriptor_exists(pool, index) ? index : ex_descriptor_first(pool));
+}
+
+static void walk_to(mm_pool_t pool, void *page, unsigned first, const void *address, ex_stop_t *stop)
+{
+    POOL_HEADER     *target = ex_header_of(address), *block = ex_at(page, first), *left = NULL;
+    ex_descriptor_t *descriptor = descriptor_of_page(pool, block);
     ke_lock(&descriptor->lock);
     while (block < target && ex_block_agrees(block)) {
         left = block;
@@ -114,7 +122,7 @@ void *ex_block_body(POOL_HEADER *header)
 static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
 {
     POOL_HEADER *header = ex_header_of(address);
-    unsigned     type = EX_TYPE_IN_USE | ex_descriptors[pool].paged;
+    unsigned     type = EX_TYPE_IN_USE | ex_paged_bit(pool);
     if (ex_plain_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
         size_t distance = header->PreviousSize * SECOND_STEP;
         if (distance == 0 || distance >= EX_CACHE_LINE || distance > BYTE_OFFSET(header))
@@ -127,19 +135,16 @@ static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
     return good ? header : NULL;
 }
 
-/* Where the small blocks of a page begin, EX_PAGE_UNITS when it carries none. Under the lock: behind a large allocation that is being
- * freed this changes. */
-static unsigned first_block_unit(mm_pool_t pool, const void *address)
+/* Where the small blocks of a page begin, EX_PAGE_UNITS when it carries none. In one look: behind a large allocation that is being freed this
+ * changes. */
+static unsigned first_block_unit(const void *address)
 {
-    ke_lock(&ex_descriptors[pool].lock);
     const mm_owner_t *owner = mm_owner_of(address);
-    unsigned          first = EX_PAGE_UNITS;
-    if (owner != NULL && owner->use == MM_USE_POOL_BLOCKS)
-        first = 0;
-    else if (owner != NULL && (owner->use == MM_USE_POOL_RUN || owner->use == MM_USE_POOL_TAIL) && owner->first_unit != 0)
-        first = owner->first_unit;
-    ke_unlock(&ex_descriptors[pool].lock);
-    return first;
+    mm_owner_t        seen = owner != NULL ? mm_owner_glance(owner) : (mm_owner_t){ 0 };
+    if (seen.use == MM_USE_POOL_BLOCKS)
+        return 0;
+    bool shared = (seen.use == MM_USE_POOL_RUN || seen.use == MM_USE_POOL_TAIL) && seen.first_unit != 0;
+    return shared ? seen.first_unit : EX_PAGE_UNITS;
 }
 
 static bool find_block(const void *address, uint32_t tag, unsigned first, ex_found_t *found, ex_stop_t *stop)
@@ -150,12 +155,12 @@ static bool find_block(const void *address, uint32_t tag, unsigned first, ex_fou
     }
     POOL_HEADER *header = plausible_header(found->pool, address);
     if (header == NULL) {
-        walk_to(&ex_descriptors[found->pool], PAGE_ALIGN(address), first, address, stop);
+        walk_to(found->pool, PAGE_ALIGN(address), first, address, stop);
         return false;
     }
     found->header = header;
     found->tag = header->PoolTag;
-    return tag_is_right(address, header->PoolTag, tag, stop);
+    return ex_block_index_is_good(found->pool, header, stop) && tag_is_right(address, header->PoolTag, tag, stop);
 }
 
 bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop)
@@ -170,7 +175,7 @@ bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *fou
                     (ULONG_PTR)address);
         return false;
     }
-    unsigned first = BYTE_OFFSET(address) != 0 ? first_block_unit(found->pool, address) : EX_PAGE_UNITS;
+    unsigned first = BYTE_OFFSET(address) != 0 ? first_block_unit(address) : EX_PAGE_UNITS;
     if (first < EX_PAGE_UNITS)
         return find_block(address, tag, first, found, stop);
     mm_owner_t *owner = mm_owner_of(address);

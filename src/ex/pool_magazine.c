@@ -13,8 +13,8 @@
  *            smaller one makes the thread give the difference.
  *   give     when a freed block does not fit below the limit, the clock hand goes from magazine to magazine until 1/GIVE_SHARE of the
  *            limit is free. A magazine whose newest block is still the same as at the last visit may lose all it has, any other all but
- *            the newest: KEEP, or as many as its last batch. Blocks go back GIVE_BATCH at a time, each batch in ascending order of
- *            addresses, so that neighbours join on the way.
+ *            the newest: KEEP, or as many as its last batch. Blocks go back GIVE_BATCH at a time, each batch sorted out by descriptor
+ *            and in ascending order of addresses, so that neighbours join on the way.
  *   near     an empty magazine is served by the next ones above it, up to 1/EX_NEAR_SHARE larger.
  *   batch    otherwise blocks come from the descriptor: one the first time, twice as many each further time, up to a page of them, or
  *            1/BATCH_SHARE of the blocks in use if that is more, but no more than BATCH_PAGES; a give halves it. They are handed out in
@@ -23,13 +23,14 @@
  *            GROW_MIN, or 1/GROW_SHARE of the blocks in use, more than after the last time: memory is held ready only while nobody is
  *            short of it.
  *   runs     whole pages are kept when freed, never fetched ahead.
+ *   nodes    a thread keeps what it frees, whichever descriptor it belongs to; what it fetches comes from its own node.
  *
- * Locks       the descriptor's, once an exchange.
+ * Locks       the descriptor's, once an exchange (pool_select.c).
  * Source      none (choice): Windows documents that lookaside lists exist and are tuned by demand, not by which rule.
  */
 #include "ex/pool_magazine.h"
 
-#include "ex/pool_block.h"
+#include "ex/pool_select.h"
 
 #define LIMIT_SHARE 4u
 #define LIMIT_RAM_SHARE 64u
@@ -72,70 +73,22 @@ static void *pop(ex_thread_t *own, ex_magazine_t *magazine, ptrdiff_t units)
 
 /* ---- giving back ---- */
 
-static bool is_ascending(void *const *bodies, unsigned count)
+/* So many blocks from *chain go back; they may belong to several descriptors. */
+static unsigned give_batch(mm_pool_t pool, void **chain, ex_stop_t *stop)
 {
-    for (unsigned i = 1; i < count; i++)
-        if (bodies[i - 1] > bodies[i])
-            return false;
-    return true;
-}
-
-static void reverse(void **bodies, unsigned count)
-{
-    for (unsigned i = 0; i < count / 2; i++) {
-        void *body = bodies[i];
-        bodies[i] = bodies[count - 1 - i];
-        bodies[count - 1 - i] = body;
-    }
-}
-
-/* What was freed in the order it was allocated comes out backwards, and in the opposite order is sorted already; the rest is for a Shell
- * sort. */
-static void sort_by_address(void **bodies, unsigned count)
-{
-    static const unsigned GAPS[] = { 23, 10, 4, 1 };
-    if (count > 1 && bodies[0] > bodies[count - 1])
-        reverse(bodies, count);
-    for (unsigned g = is_ascending(bodies, count) ? NTMM_ARRAY_COUNT(GAPS) : 0; g < NTMM_ARRAY_COUNT(GAPS); g++) {
-        for (unsigned i = GAPS[g]; i < count; i++) {
-            void    *body = bodies[i];
-            unsigned at = i;
-            for (; at >= GAPS[g] && bodies[at - GAPS[g]] > body; at -= GAPS[g])
-                bodies[at] = bodies[at - GAPS[g]];
-            bodies[at] = body;
-        }
-    }
-}
-
-/* So many blocks from *chain go back, under one lock hold, in ascending order. */
-static void give_batch(mm_pool_t pool, void **chain, unsigned *count, ex_stop_t *stop)
-{
-    ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    void            *bodies[GIVE_BATCH];
-    unsigned         got = 0;
-    for (; *chain != NULL && got < GIVE_BATCH; *chain = link_of(*chain))
-        bodies[got++] = *chain;
-    *count = got;
-    ke_lock(&descriptor->lock);
-    for (unsigned i = 0; i < got; i++) { /* whether they can join is written in the headers beside them: have all of them fetched at once */
-        POOL_HEADER *header = ex_header_of(bodies[i]);
-        __builtin_prefetch(ex_left(header, header->PreviousSize));
-        __builtin_prefetch(ex_right(header, header->BlockSize));
-    }
-    sort_by_address(bodies, got);
-    descriptor->counts.flushes++;
-    ex_blocks_give_locked(descriptor, bodies, got, stop);
-    ke_unlock(&descriptor->lock);
+    void    *bodies[GIVE_BATCH];
+    unsigned count = 0;
+    for (; *chain != NULL && count < GIVE_BATCH; *chain = link_of(*chain))
+        bodies[count++] = *chain;
+    ex_blocks_give(pool, bodies, count, stop);
+    return count;
 }
 
 /* Blocks from *chain go back until it is empty or there is enough room. */
 static void give_blocks(ex_thread_t *own, mm_pool_t pool, unsigned units, void **chain, ptrdiff_t wanted, ex_stop_t *stop)
 {
-    unsigned count;
-    while (*chain != NULL && own->room < wanted && stop->code == 0) {
-        give_batch(pool, chain, &count, stop);
-        own->room += (ptrdiff_t)count * (ptrdiff_t)units;
-    }
+    while (*chain != NULL && own->room < wanted && stop->code == 0)
+        own->room += (ptrdiff_t)give_batch(pool, chain, stop) * (ptrdiff_t)units;
 }
 
 static void give_runs(ex_thread_t *own, mm_pool_t pool, unsigned pages, void **chain, ptrdiff_t wanted)
@@ -183,7 +136,7 @@ static void set_limit(ex_thread_t *own)
     if (own->limit == 0)
         atomic_fetch_add_explicit(&keepers, 1, memory_order_relaxed);
     for (unsigned pool = 0; pool < MM_POOLS; pool++)
-        out += ex_descriptor_out(&ex_descriptors[pool]);
+        out += ex_pool_out((mm_pool_t)pool);
     ptrdiff_t share = ((ptrdiff_t)out - kept) / (ptrdiff_t)(LIMIT_SHARE * atomic_load_explicit(&keepers, memory_order_relaxed));
     own->limit = share > limit_min ? share : limit_min;
     own->room = own->limit - kept;
@@ -252,7 +205,7 @@ static unsigned batch_of(ex_thread_t *own, ex_magazine_t *magazine, size_t out, 
 static void give_instead(ex_thread_t *own, mm_pool_t pool, ex_stop_t *stop)
 {
     ptrdiff_t kept = own->limit - own->room;
-    ptrdiff_t enough = (ptrdiff_t)(ex_descriptor_out(&ex_descriptors[pool]) / GROW_SHARE);
+    ptrdiff_t enough = (ptrdiff_t)(ex_pool_out(pool) / GROW_SHARE);
     if (enough < GROW_MIN / (ptrdiff_t)EX_UNIT)
         enough = GROW_MIN / (ptrdiff_t)EX_UNIT;
     if (kept < own->kept_after[pool])
@@ -265,29 +218,19 @@ static void give_instead(ex_thread_t *own, mm_pool_t pool, ex_stop_t *stop)
     own->kept_after[pool] = own->limit - own->room;
 }
 
-static unsigned take_batch(ke_thread_t *thread, ex_descriptor_t *descriptor, unsigned units, unsigned want, bool grow, POOL_HEADER **out,
-                           ex_stop_t *stop)
-{
-    ke_lock(&descriptor->lock);
-    descriptor->counts.refills++;
-    unsigned got = ex_blocks_take_locked(descriptor, thread->processor->node, units, want, grow, out, stop);
-    ke_unlock(&descriptor->lock);
-    return got;
-}
-
 POOL_HEADER *ex_magazine_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
 {
-    ex_thread_t     *own = ex_thread_of(thread);
-    ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    POOL_HEADER     *near = take_near(own, pool, units), *taken[BATCH_MAX];
+    ex_thread_t *own = ex_thread_of(thread);
+    POOL_HEADER *near = take_near(own, pool, units), *taken[BATCH_MAX];
     if (near != NULL)
         return near;
-    unsigned want = batch_of(own, &own->blocks[pool][units], ex_descriptor_out(descriptor), units, stop), got = 0;
+    ex_descriptor_t *home = ex_descriptor_for(thread, pool);
+    unsigned         want = batch_of(own, &own->blocks[pool][units], ex_pool_out(pool), units, stop), got = 0;
     if (stop->code == 0)
-        got = take_batch(thread, descriptor, units, want, false, taken, stop);
+        got = ex_blocks_take(home, units, want, false, taken, stop);
     if (got == 0 && stop->code == 0) {
         give_instead(own, pool, stop);
-        got = stop->code == 0 ? take_batch(thread, descriptor, units, want, true, taken, stop) : 0;
+        got = stop->code == 0 ? ex_blocks_take(home, units, want, true, taken, stop) : 0;
     }
     if (got == 0)
         return NULL;
@@ -301,14 +244,11 @@ void ex_magazine_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, e
     ex_thread_t *own = ex_thread_of(thread);
     ptrdiff_t    units = header->BlockSize;
     void        *body = ex_body(header);
-    ex_set_type(header, EX_TYPE_HELD | ex_descriptors[pool].paged);
-    if (own->room >= units || make_room(own, units, stop)) {
+    ex_set_type(header, EX_TYPE_HELD | ex_paged_bit(pool));
+    if (own->room >= units || make_room(own, units, stop))
         push(own, &own->blocks[pool][units], body, units);
-    } else if (stop->code == 0) {
-        unsigned one;
-        set_link(body, NULL);
-        give_batch(pool, &body, &one, stop);
-    }
+    else if (stop->code == 0)
+        ex_blocks_give(pool, &body, 1, stop);
 }
 
 /* ---- whole pages ---- */

@@ -39,6 +39,7 @@ typedef struct ex_thread {
     ptrdiff_t     limit;                /* (T) room when all are empty */
     ptrdiff_t     kept_after[MM_POOLS]; /* (T) units it kept when it last gave back a pool's instead of growing that pool */
     uint32_t      hand;                 /* (T) the magazine that the clock hand visits next */
+    uint32_t      paged_index;          /* (T) its paged descriptor on a machine with one node; 0: none chosen yet */
 } ex_thread_t;
 _Static_assert(sizeof(ex_thread_t) <= KE_THREAD_UPPER_BYTES, "fits the room that a thread record has for the pools");
 

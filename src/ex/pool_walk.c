@@ -3,8 +3,10 @@
  * The owner entries say which pages the pools have, the headers say what is on them; no list of allocations is kept anywhere.
  *
  * What ex_pool_check verifies:
- *   pages      sizes of a chain reach exactly the end of the page; each header knows its left neighbour's size; no two free blocks touch
- *   lists      every list has blocks of its size only, all found free on the pages, as many as the pages have; bitmap and lists agree
+ *   pages      sizes of a chain reach exactly the end of the page; each header knows its left neighbour's size; no two free blocks touch; all
+ *              belong to one descriptor
+ *   lists      every list has blocks of its size and descriptor only, all found free on the pages, as many as the pages have; bitmap and
+ *              lists agree
  *   magazines  every stocked block is marked as held, of the right size, and all held blocks are stocked; the same for runs of pages; each
  *              thread's sum of what it keeps is right
  *   tags       allocations less frees are the live blocks, in number and in bytes, pool by pool
@@ -14,6 +16,7 @@
 #include "ex/ex.h"
 
 #include "ex/pool_big.h"
+#include "ex/pool_descriptor.h"
 #include "ex/pool_find.h"
 #include "ex/pool_tag.h"
 
@@ -62,9 +65,14 @@ void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), vo
 
 /* ---- the check ---- */
 
-typedef struct check_counts {                            /* of one pool */
-    uint64_t listed[EX_PAGE_UNITS], held[EX_PAGE_UNITS]; /* free blocks large enough for a list; blocks in magazines */
-    uint64_t cached_runs, block_pages, out, live, live_bytes, live_requested;
+typedef struct check_part { /* of one descriptor */
+    uint64_t pages, out, listed;
+} check_part_t;
+
+typedef struct check_counts {                                /* of one pool */
+    uint64_t     listed[EX_PAGE_UNITS], held[EX_PAGE_UNITS]; /* free blocks large enough for a list; blocks in magazines */
+    uint64_t     cached_runs, live, live_bytes, live_requested;
+    check_part_t part[EX_DESCRIPTORS_MAX];
 } check_counts_t;
 
 typedef struct check_walk {
@@ -76,9 +84,11 @@ static bool wrong(const char *what, const void *where) { return ke_error(0, "poo
 
 static void count_block(check_counts_t *counts, const POOL_HEADER *header)
 {
-    counts->out += ex_type(header) != EX_TYPE_FREE ? header->BlockSize : 0;
+    check_part_t *part = &counts->part[header->PoolIndex];
+    part->out += ex_type(header) != EX_TYPE_FREE ? header->BlockSize : 0;
     if (ex_type(header) == EX_TYPE_FREE) {
         counts->listed[header->BlockSize] += header->BlockSize >= EX_MIN_UNITS;
+        part->listed += header->BlockSize >= EX_MIN_UNITS;
     } else if (!is_live(header)) {
         counts->held[header->BlockSize]++;
     } else {
@@ -88,23 +98,29 @@ static void count_block(check_counts_t *counts, const POOL_HEADER *header)
     }
 }
 
-static bool type_is_possible(const ex_descriptor_t *descriptor, unsigned type)
+static bool type_is_possible(mm_pool_t pool, unsigned type)
 {
-    unsigned in_use = EX_TYPE_IN_USE | descriptor->paged;
-    return type == EX_TYPE_FREE || type == in_use || type == (in_use | EX_TYPE_SECOND_HEADER) || type == (EX_TYPE_HELD | descriptor->paged);
+    unsigned in_use = EX_TYPE_IN_USE | ex_paged_bit(pool);
+    return type == EX_TYPE_FREE || type == in_use || type == (in_use | EX_TYPE_SECOND_HEADER) ||
+           type == (EX_TYPE_HELD | ex_paged_bit(pool));
 }
 
-static bool check_chain(void *page, unsigned first, const ex_descriptor_t *descriptor, check_counts_t *counts)
+/* PoolIndex of every block on a page is that of its first. */
+static bool check_chain(void *page, unsigned first, mm_pool_t pool, check_counts_t *counts)
 {
-    unsigned left = 0, unit = first;
+    unsigned left = 0, unit = first, index = ex_at(page, first)->PoolIndex;
     bool     left_is_free = false;
+    if (index < ex_descriptor_first(pool) || !ex_descriptor_exists(pool, index))
+        return wrong("PoolIndex names no descriptor that has blocks", ex_at(page, first));
     while (unit < EX_PAGE_UNITS) {
         POOL_HEADER *header = ex_at(page, unit);
         if (header->BlockSize == 0 || unit + header->BlockSize > EX_PAGE_UNITS)
             return wrong("a block size leads nowhere", header);
         if (header->PreviousSize != left)
             return wrong("a header has its left neighbour's size wrong", header);
-        if (!type_is_possible(descriptor, ex_plain_type(header)))
+        if (header->PoolIndex != index)
+            return wrong("two blocks of a page belong to different descriptors", header);
+        if (!type_is_possible(pool, ex_plain_type(header)))
             return wrong("a header has a type that this pool never writes", header);
         if (left_is_free && ex_type(header) == EX_TYPE_FREE)
             return wrong("two free blocks touch", header);
@@ -123,39 +139,40 @@ static void check_page(void *context, void *page, mm_owner_t *owner)
     if (!walk->good || owner->use < MM_USE_POOL_BLOCKS || owner->use > MM_USE_POOL_CACHED)
         return;
     check_counts_t *counts = &walk->pools[owner->pool];
-    counts->block_pages += owner->use == MM_USE_POOL_BLOCKS;
     counts->cached_runs += owner->use == MM_USE_POOL_CACHED;
     if (owner->use == MM_USE_POOL_RUN) {
         counts->live++;
         counts->live_bytes += ex_big_bytes(owner);
         counts->live_requested += owner->bytes;
     }
-    if (first < EX_PAGE_UNITS)
-        walk->good = check_chain(page, first, &ex_descriptors[owner->pool], counts);
+    if (first == EX_PAGE_UNITS)
+        return;
+    walk->good = check_chain(page, first, (mm_pool_t)owner->pool, counts);
+    if (walk->good && owner->use == MM_USE_POOL_BLOCKS)
+        counts->part[ex_at(page, 0)->PoolIndex].pages++;
 }
 
-static bool check_list(const ex_descriptor_t *descriptor, unsigned units, uint64_t expected)
+/* Adds up what is on one list; no more than `most`, in case it leads in a circle. */
+static bool check_list(const ex_descriptor_t *descriptor, unsigned units, uint64_t most, uint64_t *found)
 {
     const LIST_ENTRY *head = &descriptor->list[units];
-    uint64_t          found = 0;
+    uint64_t          before = *found;
     for (const LIST_ENTRY *link = head->Flink; link != head; link = link->Flink) {
         if (!ex_descriptor_owns_link(descriptor, link) || link->Flink->Blink != link)
             return wrong("the links of a free list are damaged", link);
         const POOL_HEADER *header = ex_header_of(link);
-        if (header->BlockSize != units || ex_type(header) != EX_TYPE_FREE || ++found > expected)
-            return wrong("a free list has a block that is not free, or of another size", link);
+        if (header->BlockSize != units || ex_type(header) != EX_TYPE_FREE || header->PoolIndex != descriptor->index || ++*found > most)
+            return wrong("a free list has a block that is not free, of another size, or of another descriptor", link);
     }
-    if (found != expected)
-        return wrong("a free block is on no list", head);
     bool bit = (descriptor->nonempty[units >> 6] >> (units & 63) & 1) != 0;
-    return bit == (found != 0) || wrong("the bitmap of non-empty lists is wrong", head);
+    return bit == (*found != before) || wrong("the bitmap of non-empty lists is wrong", head);
 }
 
 static bool check_magazine(const ex_magazine_t *magazine, mm_pool_t pool, unsigned units, const check_counts_t *counts, uint64_t *held)
 {
     for (const void *body = magazine->head; body != NULL; body = *(void *const *)body) {
         const POOL_HEADER *header = ex_header_of(body);
-        if (++*held > counts->held[units] || header->BlockSize != units || ex_type(header) != (EX_TYPE_HELD | ex_descriptors[pool].paged))
+        if (++*held > counts->held[units] || header->BlockSize != units || ex_type(header) != (EX_TYPE_HELD | ex_paged_bit(pool)))
             return wrong("a magazine has a block that is not held, or of another size", body);
     }
     return true;
@@ -182,13 +199,13 @@ static bool check_magazines(mm_pool_t pool, const check_counts_t *counts)
             if (is_ready(thread) && !check_magazine(&ex_thread_of(thread)->blocks[pool][units], pool, units, counts, &held))
                 return false;
         if (held != counts->held[units])
-            return wrong("blocks are marked as held that no magazine has", &ex_descriptors[pool]);
+            return wrong("blocks are marked as held that no magazine has", NULL);
     }
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         for (unsigned pages = 1; is_ready(thread) && pages <= EX_RUN_PAGES_MAX; pages++)
             if (!check_runs(&ex_thread_of(thread)->runs[pool][pages], counts, &runs))
                 return false;
-    return runs == counts->cached_runs || wrong("runs of pages are marked as kept that no magazine has", &ex_descriptors[pool]);
+    return runs == counts->cached_runs || wrong("runs of pages are marked as kept that no magazine has", NULL);
 }
 
 /* What a thread keeps is its limit less its room. */
@@ -221,19 +238,34 @@ static bool check_tags(mm_pool_t pool, const check_counts_t *counts)
     ex_tag_sum(0, true, pool, &sum);
     bool exact = sum.allocs - sum.frees == counts->live && sum.alloc_bytes - sum.free_bytes == counts->live_bytes &&
                  sum.alloc_requested - sum.free_requested == counts->live_requested;
-    return exact || wrong("the tags do not add up to the live blocks", &ex_descriptors[pool]);
+    return exact || wrong("the tags do not add up to the live blocks", NULL);
+}
+
+static bool check_descriptor(const ex_descriptor_t *descriptor, const check_part_t *part, uint64_t *by_size)
+{
+    uint64_t listed = 0;
+    if (part->pages != descriptor->pages)
+        return wrong("the number of a descriptor's pages is wrong", descriptor);
+    if (part->out != descriptor->out)
+        return wrong("the number of a descriptor's units that are not free is wrong", descriptor);
+    for (unsigned units = 0; units < EX_PAGE_UNITS; units++) {
+        uint64_t before = listed;
+        if (!check_list(descriptor, units, part->listed, &listed))
+            return false;
+        by_size[units] += listed - before;
+    }
+    return listed == part->listed || wrong("a free block is on no list", descriptor);
 }
 
 static bool check_pool(mm_pool_t pool, const check_counts_t *counts)
 {
-    const ex_descriptor_t *descriptor = &ex_descriptors[pool];
-    if (counts->block_pages != descriptor->pages)
-        return wrong("the number of pool pages is wrong", descriptor);
-    if (counts->out != descriptor->out)
-        return wrong("the number of units that are not free is wrong", descriptor);
-    for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
-        if (!check_list(descriptor, units, counts->listed[units]))
+    uint64_t by_size[EX_PAGE_UNITS] = { 0 };
+    for (unsigned index = 0; index < ex_descriptor_counts[pool]; index++)
+        if (!check_descriptor(ex_descriptor_of(pool, index), &counts->part[index], by_size))
             return false;
+    for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
+        if (by_size[units] != counts->listed[units])
+            return wrong("a list has blocks of which no page knows", NULL);
     return check_magazines(pool, counts) && check_tags(pool, counts);
 }
 

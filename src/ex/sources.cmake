@@ -6,7 +6,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_describe.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_descriptor.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_find.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_front.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_magazine.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_select.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_walk.c
   ${CMAKE_CURRENT_LIST_DIR}/resource.c)

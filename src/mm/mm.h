@@ -69,6 +69,22 @@ static inline bool mm_owner_says(const mm_owner_t *owner, unsigned use, unsigned
     memcpy(&word, &owner->use, sizeof word);
     return word == (use | pool << 16 | flags << 24);
 }
+/* The page behind a large allocation's end turns into a page of blocks while others free blocks on it: they look at those four bytes at
+ * once, and see either the one or the other. */
+typedef uint32_t __attribute__((may_alias)) mm_owner_word_t;
+static inline mm_owner_t mm_owner_glance(const mm_owner_t *owner)
+{
+    mm_owner_t seen = { 0 };
+    uint32_t   word = __atomic_load_n((const mm_owner_word_t *)&owner->use, __ATOMIC_RELAXED);
+    memcpy(&seen.use, &word, sizeof word);
+    return seen;
+}
+static inline void mm_owner_turn(mm_owner_t *owner, unsigned use, unsigned first_unit, unsigned pool)
+{
+    owner->bytes = 0;
+    owner->tag = 0;
+    __atomic_store_n((mm_owner_word_t *)&owner->use, use | first_unit << 8 | pool << 16, __ATOMIC_RELAXED);
+}
 #define MM_OWNER_EXECUTE 0x01u         /* contiguous, noncached: protection asked for */
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 
@@ -139,6 +155,7 @@ void                    mm_frames_put(mm_pfn_number_t first, uint64_t page_count
 void                    mm_query_frames(ntmm_memory_usage *out);
 static inline mm_pfn_t *mm_pfn_entry(mm_pfn_number_t pfn) { return &mm_pfn_database[pfn]; }
 bool                    mm_pfn_is_ram(mm_pfn_number_t pfn);
+uint32_t                mm_node_of_home(const void *va); /* NUMA node of the frame whose home this is; 0 when va is no home */
 void                    mm_visit_frames(void (*visit)(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry),
                                         void *context); /* touched ones, ascending, active only */
 

@@ -91,6 +91,12 @@ static void *home_address(mm_pool_t pool, mm_pfn_number_t pfn)
     return (void *)(map->base + (pfn << PAGE_SHIFT));
 }
 
+uint32_t mm_node_of_home(const void *va)
+{
+    const mm_region_t *map = mm_in(&mm_executable_map, (uintptr_t)va) ? &mm_executable_map : &mm_physical_map;
+    return mm_frames.node_count > 1 && mm_in(map, (uintptr_t)va) ? mm_node_of_frame(((uintptr_t)va - map->base) >> PAGE_SHIFT) : 0;
+}
+
 static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
 {
     mm_frame_want_t want = { .page_count = page_count, .low = 0, .high = UINT64_MAX, .node = node };

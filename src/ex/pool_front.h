@@ -1,0 +1,14 @@
+/*
+ * pool_front.h - the stock of free blocks that stands in front of the descriptors.
+ */
+#ifndef NTMM_EX_POOL_FRONT_H
+#define NTMM_EX_POOL_FRONT_H
+
+#include "ex/pool_magazine.h"
+
+/* A block of that size or a little larger, marked as held; NULL when memory is short or damaged (*stop set). */
+POOL_HEADER *ex_front_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop);
+/* A block that the driver has freed. */
+void ex_front_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop);
+
+#endif
