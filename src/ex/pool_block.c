@@ -11,6 +11,7 @@
  * Take        the smallest listed block that is large enough. At the start of its page it gives its front, anywhere else its tail, so that
  *             the remainder of a page's first block moves right and that of any other stays where it is. No block: a fresh page, front
  *             first. A remainder goes to the tail of its list; one too small for list links stays unlisted until a neighbour is freed.
+ *             A batch is cut from one free block after the other, of each as many as it has room for, in one piece (choice).
  * Give        join a free right neighbour, then a free left one. A page that is free as a whole goes back to mm; any other block goes to
  *             the head of its list.
  * Invariants  1 the sizes on a page sum to 256 units   2 left == size of the block on the left

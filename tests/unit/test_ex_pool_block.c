@@ -194,6 +194,72 @@ static void a_page_goes_back_with_its_last_block(void **state)
     assert_int_equal(pages(), 0);
 }
 
+/* The size classes of a 4 KiB page, as they are published; a page of another size has the same 256 units. */
+static void sizes_become_units(void **state)
+{
+    static const struct {
+        unsigned bytes, units;
+    } CLASSES[] = { { 0, 2 },    { 1, 2 },    { 16, 2 },    { 17, 3 },     { 32, 3 },     { 33, 4 },
+                    { 496, 32 }, { 497, 33 }, { 1000, 64 }, { 4048, 254 }, { 4049, 255 }, { 4064, 255 } };
+    (void)state;
+    for (unsigned i = 0; PAGE_SIZE == 4096 && i < sizeof CLASSES / sizeof *CLASSES; i++) {
+        void *block = ExAllocatePoolWithTag(NonPagedPoolNx, CLASSES[i].bytes, TAG);
+        assert_int_equal(ex_header_of(block)->BlockSize, CLASSES[i].units);
+        give(block);
+    }
+    void *smallest = ExAllocatePoolWithTag(NonPagedPoolNx, 0, TAG),
+         *largest = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE - EX_UNIT - 16, TAG);
+    assert_int_equal(ex_header_of(smallest)->BlockSize, EX_MIN_UNITS);
+    assert_int_equal(ex_header_of(largest)->BlockSize, 255);
+    void *page = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE - EX_UNIT - 15, TAG);
+    assert_int_equal(BYTE_OFFSET(page), 0);
+    give(smallest);
+    give(largest);
+    give(page);
+}
+
+/* A free block in the middle of a page gives its tail, again and again; what is left stays where it is. */
+static void what_is_left_of_a_block_in_the_middle_stays_in_place(void **state)
+{
+    (void)state;
+    void *anchor = take(40), *hole = take(60), *wall = take(156), *cut[5];
+    assert_int_equal(at(hole), 196);
+    give(hole);
+    for (unsigned i = 0; i < 5; i++) {
+        cut[i] = take(10);
+        assert_int_equal(at(cut[i]), 246 - 10 * i);
+        assert_int_equal(left_of(cut[i]), 50 - 10 * i);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        give(cut[i]);
+    hole = take(60);
+    assert_int_equal(at(hole), 196);
+    give(hole);
+    give(anchor);
+    give(wall);
+    assert_int_equal(pages(), 0);
+}
+
+/* With no neighbour free on either side nothing joins; the page is returned by the free that completes it. */
+static void a_free_joins_the_next_and_then_the_previous(void **state)
+{
+    (void)state;
+    void *block[4] = { take(64), take(64), take(64), take(64) }; /* units 0, 192, 128, 64 */
+    give(block[2]);
+    ex_pool_counts_t before = ex_pool_counts_of(MM_NONPAGED_NX), after;
+    give(block[0]); /* between live blocks on one side and the start of the page */
+    after = ex_pool_counts_of(MM_NONPAGED_NX);
+    assert_int_equal(after.merged, before.merged);
+    give(block[3]); /* right: 128, left: 0 */
+    after = ex_pool_counts_of(MM_NONPAGED_NX);
+    assert_int_equal(after.merged, before.merged + 2);
+    assert_int_equal(after.returned_pages, 0);
+    give(block[1]);
+    after = ex_pool_counts_of(MM_NONPAGED_NX);
+    assert_int_equal(after.returned_pages, 1);
+    assert_int_equal(pages(), 0);
+}
+
 /* ---- the tail behind a large allocation ---- */
 
 static void the_tail_of_the_last_page_serves_small_blocks(void **state)
@@ -264,13 +330,22 @@ static void the_header_is_what_a_dump_would_show(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bare(a_fresh_page_gives_its_front_then_its_tail),     bare(a_free_block_at_the_start_of_its_page_gives_its_front),
-        bare(the_smallest_block_that_is_large_enough_is_cut), bare(an_exact_fit_is_taken_whole),
-        bare(a_remainder_too_small_for_links_stays_unlisted), bare(the_block_freed_last_is_used_first),
-        bare(a_remainder_waits_at_the_end_of_its_list),       bare(both_neighbours_are_joined),
-        bare(a_page_goes_back_with_its_last_block),           bare(the_tail_of_the_last_page_serves_small_blocks),
-        bare(the_tail_survives_when_small_blocks_go_first),   ntmm_cmocka_test_config(before_vista_the_tail_is_wasted, &BARE_BEFORE_VISTA),
+        bare(a_fresh_page_gives_its_front_then_its_tail),
+        bare(a_free_block_at_the_start_of_its_page_gives_its_front),
+        bare(the_smallest_block_that_is_large_enough_is_cut),
+        bare(an_exact_fit_is_taken_whole),
+        bare(a_remainder_too_small_for_links_stays_unlisted),
+        bare(the_block_freed_last_is_used_first),
+        bare(a_remainder_waits_at_the_end_of_its_list),
+        bare(both_neighbours_are_joined),
+        bare(a_page_goes_back_with_its_last_block),
+        bare(the_tail_of_the_last_page_serves_small_blocks),
+        bare(the_tail_survives_when_small_blocks_go_first),
+        ntmm_cmocka_test_config(before_vista_the_tail_is_wasted, &BARE_BEFORE_VISTA),
         bare(the_header_is_what_a_dump_would_show),
+        bare(sizes_become_units),
+        bare(what_is_left_of_a_block_in_the_middle_stays_in_place),
+        bare(a_free_joins_the_next_and_then_the_previous),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
