@@ -52,8 +52,9 @@ typedef struct ntmm_config {
     uint32_t              verifier;        /* NTMM_VERIFY_* */
     uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
-    bool                  no_magazines; /* pools work on their free lists alone, as with the lookaside lists off */
-    bool                  server;       /* MmIsThisAnNtAsSystem answers TRUE */
+    bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */
+    bool                  classic_lookaside; /* pools have the lookaside lists and deferred frees of the classic pool, not magazines */
+    bool                  server;            /* MmIsThisAnNtAsSystem answers TRUE */
     bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
     bool                  portable_memory; /* use shm_open even where there is memfd */
 } ntmm_config;

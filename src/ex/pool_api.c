@@ -82,10 +82,10 @@ static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex
 
 static void *allocate_pages(ke_thread_t *thread, const ex_request_t *request, bool *zeroed, ex_stop_t *stop)
 {
-    void *run = ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed);
-    if (run == NULL && ex_magazines_on) {
+    void *run = ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop);
+    if (run == NULL && stop->code == 0 && ex_magazines_on) {
         ex_magazines_empty(ex_thread_of(thread), stop);
-        run = stop->code == 0 ? ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed) : NULL;
+        run = stop->code == 0 ? ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop) : NULL;
     }
     if (run != NULL)
         ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, ex_big_bytes(mm_owner_of(run)), request->bytes);

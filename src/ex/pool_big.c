@@ -17,6 +17,7 @@
 #include "ex/pool_big.h"
 
 #include "ex/pool_block.h"
+#include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
 #include "ex/pool_select.h"
 
@@ -44,7 +45,7 @@ static void give_tail(ke_thread_t *thread, mm_pool_t pool, void *last, unsigned 
     ke_unlock(&descriptor->lock);
 }
 
-void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed)
+void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed, ex_stop_t *stop)
 {
     size_t   page_count = BYTES_TO_PAGES(bytes);
     unsigned tail = ex_big_tail_unit(bytes); /* 0 below when the frames turned out to be scattered */
@@ -52,6 +53,10 @@ void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t ta
     *zeroed = false;
     if (run == NULL)
         run = fresh_run(thread, pool, page_count, zeroed);
+    if (run == NULL && ex_lookaside_on) { /* what the lists hold may be pages when it is joined */
+        ex_lookaside_empty(thread, stop);
+        run = stop->code == 0 ? fresh_run(thread, pool, page_count, zeroed) : NULL;
+    }
     if (run == NULL)
         return NULL;
     if (mm_in(&mm_system_pte_region, (uintptr_t)run))

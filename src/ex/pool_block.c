@@ -117,12 +117,15 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units
 
 unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, unsigned units, unsigned want, bool grow, POOL_HEADER **out, ex_stop_t *stop)
 {
-    unsigned got = 0, more;
+    unsigned got = 0, listed, more;
     descriptor->counts.takes++;
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
+    listed = got;
     while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, units, want - got, out + got)) != 0)
         got += more;
+    descriptor->counts.listed += listed;
+    descriptor->counts.fresh += got - listed;
     ex_descriptor_count_out_locked(descriptor, (size_t)got * units);
     return got;
 }
@@ -222,7 +225,6 @@ static void give_span(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned
 /* Blocks that lie side by side go back in one piece: the outcome is as one after the other, without the lists in between. */
 void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, unsigned count, ex_stop_t *stop)
 {
-    descriptor->counts.gives++;
     for (unsigned i = 0; i < count && stop->code == 0;) {
         POOL_HEADER *first = ex_header_of(bodies[i]), *header = first;
         unsigned     size = 0;

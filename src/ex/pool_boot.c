@@ -10,6 +10,7 @@
 
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
+#include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
@@ -72,10 +73,11 @@ int ex_pool_boot(const ntmm_config *config)
     if (config->pool_model != NTMM_POOL_CLASSIC)
         return ke_error(-ENOTSUP, "the segment pool model is not built yet");
     ex_descriptors_boot(ke_node_count);
-    ex_select_boot(config->no_magazines);
+    ex_select_boot(config->no_magazines || config->classic_lookaside);
+    ex_lookaside_boot(config->classic_lookaside, config->windows_version);
     ex_tags_boot();
     ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
-    magazines_wanted = !config->no_magazines;
+    magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
     fast_regions_open();
     ke_thread_hooks.stop = thread_stops;
@@ -90,6 +92,7 @@ void ex_pool_shutdown(void)
 {
     fast_regions_close();
     ex_magazines_on = false;
+    ex_lookaside_boot(false, 0);
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))
             memset(thread->upper, 0,

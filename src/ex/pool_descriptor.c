@@ -43,20 +43,6 @@ size_t ex_pool_out(mm_pool_t pool)
     return out;
 }
 
-ex_pool_counts_t ex_pool_counts_of(mm_pool_t pool)
-{
-    ex_pool_counts_t sum = { 0 };
-    for (unsigned index = 0; index < ex_descriptor_counts[pool]; index++) {
-        ex_descriptor_t *descriptor = ex_descriptor_of(pool, index);
-        ke_lock(&descriptor->lock);
-        const uint64_t *from = (const uint64_t *)&descriptor->counts;
-        for (size_t i = 0; i < sizeof sum / sizeof *from; i++) /* nothing but counters of that type is in there */
-            ((uint64_t *)&sum)[i] += from[i];
-        ke_unlock(&descriptor->lock);
-    }
-    return sum;
-}
-
 unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned units)
 {
     unsigned word = units >> 6;

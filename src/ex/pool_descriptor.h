@@ -23,13 +23,19 @@
 #include "mm/mm.h"
 
 typedef struct ex_pool_counts { /* per path, since boot */
-    uint64_t exact;             /* blocks that left a list of their own size */
+    uint64_t lookaside_p;       /* requests served by the list of the processor, */
+    uint64_t lookaside_l;       /* by the one that all processors share, */
+    uint64_t listed;            /* blocks cut from a listed free block, */
+    uint64_t fresh;             /* blocks cut from a fresh page */
+    uint64_t exact;             /* free blocks that left a list for a request of their own size */
     uint64_t split;             /* free blocks that were cut */
     uint64_t fresh_pages;       /* pages taken from mm for blocks */
     uint64_t merged;            /* neighbours joined */
     uint64_t returned_pages;    /* pages given back to mm when their last block was freed */
     uint64_t tails;             /* fragments behind large allocations */
-    uint64_t takes, gives;      /* times that blocks were fetched, and given back, singly or in batches */
+    uint64_t deferred;          /* frees that waited, */
+    uint64_t deferred_batches;  /* and how often those that waited were given together */
+    uint64_t takes, gives;      /* times that the lists were asked for blocks, and given blocks, singly or in batches */
 } ex_pool_counts_t;
 
 typedef struct ex_descriptor {
@@ -42,6 +48,8 @@ typedef struct ex_descriptor {
     ex_pool_counts_t counts;              /* (L) */
     uint64_t         pages;               /* (L) pages of small blocks, the tails of large allocations not among them */
     size_t           out;                 /* (L) units that drivers and magazines have; others may read it at any time */
+    void            *pending;             /* (L) deferred frees, the newest; linked through the bodies */
+    uint32_t         pending_count;       /* (L) */
     LIST_ENTRY       list[EX_PAGE_UNITS]; /* (L) index: units */
 } ex_descriptor_t;
 
@@ -59,8 +67,7 @@ static inline ex_descriptor_t *ex_descriptor_of(mm_pool_t pool, unsigned index) 
 static inline unsigned         ex_descriptor_first(mm_pool_t pool) { return pool == MM_PAGED ? 1 : 0; } /* that has blocks */
 static inline unsigned         ex_paged_bit(mm_pool_t pool) { return pool == MM_PAGED ? EX_TYPE_PAGED : 0; }
 
-size_t             ex_pool_out(mm_pool_t pool);       /* units that drivers and magazines have, in blocks; others may allocate meanwhile */
-ex_pool_counts_t   ex_pool_counts_of(mm_pool_t pool); /* all descriptors together; for reports and tests */
+size_t             ex_pool_out(mm_pool_t pool); /* units that drivers and magazines have, in blocks; others may allocate meanwhile */
 static inline void ex_descriptor_count_out_locked(ex_descriptor_t *descriptor, size_t more) /* modulo 2^64: more may be negative */
 {
     __atomic_store_n(&descriptor->out, descriptor->out + more, __ATOMIC_RELAXED);

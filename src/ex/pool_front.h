@@ -10,5 +10,8 @@
 POOL_HEADER *ex_front_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop);
 /* A block that the driver has freed. */
 void ex_front_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_stop_t *stop);
+/* How often each path was taken, all descriptors and lists together; for reports and tests, while other
+ * threads rest. */
+ex_pool_counts_t ex_pool_counts_of(mm_pool_t pool);
 
 #endif

@@ -137,6 +137,7 @@ static void give_to(ex_descriptor_t *descriptor, void **bodies, unsigned count, 
         __builtin_prefetch(ex_right(header, header->BlockSize));
     }
     sort_by_address(bodies, count);
+    descriptor->counts.gives++;
     ex_blocks_give_locked(descriptor, bodies, count, stop);
     ke_unlock(&descriptor->lock);
 }

@@ -7,8 +7,8 @@
  *              belong to one descriptor
  *   lists      every list has blocks of its size and descriptor only, all found free on the pages, as many as the pages have; bitmap and
  *              lists agree
- *   magazines  every stocked block is marked as held, of the right size, and all held blocks are stocked; the same for runs of pages; each
- *              thread's sum of what it keeps is right
+ *   stocks     every block in a magazine, on a lookaside list or among the deferred frees is marked as held and of the right size, and all
+ *              held blocks are in one of them; the same for runs of pages; each thread's sum of what it keeps is right
  *   tags       allocations less frees are the live blocks, in number and in bytes, pool by pool
  *
  * Locks       none: other threads are outside the library. Bounded: a chain ends at the first header that leads nowhere.
@@ -18,6 +18,7 @@
 #include "ex/pool_big.h"
 #include "ex/pool_descriptor.h"
 #include "ex/pool_find.h"
+#include "ex/pool_lookaside.h"
 #include "ex/pool_tag.h"
 
 /* ---- pages ---- */
@@ -168,13 +169,33 @@ static bool check_list(const ex_descriptor_t *descriptor, unsigned units, uint64
     return bit == (*found != before) || wrong("the bitmap of non-empty lists is wrong", head);
 }
 
-static bool check_magazine(const ex_magazine_t *magazine, mm_pool_t pool, unsigned units, const check_counts_t *counts, uint64_t *held)
+/* A chain of blocks that are held ready, all of one size or (0) of any. */
+static bool check_stock(const void *body, mm_pool_t pool, unsigned units, const check_counts_t *counts, uint64_t *found)
 {
-    for (const void *body = magazine->head; body != NULL; body = *(void *const *)body) {
+    for (; body != NULL; body = *(void *const *)body) {
         const POOL_HEADER *header = ex_header_of(body);
-        if (++*held > counts->held[units] || header->BlockSize != units || ex_type(header) != (EX_TYPE_HELD | ex_paged_bit(pool)))
-            return wrong("a magazine has a block that is not held, or of another size", body);
+        unsigned           size = header->BlockSize;
+        if (++found[size] > counts->held[size] || (units != 0 && size != units) || ex_type(header) != (EX_TYPE_HELD | ex_paged_bit(pool)))
+            return wrong("a block is kept ready that is not marked as held, or is of another size", body);
     }
+    return true;
+}
+
+/* Lookaside lists and deferred frees. */
+static bool check_lookaside(mm_pool_t pool, const check_counts_t *counts, uint64_t *found)
+{
+    for (unsigned number = 0; number < ex_lookaside_sets(); number++)
+        for (unsigned units = 1; units <= EX_LOOKASIDE_UNITS; units++) {
+            const ex_lookaside_t *list = &ex_lookaside_set(number)->list[pool][units];
+            uint64_t              before = found[units];
+            if (!check_stock(list->head, pool, units, counts, found))
+                return false;
+            if (found[units] - before != list->count || list->depth < EX_LOOKASIDE_DEPTH_MIN || list->depth > EX_LOOKASIDE_DEPTH_MAX)
+                return wrong("a lookaside list has its count or its depth wrong", list);
+        }
+    for (unsigned index = 0; index < ex_descriptor_counts[pool]; index++)
+        if (!check_stock(ex_descriptor_of(pool, index)->pending, pool, 0, counts, found))
+            return false;
     return true;
 }
 
@@ -190,17 +211,24 @@ static bool check_runs(const ex_magazine_t *magazine, const check_counts_t *coun
 
 static bool is_ready(const ke_thread_t *thread) { return thread->generation == ke_machine_generation; }
 
-static bool check_magazines(mm_pool_t pool, const check_counts_t *counts)
+static bool check_held(mm_pool_t pool, const check_counts_t *counts)
+{
+    uint64_t found[EX_PAGE_UNITS] = { 0 };
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        for (unsigned units = 1; is_ready(thread) && units < EX_PAGE_UNITS; units++)
+            if (!check_stock(ex_thread_of(thread)->blocks[pool][units].head, pool, units, counts, found))
+                return false;
+    if (!check_lookaside(pool, counts, found))
+        return false;
+    for (unsigned units = 1; units < EX_PAGE_UNITS; units++)
+        if (found[units] != counts->held[units])
+            return wrong("blocks are marked as held that nobody keeps", NULL);
+    return true;
+}
+
+static bool check_kept_runs(mm_pool_t pool, const check_counts_t *counts)
 {
     uint64_t runs = 0;
-    for (unsigned units = 1; units < EX_PAGE_UNITS; units++) {
-        uint64_t held = 0;
-        for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
-            if (is_ready(thread) && !check_magazine(&ex_thread_of(thread)->blocks[pool][units], pool, units, counts, &held))
-                return false;
-        if (held != counts->held[units])
-            return wrong("blocks are marked as held that no magazine has", NULL);
-    }
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         for (unsigned pages = 1; is_ready(thread) && pages <= EX_RUN_PAGES_MAX; pages++)
             if (!check_runs(&ex_thread_of(thread)->runs[pool][pages], counts, &runs))
@@ -266,7 +294,7 @@ static bool check_pool(mm_pool_t pool, const check_counts_t *counts)
     for (unsigned units = 0; units < EX_PAGE_UNITS; units++)
         if (by_size[units] != counts->listed[units])
             return wrong("a list has blocks of which no page knows", NULL);
-    return check_magazines(pool, counts) && check_tags(pool, counts);
+    return check_held(pool, counts) && check_kept_runs(pool, counts) && check_tags(pool, counts);
 }
 
 bool ex_pool_check(void)

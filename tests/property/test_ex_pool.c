@@ -197,6 +197,8 @@ static void threads_exchange_blocks(void **state)
 }
 
 static const ntmm_config BARE = { .quiet = true, .no_magazines = true };
+static const ntmm_config CLASSIC = { .quiet = true, .classic_lookaside = true };
+static const ntmm_config NUMA = { .quiet = true, .numa_nodes = 2 };
 static const ntmm_config TIGHT = { .quiet = true, .processors = 1, .windows_version = 0x05020000 };
 
 int main(void)
@@ -212,6 +214,8 @@ int main(void)
         ntmm_cmocka_test_config(random_calls, &TIGHT),
         ntmm_cmocka_test(threads_exchange_blocks),
         ntmm_cmocka_test_config(threads_exchange_blocks, &BARE),
+        ntmm_cmocka_test_config(threads_exchange_blocks, &CLASSIC),
+        ntmm_cmocka_test_config(threads_exchange_blocks, &NUMA),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "ex/pool_descriptor.h"
 #include "../support/pool_model.h"
+#include "../support/pool_model_lookaside.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLOWER 20
@@ -31,6 +32,10 @@
 static const ntmm_config BARE = { .quiet = true, .no_magazines = true };
 static const ntmm_config BARE_TIGHT = {
     .quiet = true, .no_magazines = true, .nonpaged_pool_limit = 150 * PAGE_SIZE, .paged_pool_limit = 120 * PAGE_SIZE
+};
+static const ntmm_config CLASSIC = { .quiet = true, .classic_lookaside = true };
+static const ntmm_config CLASSIC_TIGHT = {
+    .quiet = true, .classic_lookaside = true, .nonpaged_pool_limit = 150 * PAGE_SIZE, .paged_pool_limit = 120 * PAGE_SIZE
 };
 
 static uint64_t seed, random_state;
@@ -67,10 +72,21 @@ static slot_t slots[SLOTS];
 
 static const POOL_TYPE TYPES[M_POOLS] = { [M_NX] = NonPagedPoolNx, [M_EXECUTE] = NonPagedPool, [M_PAGED] = PagedPool };
 
-/* ---- the two fronts of the model: who serves a request before the descriptors do ---- */
+/* ---- who serves a request of the model before the descriptors do ---- */
 
-static bool m_front_take(int pool, unsigned units, m_place_t *place) { return m_take(m_descriptor_for(pool), units, 1, true, place) == 1; }
-static void m_front_give(m_place_t place) { m_give(place); }
+typedef struct front {
+    bool (*take)(int pool, unsigned units, m_place_t *place);
+    void (*give)(m_place_t place);
+    void (*give_everything)(void); /* when whole pages are short */
+} front_t;
+
+static bool nobody_takes(int pool, unsigned units, m_place_t *place) { return m_take(m_descriptor_for(pool), units, 1, true, place) == 1; }
+static void nobody_gives(void) {}
+
+static const front_t NOBODY = { nobody_takes, m_give, nobody_gives };
+static const front_t LOOKASIDE = { ml_take, ml_give, ml_give_everything };
+
+static const front_t *front;
 
 /* ---- comparing ---- */
 
@@ -139,6 +155,14 @@ static size_t random_size(void)
     }
 }
 
+static bool take_large(int pool, size_t bytes, m_large_t *large)
+{
+    if (m_large_take(pool, bytes, large))
+        return true;
+    front->give_everything();
+    return m_large_take(pool, bytes, large);
+}
+
 static void allocate(slot_t *slot)
 {
     size_t bytes = random_size(), inside = bytes == 0 ? 1 : bytes;
@@ -149,9 +173,9 @@ static void allocate(slot_t *slot)
         aligned = false;
     slot->body = ExAllocatePoolWithTag((POOL_TYPE)((unsigned)TYPES[slot->pool] | (aligned ? 4u : 0u)), bytes, TAG);
     if (slot->is_large)
-        expected = m_large_take(slot->pool, bytes, &slot->large);
+        expected = take_large(slot->pool, bytes, &slot->large);
     else
-        expected = m_front_take(slot->pool, (unsigned)((inside + (aligned ? 64 : 0) + M_HEADER + M_UNIT - 1) / M_UNIT), &slot->place);
+        expected = front->take(slot->pool, (unsigned)((inside + (aligned ? 64 : 0) + M_HEADER + M_UNIT - 1) / M_UNIT), &slot->place);
     expect((slot->body != NULL) == expected, "%zu bytes of pool %d were %s", bytes, slot->pool, expected ? "refused" : "given");
     if (slot->body == NULL)
         return;
@@ -168,7 +192,7 @@ static void release(slot_t *slot)
     if (slot->is_large)
         m_large_give(slot->pool, &slot->large);
     else
-        m_front_give(slot->place);
+        front->give(slot->place);
     slot->body = NULL;
 }
 
@@ -179,9 +203,10 @@ static void everything_is_in_order(void)
         expect(ntmm_check(), "%s", ntmm_error());
 }
 
-static void play(void)
+static void play(const front_t *with)
 {
     unsigned held = 0, target = 0;
+    front = with;
     memset(slots, 0, sizeof slots);
     random_state = seed;
     for (operation = 0; operation < operations; operation++) {
@@ -211,7 +236,7 @@ static void the_bare_rules(void **state)
 {
     (void)state;
     m_boot(UINT64_MAX, UINT64_MAX, 0);
-    play();
+    play(&NOBODY);
     assert_int_equal(m.held[M_NX] + m.held[M_EXECUTE] + m.held[M_PAGED], 0);
 }
 
@@ -219,8 +244,24 @@ static void the_bare_rules_when_memory_is_short(void **state)
 {
     (void)state;
     m_boot(150, 120, 0);
-    play();
+    play(&NOBODY);
     assert_int_equal(m.held[M_NX] + m.held[M_EXECUTE] + m.held[M_PAGED], 0);
+}
+
+static void lookaside_lists(void **state)
+{
+    (void)state;
+    m_boot(UINT64_MAX, UINT64_MAX, 0);
+    ml_boot();
+    play(&LOOKASIDE);
+}
+
+static void lookaside_lists_when_memory_is_short(void **state)
+{
+    (void)state;
+    m_boot(150, 120, 0);
+    ml_boot();
+    play(&LOOKASIDE);
 }
 
 int main(void)
@@ -233,6 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test_config(the_bare_rules, &BARE),
         ntmm_cmocka_test_config(the_bare_rules_when_memory_is_short, &BARE_TIGHT),
+        ntmm_cmocka_test_config(lookaside_lists, &CLASSIC),
+        ntmm_cmocka_test_config(lookaside_lists_when_memory_is_short, &CLASSIC_TIGHT),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

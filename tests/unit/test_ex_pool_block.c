@@ -4,7 +4,7 @@
  */
 #include <ntmm/cmocka.h>
 
-#include "ex/pool_descriptor.h"
+#include "ex/pool_front.h"
 
 #define TAG NTMM_TAG("Blk1")
 
