@@ -13,7 +13,7 @@
 static mm_owner_t *owner_at_home(mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
-    if (__atomic_load_n(&entry->list, __ATOMIC_RELAXED) != MM_ACTIVE || entry->owner.use == MM_USE_MAPPED)
+    if (__atomic_load_n(&entry->list, __ATOMIC_RELAXED) != MM_ACTIVE || mm_owner_glance(&entry->owner).use == MM_USE_MAPPED)
         return NULL;
     return &entry->owner;
 }
