@@ -54,6 +54,8 @@ typedef struct ntmm_config {
     uint64_t              seed;
     bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */
     bool                  classic_lookaside; /* pools have the lookaside lists and deferred frees of the classic pool, not magazines */
+    bool                  no_memory_tools;   /* AddressSanitizer and Valgrind are not told which bytes of the pools are free. The same
+                                                without a new build: NTMM_MEMORY_TOOLS=off in the environment */
     bool                  server;            /* MmIsThisAnNtAsSystem answers TRUE */
     bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
     bool                  portable_memory; /* use shm_open even where there is memfd */

@@ -17,6 +17,7 @@
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
 #include "ex/pool_front.h"
+#include "ex/pool_tools.h"
 #include "ke/inject.h"
 
 #define TAG_NONE 0x656e6f4eu /* "None" */
@@ -36,13 +37,31 @@ typedef struct ex_request {
 
 /* ---- allocation ---- */
 
+static void give(ke_thread_t *thread, const ex_found_t *found, void *address, ex_stop_t *stop)
+{
+    if (found->header != NULL)
+        ex_front_put(thread, found->pool, found->header, stop);
+    else
+        ex_big_give(thread, found->pool, address, found->owner, stop);
+}
+
+/* Memory is short: what this thread keeps ready, and what lies still for the tools, may be what is missing. False: nothing of the kind. */
+static bool give_all(ke_thread_t *thread, ex_stop_t *stop)
+{
+    ex_found_t found;
+    if (stop->code != 0 || (!ex_magazines_on && !ex_tools_on))
+        return false;
+    for (void *address; stop->code == 0 && (address = ex_tools_oldest(&found)) != NULL;)
+        give(thread, &found, address, stop);
+    ex_magazines_empty(ex_thread_of(thread), stop);
+    return stop->code == 0;
+}
+
 static POOL_HEADER *block_for(ke_thread_t *thread, const ex_request_t *request, size_t bytes, ex_stop_t *stop)
 {
     POOL_HEADER *header = ex_front_take(thread, request->pool, ex_units(bytes), stop);
-    if (header == NULL && stop->code == 0 && ex_magazines_on) { /* memory is short: what this thread keeps ready may be what is missing */
-        ex_magazines_empty(ex_thread_of(thread), stop);
-        header = stop->code == 0 ? ex_front_take(thread, request->pool, ex_units(bytes), stop) : NULL;
-    }
+    if (header == NULL && give_all(thread, stop))
+        header = ex_front_take(thread, request->pool, ex_units(bytes), stop);
     return header;
 }
 
@@ -83,10 +102,8 @@ static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex
 static void *allocate_pages(ke_thread_t *thread, const ex_request_t *request, bool *zeroed, ex_stop_t *stop)
 {
     void *run = ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop);
-    if (run == NULL && stop->code == 0 && ex_magazines_on) {
-        ex_magazines_empty(ex_thread_of(thread), stop);
-        run = stop->code == 0 ? ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop) : NULL;
-    }
+    if (run == NULL && give_all(thread, stop))
+        run = ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop);
     if (run != NULL)
         ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, ex_big_bytes(mm_owner_of(run)), request->bytes);
     return run;
@@ -126,8 +143,12 @@ static NTMM_COLD void *allocate_slowly(const ex_request_t *request)
     ke_thread_t *thread = ke_thread_enter(request->routine);
     if (thread == NULL)
         return NULL;
+    ex_tools_begin();
     if (request_is_allowed(thread, request, &stop) && !ke_inject_failure())
         body = request->bytes <= EX_BLOCK_MAX ? allocate_block(thread, request, &stop) : allocate_pages(thread, request, &zeroed, &stop);
+    ex_tools_end();
+    if (body != NULL)
+        ex_tools_hand_out(body, request->bytes);
     ke_thread_leave(thread);
     ex_stop_if_set(request->routine, &stop);
     if (body == NULL && request->raise)
@@ -272,16 +293,17 @@ PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 
 /* ---- free ---- */
 
-static void free_found(ke_thread_t *thread, const ex_found_t *found, void *address, ex_stop_t *stop)
+static void free_found(ke_thread_t *thread, ex_found_t *found, void *address, ex_stop_t *stop)
 {
     ex_thread_t *own = ex_thread_of(thread);
-    if (found->header != NULL) {
+    if (found->header != NULL)
         ex_tag_count_free(own, found->tag, found->pool, (size_t)found->header->BlockSize << EX_UNIT_SHIFT, ex_requested(found->header));
-        ex_front_put(thread, found->pool, found->header, stop);
-    } else {
+    else
         ex_tag_count_free(own, found->tag, found->pool, ex_big_bytes(found->owner), found->owner->bytes);
-        ex_big_give(thread, found->pool, address, found->owner, stop);
-    }
+    if (NTMM_UNLIKELY(ex_tools_on))
+        address = ex_tools_exchange(found, address);
+    if (address != NULL)
+        give(thread, found, address, stop);
 }
 
 static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
@@ -291,8 +313,10 @@ static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return;
+    ex_tools_begin();
     if (ex_pool_find(address, tag, thread->irql, &found, &stop))
         free_found(thread, &found, address, &stop);
+    ex_tools_end();
     ke_thread_leave(thread);
     ex_stop_if_set(routine, &stop);
 }

@@ -20,6 +20,7 @@
 #include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
 #include "ex/pool_select.h"
+#include "ex/pool_tools.h"
 
 bool ex_big_tails;
 
@@ -28,6 +29,8 @@ static void *page_at(void *run, size_t index) { return (char *)run + (index << P
 static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, bool *zeroed)
 {
     void *run = mm_pool_pages_alloc(pool, thread->processor->node, page_count, zeroed);
+    if (run != NULL)
+        ex_tools_pages(run, page_count);
     for (size_t i = 1; run != NULL && i < page_count; i++) {
         mm_owner_t *owner = mm_owner_of(page_at(run, i));
         owner->use = MM_USE_POOL_TAIL;

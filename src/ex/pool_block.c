@@ -23,6 +23,8 @@
  */
 #include "ex/pool_block.h"
 
+#include "ex/pool_tools.h"
+
 static void header_init(const ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned previous, unsigned units, unsigned type)
 {
     if (header->PreviousSize != previous) /* when it says so already, the left neighbour's owner may be reading it */
@@ -109,6 +111,7 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units
     void *page = local_page(descriptor);
     if (page == NULL)
         return 0;
+    ex_tools_pages(page, 1);
     mm_owner_of(page)->use = MM_USE_POOL_BLOCKS;
     descriptor->counts.fresh_pages++;
     descriptor->pages++;

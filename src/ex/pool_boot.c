@@ -14,6 +14,7 @@
 #include "ex/pool_magazine.h"
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
+#include "ex/pool_tools.h"
 #include "ke/inject.h"
 
 #define NTDDI_OF_VISTA 0x06000000u
@@ -23,7 +24,9 @@ static bool magazines_wanted;
 static void empty_thread(ke_thread_t *thread, const char *routine)
 {
     ex_stop_t stop = { 0 };
+    ex_tools_begin();
     ex_magazines_empty(ex_thread_of(thread), &stop);
+    ex_tools_end();
     ex_stop_if_set(routine, &stop);
 }
 
@@ -72,6 +75,7 @@ int ex_pool_boot(const ntmm_config *config)
 {
     if (config->pool_model != NTMM_POOL_CLASSIC)
         return ke_error(-ENOTSUP, "the segment pool model is not built yet");
+    ex_tools_boot(!config->no_memory_tools);
     ex_descriptors_boot(ke_node_count);
     ex_select_boot(config->no_magazines || config->classic_lookaside);
     ex_lookaside_boot(config->classic_lookaside, config->windows_version);
@@ -79,7 +83,8 @@ int ex_pool_boot(const ntmm_config *config)
     ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
-    fast_regions_open();
+    if (!ex_tools_on) /* a free does not even look at a header there */
+        fast_regions_open();
     ke_thread_hooks.stop = thread_stops;
     ke_thread_hooks.disarm = fast_paths_close;
     ke_inject_armed_hook = failure_armed;
@@ -93,6 +98,7 @@ void ex_pool_shutdown(void)
     fast_regions_close();
     ex_magazines_on = false;
     ex_lookaside_boot(false, 0);
+    ex_tools_shutdown();
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))
             memset(thread->upper, 0,

@@ -20,6 +20,7 @@
 #include "ex/pool_find.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_tag.h"
+#include "ex/pool_tools.h"
 
 /* ---- pages ---- */
 
@@ -61,7 +62,9 @@ static void page_leaks(void *context, void *page, mm_owner_t *owner)
 void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context)
 {
     leak_walk_t walk = { visit, context };
+    ex_tools_begin();
     mm_visit_owners(page_leaks, &walk);
+    ex_tools_end();
 }
 
 /* ---- the check ---- */
@@ -221,14 +224,14 @@ static bool check_held(mm_pool_t pool, const check_counts_t *counts)
     if (!check_lookaside(pool, counts, found))
         return false;
     for (unsigned units = 1; units < EX_PAGE_UNITS; units++)
-        if (found[units] != counts->held[units])
+        if (found[units] + ex_tools_waiting(pool, units) != counts->held[units])
             return wrong("blocks are marked as held that nobody keeps", NULL);
     return true;
 }
 
 static bool check_kept_runs(mm_pool_t pool, const check_counts_t *counts)
 {
-    uint64_t runs = 0;
+    uint64_t runs = ex_tools_waiting(pool, 0);
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         for (unsigned pages = 1; is_ready(thread) && pages <= EX_RUN_PAGES_MAX; pages++)
             if (!check_runs(&ex_thread_of(thread)->runs[pool][pages], counts, &runs))
@@ -300,8 +303,11 @@ static bool check_pool(mm_pool_t pool, const check_counts_t *counts)
 bool ex_pool_check(void)
 {
     check_walk_t walk = { .good = true };
+    ex_tools_begin();
     mm_visit_owners(check_page, &walk);
     for (unsigned pool = 0; walk.good && pool < MM_POOLS; pool++)
         walk.good = check_pool((mm_pool_t)pool, &walk.pools[pool]);
-    return walk.good && check_rooms();
+    walk.good = walk.good && check_rooms();
+    ex_tools_end();
+    return walk.good;
 }

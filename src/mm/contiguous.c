@@ -98,7 +98,9 @@ static void *describe_run(const contiguous_request_t *request, mm_pfn_number_t f
     mm_owner_t *owner = &mm_pfn_entry(first)->owner;
     owner->bytes = request->bytes;
     __atomic_store_n(&owner->use, (uint8_t)MM_USE_CONTIGUOUS, __ATOMIC_RELEASE);
-    return (void *)((request->executable ? mm_executable_map.base : mm_physical_map.base) + (first << PAGE_SHIFT));
+    uintptr_t base = (request->executable ? mm_executable_map.base : mm_physical_map.base) + (first << PAGE_SHIFT);
+    mm_unpoison(base, page_count << PAGE_SHIFT);
+    return (void *)base;
 }
 
 static void *allocate_run(const contiguous_request_t *request)
@@ -277,7 +279,7 @@ static void free_block(const char *routine, void *base, const SIZE_T *bytes, con
     else if ((pinned = mm_first_pinned(block.first, block.page_count)) == MM_PFN_NONE && !claim_block(&block))
         why = "Two threads freed the same contiguous memory at once.";
     if (why == NULL && pinned == MM_PFN_NONE) {
-        mm_unpoison((uintptr_t)base, block.page_count << PAGE_SHIFT);
+        mm_hide((uintptr_t)base, block.page_count << PAGE_SHIFT);
         mm_frames_put(block.first, block.page_count);
     }
     ke_thread_leave(thread);

@@ -22,6 +22,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/memory_tools.h"
+
 #include "mm/frame_cache.h"
 #include "mm/pfn.h"
 #include "mm/physical_memory.h"
@@ -63,23 +65,8 @@ static uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit -
 
 /* ---- bytes ---- */
 
-#if defined(__ELF__)
-extern void __asan_unpoison_memory_region(const volatile void *address, size_t bytes) __attribute__((weak));
-#define ASAN_IS_HERE (__asan_unpoison_memory_region != NULL)
-#elif defined(__SANITIZE_ADDRESS__)
-extern void __asan_unpoison_memory_region(const volatile void *address, size_t bytes);
-#define ASAN_IS_HERE 1
-#endif
-
-void mm_unpoison(uintptr_t va, size_t bytes)
-{
-#ifdef ASAN_IS_HERE
-    if (ASAN_IS_HERE)
-        __asan_unpoison_memory_region((void *)va, bytes);
-#else
-    (void)va, (void)bytes;
-#endif
-}
+void mm_hide(uintptr_t va, size_t bytes) { host_tools_hide((void *)va, bytes); }
+void mm_unpoison(uintptr_t va, size_t bytes) { host_tools_forget((void *)va, bytes); }
 
 void mm_discard(uint64_t offset, uint64_t page_count)
 {
@@ -399,6 +386,7 @@ void mm_shutdown(void)
     mm_pool_pages_shutdown();
     clear_frames();
     mm_frame_caches_forget();
+    host_tools_leave();
     if (mm_map_changed)
         release_memory();
     else

@@ -49,7 +49,8 @@ uint64_t mm_frame_offset(mm_pfn_number_t pfn);
 /* Bytes of stale slots or homes go back to the host. */
 void mm_discard(uint64_t offset, uint64_t page_count);
 
-/* The pools mark free bytes as not to be touched; whoever gets the pages next may touch them. */
+/* AddressSanitizer and its like, when they are there, know free memory as not to be touched; whoever gets it next may touch it. */
+void mm_hide(uintptr_t va, size_t bytes);
 void mm_unpoison(uintptr_t va, size_t bytes);
 /* [first, first + count) pages at `va` and at `offset` of the object hold something: make the bytes zero again. */
 void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count);

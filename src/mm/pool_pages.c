@@ -343,7 +343,7 @@ void *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool
 
 void mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count)
 {
-    mm_unpoison((uintptr_t)va, page_count << PAGE_SHIFT);
+    mm_hide((uintptr_t)va, page_count << PAGE_SHIFT);
     if (pool == MM_PAGED)
         paged_free(va, page_count);
     else
@@ -367,6 +367,7 @@ static void clear_slots(slot_run_t *run)
 static void forget_page(void *context, mm_page_table_t *table, size_t index)
 {
     slot_run_t *run = context;
+    mm_unpoison(mm_table_va(table, index), PAGE_SIZE); /* also a slot that was given back to the host */
     table->owners[index] = (mm_owner_t){ 0 };
     if (table->ptes[index] == 0)
         return;

@@ -14,6 +14,7 @@
  *         a waiter leaves a halted machine by its innermost catch: it has not come to use the machine.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <ntmm/ntmm.h>
@@ -139,13 +140,25 @@ undo_mm:
     return result;
 }
 
+/* What a person at the keyboard wants to change without a new build. */
+static int config_from_environment(ntmm_config *config)
+{
+    const char *tools = getenv("NTMM_MEMORY_TOOLS");
+    if (tools == NULL || *tools == '\0' || strcmp(tools, "on") == 0)
+        return 0;
+    if (strcmp(tools, "off") != 0)
+        return ke_error(-EINVAL, "NTMM_MEMORY_TOOLS is `%s` in the environment; it can be `on` or `off`", tools);
+    config->no_memory_tools = true;
+    return 0;
+}
+
 int ntmm_boot(const ntmm_config *config)
 {
     static const ntmm_config defaults;
     int                      result;
+    ntmm_config              built = config != NULL ? *config : defaults;
 
-    if (config == NULL)
-        config = &defaults;
+    config = &built;
     if (atomic_load(&ke_machine_state) == KE_MACHINE_FORKED) { /* the parent's machine; this process starts afresh */
         ke_fork_forget();
         atomic_store(&ke_machine_state, KE_MACHINE_OFF);
@@ -155,6 +168,8 @@ int ntmm_boot(const ntmm_config *config)
         result = ke_error(-EBUSY, "a machine is up already: there is one per process; shut it down first");
     else
         result = config_check(config);
+    if (result == 0)
+        result = config_from_environment(&built);
     if (result == 0) {
         once_per_process();
         ke_report_configure(config->quiet);

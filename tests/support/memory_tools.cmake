@@ -1,0 +1,57 @@
+# What AddressSanitizer and memcheck say to a driver's mistakes with pool memory: pool_mistakes.c makes one of them at a time. Included
+# by tests/CMakeLists.txt; a tool that this machine does not have is left out.
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_FLAGS -fsanitize=address)
+check_c_source_compiles("int main(void) { return 0; }" NTMM_HAVE_ASAN)
+unset(CMAKE_REQUIRED_FLAGS)
+find_program(VALGRIND valgrind)
+find_path(VALGRIND_INCLUDE_DIR valgrind/memcheck.h)
+
+function(ntmm_mistakes_program name)
+  add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/support/pool_mistakes.c)
+  target_link_libraries(${name} PRIVATE ntmm::ntmm ntmm_warnings)
+  target_compile_options(${name} PRIVATE -g -O0)
+endfunction()
+
+# mistake_test(tool mistake expected command...): a regular expression that must be in what is printed
+function(mistake_test tool mistake expected)
+  add_test(NAME ${tool}_${mistake} COMMAND ${ARGN})
+  set_tests_properties(${tool}_${mistake} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}" LABELS "tools;${tool}" TIMEOUT 120)
+endfunction()
+
+set(overruns one_past_the_end header_in_front pages_past_the_end executable_past_the_end cache_aligned_past_the_end)
+set(freed after_the_free paged_after_the_free pages_after_the_free pages_with_a_tail_after_the_free contiguous_after_the_free)
+set(sound nothing_wrong another_machine)
+
+if(NTMM_HAVE_ASAN)
+  ntmm_mistakes_program(pool_mistakes_asan)
+  target_compile_options(pool_mistakes_asan PRIVATE -fsanitize=address)
+  target_link_options(pool_mistakes_asan PRIVATE -fsanitize=address)
+  ntmm_test(test_ex_pool_tools unit/test_ex_pool_tools.c)
+  target_compile_options(test_ex_pool_tools PRIVATE -fsanitize=address)
+  target_link_options(test_ex_pool_tools PRIVATE -fsanitize=address)
+  foreach(mistake IN LISTS overruns freed) # at the line in question, and not in the library
+    mistake_test(asan ${mistake} "SUMMARY: AddressSanitizer: use-after-poison .* in ${mistake}" pool_mistakes_asan ${mistake})
+  endforeach()
+  foreach(mistake IN LISTS sound)
+    add_test(NAME asan_${mistake} COMMAND pool_mistakes_asan ${mistake})
+    set_tests_properties(asan_${mistake} PROPERTIES LABELS "tools;asan" TIMEOUT 120)
+  endforeach()
+  # Switched off nobody is told anything: the overrun is not seen, and a pointer in a pool block does not keep malloc()ed memory alive.
+  mistake_test(asan_off one_past_the_end "nobody saw it" pool_mistakes_asan one_past_the_end)
+  mistake_test(asan_off nothing_wrong "LeakSanitizer: detected memory leaks.*77 byte" pool_mistakes_asan nothing_wrong)
+  set_tests_properties(asan_off_one_past_the_end asan_off_nothing_wrong PROPERTIES ENVIRONMENT NTMM_MEMORY_TOOLS=off)
+endif()
+
+if(VALGRIND AND VALGRIND_INCLUDE_DIR AND CMAKE_C_COMPILER_ID STREQUAL GNU) # Valgrind 3.19 gives up at the DWARF of clang
+  ntmm_mistakes_program(pool_mistakes)
+  set(memcheck ${VALGRIND} --quiet --leak-check=full --error-exitcode=9 $<TARGET_FILE:pool_mistakes>)
+  foreach(mistake IN LISTS overruns freed)
+    mistake_test(valgrind ${mistake} "Invalid (read|write) of size 1.*${mistake}" ${memcheck} ${mistake})
+  endforeach()
+  mistake_test(valgrind uninitialised "depends on uninitialised value" ${memcheck} uninitialised)
+  foreach(mistake IN LISTS sound)
+    add_test(NAME valgrind_${mistake} COMMAND ${memcheck} ${mistake})
+    set_tests_properties(valgrind_${mistake} PROPERTIES LABELS "tools;valgrind" TIMEOUT 120)
+  endforeach()
+endif()
