@@ -85,7 +85,8 @@ static int config_check(const ntmm_config *config)
         return ke_error(-EINVAL, "config.windows_version is 0x%08x; the oldest NTDDI value is 0x%08x", config->windows_version,
                         OLDEST_WINDOWS);
     if (config->no_magazines && config->classic_lookaside)
-        return ke_error(-EINVAL, "config.no_magazines leaves the free lists alone, and config.classic_lookaside puts lists in front of them");
+        return ke_error(-EINVAL,
+                        "config.no_magazines leaves the free lists alone, and config.classic_lookaside puts lists in front of them");
     return config_check_features(config);
 }
 
