@@ -156,7 +156,8 @@ typedef struct ntmm_memory_usage {
 } ntmm_memory_usage;
 NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
 
-/** Verifies every invariant of every structure; every other thread must be outside the library. @return false, with the first broken one in ntmm_error() */
+/** Verifies every invariant of every structure; every other thread must be outside the library, or asleep in a wait for an event.
+ *  @return false, with the first broken one in ntmm_error() */
 NTMM_PUBLIC bool ntmm_check(void);
 
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */

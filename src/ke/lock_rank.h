@@ -19,6 +19,7 @@ typedef enum ke_lock_rank {
     KE_RANK_MM_PFN,        /* the bottom of mm: page lists and run index; short, never calls out */
     KE_RANK_KE_DPC,        /* one processor's DPC queue */
     KE_RANK_EX_TAGS,       /* leaf: the machine-wide tag table */
+    KE_RANK_KE_DISPATCHER, /* leaf: states of dispatcher objects, and who waits for them */
     KE_RANK_LEAF           /* leaf: anything that calls nothing */
 } ke_lock_rank_t;
 

@@ -26,6 +26,7 @@
 #include "ke/dpc.h"
 #include "ke/interrupt.h"
 #include "ke/spinlock.h"
+#include "ke/wait.h"
 
 #define WAIT_SPINS 8u   /* rounds of 1, 2, 4 ... pauses */
 #define WAIT_YIELDS 16u /* rounds after them that yield */
@@ -277,6 +278,8 @@ int ke_processors_boot(uint32_t count, uint32_t numa_nodes)
     ke_processor_count = count;
     ke_node_count = numa_nodes;
     ke_queued_locks_boot();
+    ke_dispatcher_boot();
+    ke_time_boot();
     ke_interrupts_forget(); /* of a machine that a forked child has never shut down */
     return 0;
 }

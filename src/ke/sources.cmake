@@ -1,4 +1,4 @@
-# running: threads, processors, IRQL, spin locks, DPCs, interrupts
+# running: threads, processors, IRQL, spin locks, DPCs, interrupts, events and waits
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
   ${CMAKE_CURRENT_LIST_DIR}/processor.c
@@ -8,7 +8,10 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/queued_spinlock.c
   ${CMAKE_CURRENT_LIST_DIR}/rwspinlock.c
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
-  ${CMAKE_CURRENT_LIST_DIR}/interrupt.c)
+  ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
+  ${CMAKE_CURRENT_LIST_DIR}/event.c
+  ${CMAKE_CURRENT_LIST_DIR}/wait.c
+  ${CMAKE_CURRENT_LIST_DIR}/time.c)
 # stopping: locks, bug checks, faults, injected failures
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lock.c

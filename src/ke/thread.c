@@ -66,9 +66,12 @@ static void record_reset(ke_thread_t *record)
     record->serves = NULL;
     record->wait_next = NULL;
     record->wait_lock = NULL;
+    record->wait_count = 0;
+    record->set_and_wait = false;
     record->rw_count = 0;
     record->rw_unnamed = 0;
     atomic_store(&record->in_library, 0);
+    atomic_store(&record->asleep, 0);
     atomic_store(&record->dispatching, 0);
 }
 
@@ -189,15 +192,18 @@ static bool is_outside(const ke_thread_t *record)
     return atomic_load(&record->in_library) == 0 && (!has_processors || atomic_load(&record->dispatching) == 0);
 }
 
-bool ke_threads_are_outside(void)
+static bool are_outside(bool or_asleep)
 {
     if (!ke_dpc_settle() || !ke_stop_is_told()) /* who stops may be a thread without a record */
         return false;
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
-        if (record != ke_self() && atomic_load(&record->alive) && !is_outside(record))
+        if (record != ke_self() && atomic_load(&record->alive) && !is_outside(record) && !(or_asleep && atomic_load(&record->asleep) != 0))
             return false;
     return true;
 }
+
+bool ke_threads_are_outside(void) { return are_outside(false); }
+bool ke_threads_are_quiet(void) { return are_outside(true); }
 
 void ke_threads_shutdown(void)
 {

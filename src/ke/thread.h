@@ -20,7 +20,7 @@
  * Invariant   a thread is the owner of at most one processor, and that is thread->processor.
  * A halted, forked or shut-down machine has processors without owners and with KE_PENDING_STOPPED set: every fast path ends in a slow one.
  *
- * Lock key: (T) this thread only   (A) atomic   (C) the claim lock of processor.c   (D) dpc_lock   (B) set at boot
+ * Lock key: (T) this thread only   (A) atomic   (C) the claim lock of processor.c   (D) dpc_lock   (W) the dispatcher lock   (B) set at boot
  */
 #ifndef NTMM_KE_THREAD_H
 #define NTMM_KE_THREAD_H
@@ -76,11 +76,18 @@ typedef struct ke_held_rw_lock { /* what a word of 32 bits has no room to say: w
     bool          exclusive;
 } ke_held_rw_lock_t;
 
+typedef struct ke_wait_block {         /* one object that a thread waits for */
+    struct ke_wait_block *next, *prev; /* (W) in the line of its object, in order of arrival */
+    PDISPATCHER_HEADER    object;      /* (W) */
+    ke_thread_t          *thread;      /* (W) */
+} ke_wait_block_t;
+
 struct ke_thread {
     KIRQL           irql;                /* (T) */
     _Atomic uint8_t is_system;           /* (A) created by the machine: an unhandled exception is 0x7E, not 0x1E */
     _Atomic uint8_t dispatching;         /* (A) at DISPATCH_LEVEL or above, or about to be */
     _Atomic uint8_t in_library;          /* (A) inside a slow path; ntmm_check and ntmm_shutdown need every other thread out */
+    _Atomic uint8_t asleep;              /* (A) and there in a wait for dispatcher objects, with nothing in its hands */
     uint32_t        generation;          /* (T) of the boot that this record was made ready for; 0: the empty record */
     ke_processor_t *processor;           /* (T) the last one owned; never NULL. (C) while the thread waits for one */
     int16_t         kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth */
@@ -98,8 +105,14 @@ struct ke_thread {
     uint32_t          wait_number; /* (C) the processor it wants, or KE_PROCESSOR_ANY */
     PKSPIN_LOCK       wait_lock;   /* the queued spin lock it waits for */
     _Atomic uint32_t  granted;     /* (A) it got what it waits for; the thread may sleep on it */
-    uint32_t          rw_count;    /* (T) EX_SPIN_LOCKs held, in rw_held */
-    uint32_t          rw_unnamed;  /* (T) and beyond that */
+    ke_wait_block_t   wait_blocks[MAXIMUM_WAIT_OBJECTS];
+    uint32_t          wait_count;   /* (W) blocks in use; 0: it waits for no dispatcher object */
+    uint32_t          wait_key;     /* (W) until granted: which of them let it go on */
+    bool              wait_all;     /* (W) it wants all of them */
+    bool              set_and_wait; /* (T) KeSetEvent with Wait TRUE: the wait that follows lowers to set_irql */
+    KIRQL             set_irql;     /* (T) */
+    uint32_t          rw_count;     /* (T) EX_SPIN_LOCKs held, in rw_held */
+    uint32_t          rw_unnamed;   /* (T) and beyond that */
     ke_held_rw_lock_t rw_held[KE_THREAD_RW_LOCKS];
     KDPC              flush[2]; /* KeFlushQueuedDpcs' markers: ordinary, threaded */
     _Atomic uint32_t  flushed;  /* (A) markers that have run; the thread sleeps on it */
@@ -126,6 +139,7 @@ void         ke_thread_leave(ke_thread_t *thread); /* pairs with ke_thread_enter
 ke_thread_t *ke_thread_ready(const char *routine); /* ke_thread_enter and leave at once, for a routine that waits for nothing */
 ke_thread_t *ke_thread_first(void);                /* the list of records, for walkers; follow ->next; skip generation != current */
 bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
+bool         ke_threads_are_quiet(void);           /* the same, or asleep: they change nothing now */
 void         ke_threads_shutdown(void);            /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
 void         ke_thread_fork_leave(void);           /* in a forked child, at once: the thread has no record, so no fast path knows it */
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */

@@ -48,7 +48,7 @@ bool ntmm_check(void)
 {
     if (!machine_is_there(__func__))
         return false;
-    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP && !ke_threads_are_outside()) {
+    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP && !ke_threads_are_quiet()) {
         ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL");
         return false;
     }

@@ -14,6 +14,9 @@
 #include "wdm/ke_spinlock.h" /* spin locks in all their forms */
 #include "wdm/io_objects.h"  /* DEVICE_OBJECT, DRIVER_OBJECT */
 #include "wdm/ke_dpc.h"      /* deferred procedure calls, interrupts */
+#include "wdm/ke_event.h"    /* events */
+#include "wdm/ke_wait.h"     /* KeWaitForSingleObject and its like */
+#include "wdm/ke_time.h"     /* what time it is */
 #include "wdm/ke_bugcheck.h" /* KeBugCheckEx and its callbacks */
 #include "wdm/ex_raise.h"    /* ExRaiseStatus */
 #include "wdm/ex_pool.h"     /* pools */

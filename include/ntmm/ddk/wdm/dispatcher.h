@@ -20,6 +20,8 @@ typedef struct _KEVENT {
     DISPATCHER_HEADER Header;
 } KEVENT, *PKEVENT, *PRKEVENT;
 
-NTMM_LAYOUT(sizeof(KEVENT) == 24, "KEVENT, x64");
+NTMM_LAYOUT(sizeof(DISPATCHER_HEADER) == 24 && sizeof(KEVENT) == 24, "KEVENT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(KEVENT, Header.Size) == 2 && FIELD_OFFSET(KEVENT, Header.SignalState) == 4, "KEVENT, x64");
+NTMM_LAYOUT(FIELD_OFFSET(KEVENT, Header.WaitListHead) == 8, "KEVENT, x64");
 
 #endif

@@ -1,0 +1,326 @@
+/*
+ * wait.c - a thread waits for dispatcher objects, and the lines in front of them.
+ *
+ *     KeWaitFor...  not signaled --> a block for each object, at the end of its line --> asleep on thread->granted
+ *     KeSetEvent    signaled     --> its line from the front: whose wait is satisfied now? blocks out of all lines, granted, awake
+ *     time is up                 --> blocks out of all lines, unless somebody was faster
+ *
+ * The lines are not kept in the objects but here, found by the object's address; a thread's blocks are in its record, which is never
+ * unmapped. So an object that is freed or overwritten while somebody waits for it damages nothing of ours, and a halted machine leaves
+ * nothing dangling. Its waiters then wait on, until time is up or something else is signaled at the same address.
+ *
+ * Invariants  1 a thread has wait_count blocks in the lines, one for each object that it waits for, or none
+ *             2 whoever is in a line could not go on when its object was last signaled
+ * Locks       ke_dispatcher_lock around all states and lines, so that several objects are looked at as one moment. Objects are read once
+ *             before it is taken, so that a bad address faults with nothing locked.
+ * Source      WDK reference: wdm.h, KeWaitForSingleObject, KeWaitForMultipleObjects, KeDelayExecutionThread; Bug Checks 0xC, 0xB8.
+ * Fidelity    first come, first served; no priorities, so no boosts. No APC is ever delivered: alertable waits are like others.
+ */
+#include "ke/wait.h"
+
+#include "ke/bugcheck.h"
+#include "ke/irql.h"
+
+#define LINES 64u
+#define RECHECK_NS 10000000u /* how late a waiter may notice that the machine has halted, or that the date was changed */
+#define UNIT_NS 100u         /* of a timeout */
+
+ke_lock_t ke_dispatcher_lock = KE_LOCK_INIT(KE_RANK_KE_DISPATCHER);
+
+static struct wait_line { /* the objects whose addresses fall together share one */
+    ke_wait_block_t *first, *last;
+} lines[LINES];
+
+void ke_dispatcher_boot(void)
+{
+    ke_lock_init(&ke_dispatcher_lock, KE_RANK_KE_DISPATCHER);
+    for (size_t i = 0; i < LINES; i++)
+        lines[i] = (struct wait_line){ 0 };
+}
+
+/* ---- lines ---- */
+
+static struct wait_line *line_of(const DISPATCHER_HEADER *object)
+{
+    return &lines[((uintptr_t)object >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 58];
+}
+
+static void enqueue_locked(ke_thread_t *thread)
+{
+    for (uint32_t i = 0; i < thread->wait_count; i++) {
+        ke_wait_block_t  *block = &thread->wait_blocks[i];
+        struct wait_line *line = line_of(block->object);
+        block->next = NULL;
+        block->prev = line->last;
+        *(line->last != NULL ? &line->last->next : &line->first) = block;
+        line->last = block;
+    }
+}
+
+static void dequeue_locked(ke_thread_t *thread)
+{
+    for (uint32_t i = 0; i < thread->wait_count; i++) {
+        ke_wait_block_t  *block = &thread->wait_blocks[i];
+        struct wait_line *line = line_of(block->object);
+        *(block->prev != NULL ? &block->prev->next : &line->first) = block->next;
+        *(block->next != NULL ? &block->next->prev : &line->last) = block->prev;
+    }
+    thread->wait_count = 0;
+}
+
+/* ---- states ---- */
+
+static bool is_signaled(const DISPATCHER_HEADER *object) { return __atomic_load_n(&object->SignalState, __ATOMIC_RELAXED) > 0; }
+
+static void consume_locked(PDISPATCHER_HEADER object)
+{
+    if (object->Type == SynchronizationEvent)
+        __atomic_store_n(&object->SignalState, 0, __ATOMIC_RELAXED);
+}
+
+static bool satisfy_any_locked(ke_thread_t *thread)
+{
+    for (uint32_t i = 0; i < thread->wait_count; i++) {
+        if (!is_signaled(thread->wait_blocks[i].object))
+            continue;
+        consume_locked(thread->wait_blocks[i].object);
+        thread->wait_key = i;
+        return true;
+    }
+    return false;
+}
+
+static bool satisfy_all_locked(ke_thread_t *thread)
+{
+    for (uint32_t i = 0; i < thread->wait_count; i++)
+        if (!is_signaled(thread->wait_blocks[i].object))
+            return false;
+    for (uint32_t i = 0; i < thread->wait_count; i++)
+        consume_locked(thread->wait_blocks[i].object);
+    thread->wait_key = 0;
+    return true;
+}
+
+/* The wait is over if its objects allow it; then they have changed as they do when a wait is satisfied. */
+static bool satisfy_locked(ke_thread_t *thread) { return thread->wait_all ? satisfy_all_locked(thread) : satisfy_any_locked(thread); }
+
+static ke_wait_block_t *next_thread_in(ke_wait_block_t *block)
+{
+    const ke_thread_t *thread = block->thread;
+    while (block != NULL && block->thread == thread)
+        block = block->next;
+    return block;
+}
+
+void ke_wait_test_locked(PDISPATCHER_HEADER object)
+{
+    for (ke_wait_block_t *block = line_of(object)->first, *next; block != NULL && is_signaled(object); block = next) {
+        ke_thread_t *thread = block->thread;
+        if (block->object != object || !satisfy_locked(thread)) {
+            next = block->next;
+            continue;
+        }
+        next = next_thread_in(block); /* its other blocks leave with this one */
+        dequeue_locked(thread);
+        atomic_store_explicit(&thread->granted, 1, memory_order_release);
+        host_wake(&thread->granted, true);
+    }
+}
+
+/* ---- when time is up ---- */
+
+typedef struct deadline {
+    bool     is_never, is_date;
+    uint64_t end; /* ns of the host's clock; is_date: 100 ns units since 1601 */
+} deadline_t;
+
+static uint64_t ns_of(uint64_t units) { return units > UINT64_MAX / UNIT_NS ? UINT64_MAX : units * UNIT_NS; }
+
+static deadline_t deadline_of(const LARGE_INTEGER *timeout)
+{
+    if (timeout == NULL)
+        return (deadline_t){ .is_never = true };
+    if (timeout->QuadPart > 0)
+        return (deadline_t){ .is_date = true, .end = (uint64_t)timeout->QuadPart };
+    uint64_t now = host_clock_ns(), wait_ns = ns_of(0 - (uint64_t)timeout->QuadPart);
+    return (deadline_t){ .end = wait_ns > UINT64_MAX - now ? UINT64_MAX : now + wait_ns };
+}
+
+static uint64_t ns_left(const deadline_t *deadline)
+{
+    if (deadline->is_never)
+        return UINT64_MAX;
+    uint64_t now = deadline->is_date ? host_wall_100ns() : host_clock_ns();
+    if (now >= deadline->end)
+        return 0;
+    return deadline->is_date ? ns_of(deadline->end - now) : deadline->end - now;
+}
+
+/* ---- waiting ---- */
+
+/* false: somebody was faster, the wait is satisfied. */
+static bool give_up(ke_thread_t *self)
+{
+    ke_lock(&ke_dispatcher_lock);
+    bool late = atomic_load_explicit(&self->granted, memory_order_relaxed) != 0;
+    if (!late)
+        dequeue_locked(self);
+    ke_unlock(&ke_dispatcher_lock);
+    return !late;
+}
+
+static NTSTATUS sleep_until(ke_thread_t *self, const deadline_t *deadline)
+{
+    atomic_store_explicit(&self->asleep, 1, memory_order_release);
+    while (atomic_load_explicit(&self->granted, memory_order_acquire) == 0) {
+        uint64_t left = ns_left(deadline);
+        ke_wait_poll();
+        if (left == 0 && give_up(self))
+            break;
+        if (left != 0)
+            host_wait(&self->granted, 0, left < RECHECK_NS ? left : RECHECK_NS);
+    }
+    atomic_store_explicit(&self->asleep, 0, memory_order_release);
+    return atomic_load_explicit(&self->granted, memory_order_relaxed) != 0 ? STATUS_WAIT_0 + (NTSTATUS)self->wait_key : STATUS_TIMEOUT;
+}
+
+static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count, bool all, const LARGE_INTEGER *timeout)
+{
+    deadline_t deadline = deadline_of(timeout);
+    ke_lock(&ke_dispatcher_lock);
+    for (uint32_t i = 0; i < count; i++)
+        self->wait_blocks[i] = (ke_wait_block_t){ .object = objects[i], .thread = self };
+    self->wait_count = count;
+    self->wait_all = all;
+    bool satisfied = satisfy_locked(self), sleep = !satisfied && (timeout == NULL || timeout->QuadPart != 0);
+    atomic_store_explicit(&self->granted, 0, memory_order_relaxed);
+    if (sleep)
+        enqueue_locked(self);
+    else
+        self->wait_count = 0;
+    ke_unlock(&ke_dispatcher_lock);
+    if (sleep)
+        return sleep_until(self, &deadline);
+    return satisfied ? STATUS_WAIT_0 + (NTSTATUS)self->wait_key : STATUS_TIMEOUT;
+}
+
+/* ---- the rules ---- */
+
+/* KeSetEvent with Wait TRUE has left the thread at DISPATCH_LEVEL for this. */
+static void come_down(const char *routine)
+{
+    ke_thread_t *self = ke_self();
+    if (NTMM_LIKELY(!self->set_and_wait))
+        return;
+    self->set_and_wait = false;
+    if (self->irql > self->set_irql)
+        ke_lower(self, self->set_irql, routine, KE_CALLER());
+}
+
+static void check_irql(const char *routine, ULONG_PTR address, bool may_sleep, ULONG_PTR caller)
+{
+    const ke_thread_t *self = ke_self();
+    KIRQL              most = may_sleep ? APC_LEVEL : DISPATCH_LEVEL;
+    if (NTMM_LIKELY(self->irql <= most))
+        return;
+    if (self->irql == DISPATCH_LEVEL && self->dpc != NULL)
+        ke_bugcheck(routine, "A DPC routine tried to wait: only a timeout of 0 is allowed there.", ATTEMPTED_SWITCH_FROM_DPC,
+                    (ULONG_PTR)self->kthread, 0, (ULONG_PTR)__builtin_frame_address(0), 0);
+    ke_irql_too_high(routine, address, caller);
+}
+
+/* Reads them, so that a bad address faults here. */
+static bool are_events(PVOID const *objects, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const DISPATCHER_HEADER *object = objects[i];
+        (void)is_signaled(object);
+        if (!ke_object_is_event(object))
+            return ke_error(0, "a wait for the object at %p, which is no initialised event: its type is %u", objects[i], object->Type) != 0;
+    }
+    return true;
+}
+
+typedef struct wait_call {
+    const char          *routine;
+    ULONG_PTR            address, caller; /* of the routine; of whoever called it */
+    PVOID const         *objects;
+    uint32_t             count;
+    bool                 all;
+    const LARGE_INTEGER *timeout;
+} wait_call_t;
+
+static NTSTATUS wait_checked(const wait_call_t *call)
+{
+    NTSTATUS status = STATUS_OBJECT_TYPE_MISMATCH;
+    come_down(call->routine);
+    check_irql(call->routine, call->address, call->timeout == NULL || call->timeout->QuadPart != 0, call->caller);
+    ke_loop_poll();
+    ke_thread_t *self = ke_thread_enter(call->routine);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    if (are_events(call->objects, call->count))
+        status = wait_for(self, call->objects, call->count, call->all, call->timeout);
+    ke_thread_leave(self);
+    return status;
+}
+
+NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+{
+    wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeWaitForSingleObject, .caller = KE_CALLER() };
+    (void)WaitReason;
+    (void)WaitMode; /* no APCs: both modes and alertable waits come to the same */
+    (void)Alertable;
+    call.objects = &Object;
+    call.count = 1;
+    call.timeout = Timeout;
+    return wait_checked(&call);
+}
+
+/* Windows keeps the lines in the caller's blocks. Ours are elsewhere, but storage that is too small should show. */
+static void fill_blocks(PKWAIT_BLOCK blocks, PVOID const *objects, ULONG count, WAIT_TYPE type)
+{
+    for (ULONG i = 0; blocks != NULL && i < count; i++) {
+        PLIST_ENTRY entry = &blocks[i].WaitListEntry;
+        blocks[i] = (KWAIT_BLOCK){ .WaitType = (UCHAR)type, .WaitKey = (USHORT)i, .Object = objects[i] };
+        blocks[i].Thread = (struct _KTHREAD *)(void *)ke_self()->kthread;
+        entry->Flink = entry->Blink = entry;
+    }
+}
+
+NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                                  BOOLEAN Alertable, PLARGE_INTEGER Timeout, PKWAIT_BLOCK WaitBlockArray)
+{
+    wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeWaitForMultipleObjects, .caller = KE_CALLER() };
+    (void)WaitReason;
+    (void)WaitMode;
+    (void)Alertable;
+    if (Count > (WaitBlockArray != NULL ? MAXIMUM_WAIT_OBJECTS : THREAD_WAIT_OBJECTS))
+        ke_bugcheck(__func__, "It was asked to wait for more objects than it may be.", MAXIMUM_WAIT_OBJECTS_EXCEEDED, 0, 0, 0, 0);
+    if (WaitType != WaitAll && WaitType != WaitAny)
+        return STATUS_INVALID_PARAMETER_3;
+    fill_blocks(WaitBlockArray, Object, Count, WaitType);
+    call.objects = Object;
+    call.count = Count;
+    call.all = WaitType == WaitAll;
+    call.timeout = Timeout;
+    return wait_checked(&call);
+}
+
+NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
+{
+    deadline_t deadline = deadline_of(Interval);
+    (void)WaitMode;
+    (void)Alertable;
+    come_down(__func__);
+    check_irql(__func__, (ULONG_PTR)&KeDelayExecutionThread, true, KE_CALLER());
+    ke_loop_poll();
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    if (ns_left(&deadline) == 0)
+        host_yield();
+    (void)wait_for(self, NULL, 0, false, Interval);
+    ke_thread_leave(self);
+    return STATUS_SUCCESS;
+}
