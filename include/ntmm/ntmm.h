@@ -153,6 +153,7 @@ NTMM_PUBLIC bool ntmm_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usa
 
 typedef struct ntmm_memory_usage {
     uint64_t total, zeroed, free, standby, modified, bad, active, largest_free_run; /* pages */
+    uint64_t commit_limit, committed; /* pages: RAM, since there is no page file yet; what pools, contiguous and noncached memory hold */
 } ntmm_memory_usage;
 NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
 

@@ -16,6 +16,7 @@
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 #include "ke/inject.h"
+#include "mm/pressure.h"
 
 #define NTDDI_OF_VISTA 0x06000000u
 
@@ -34,6 +35,7 @@ static void thread_stops(ke_thread_t *thread)
 {
     empty_thread(thread, "the end of a thread");
     ex_tag_retire(ex_thread_of(thread));
+    mm_pressure_settle();
 }
 
 /* The nth allocation is exact only when each one asks, so while a failure is armed nobody has a stock. */
@@ -115,6 +117,7 @@ void ex_pool_magazines(bool on)
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))
             empty_thread(thread, "ex_pool_magazines");
+    mm_pressure_settle();
 }
 
 /* ---- questions ---- */

@@ -11,8 +11,11 @@ typedef enum ke_lock_rank {
     KE_RANK_MACHINE,       /* boot, shutdown, the list of threads */
     KE_RANK_KE_CALLBACKS,  /* bug-check callbacks being registered */
     KE_RANK_IO_KSR,        /* blobs that survive a soft reboot; calls nothing but the host */
+    KE_RANK_IO_EVENT,      /* named events */
+    KE_RANK_EX_HANDLE,     /* which handles are open */
     KE_RANK_EX_RESOURCE,   /* the inside of an ERESOURCE */
     KE_RANK_EX_POOL,       /* free lists of a pool descriptor: may ask mm for pages */
+    KE_RANK_MM_PRESSURE,   /* which memory conditions hold: sets events; taken by who leaves the library, with nothing else held */
     KE_RANK_MM_RAM_MAP,    /* memory added or removed while running */
     KE_RANK_MM_POOL_VA,    /* which pageable pool addresses are taken */
     KE_RANK_MM_SYSTEM_PTE, /* which system PTEs are taken */

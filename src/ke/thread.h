@@ -144,6 +144,11 @@ void         ke_threads_shutdown(void);            /* part of ke_processors_shut
 void         ke_thread_fork_leave(void);           /* in a forked child, at once: the thread has no record, so no fast path knows it */
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
 
+/* Work that must not be done under an upper layer's locks: the thread that leaves the library next does it, before it is outside. The layer
+ * sets the flag, and the hook takes it back. */
+extern _Atomic bool ke_leave_due;
+extern void (*ke_leave_hook)(void);
+
 /* Upper layers hang work on the life of a thread (called by ke with no lock held; each may be NULL). */
 typedef struct ke_thread_hooks {
     void (*start)(ke_thread_t *thread); /* record made ready for this boot: upper[] is zero */

@@ -7,12 +7,14 @@
  *     lists        next, prev, count        ==   the frames whose entry names the list
  *     PTEs         valid                    <->  the page is taken; its frame is active, and a frame that backs one page points back at it
  *     pools        pages held by paged pool ==   valid PTEs of its region
+ *     commit       pages charged        <=   frames in use
  *     host         mappings counted         ==   mappings that the PTEs make
  *
  * Every other thread is outside the library while this runs. Machines of up to a million frames have every PFN entry looked at; of larger
  * ones those that were ever handed out.
  */
 #include "ke/bugcheck.h"
+#include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
@@ -236,6 +238,14 @@ static bool check_tables(void)
     return mm_system_pte_check();
 }
 
+static bool check_commit(const frame_check_t *check)
+{
+    uint64_t committed = mm_levels_now().of[MM_GAUGE_COMMITTED];
+    if (committed <= check->on_list[MM_ACTIVE])
+        return true;
+    return ke_error(false, "%llu pages are committed, but only %llu frames are in use", (ull)committed, (ull)check->on_list[MM_ACTIVE]);
+}
+
 bool mm_check(void)
 {
     bool          lock = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_HALTED;
@@ -245,7 +255,7 @@ bool mm_check(void)
     bool sound = check_spaces(&check) && check_counts(&check) && check_caches(check.on_list[MM_CACHED]);
     for (uint32_t list = MM_STANDBY; list <= MM_BAD && sound; list++)
         sound = check_list(list);
-    sound = sound && check_tables();
+    sound = sound && check_tables() && (!lock || check_commit(&check)); /* who was stopped on the way may have been charged already */
     if (lock)
         ke_unlock(&mm_pfn_lock);
     return sound;

@@ -4,6 +4,7 @@
  *     MmAllocateContiguousMemory...   the driver's words become one request
  *      |- contiguous_allocate         rules, fault injection
  *      |- request_to_frames           bytes to frames: lowest rounds up, highest rounds down, so that every byte of every page suits
+ *      |- mm_charge                   the commit limit (charge.h)
  *      |- mm_frames_get               the run (pfn.c)
  *      `- describe_run                owner entries: the first page knows bytes, tag and protection, the others how far back it is
  *
@@ -17,6 +18,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "mm/charge.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
 #include "mm/pinned.h"
@@ -108,12 +110,17 @@ static void *allocate_run(const contiguous_request_t *request)
     mm_frame_want_t want = { 0 };
     if (!request_to_frames(request, &want))
         return NULL;
+    if (!mm_charge(MM_CHARGE_OTHER, want.page_count))
+        return NULL;
     mm_pfn_number_t first = mm_frames_get(&want, NULL);
     if (first == MM_PFN_NONE && request->any_node_then && want.node != MM_ANY_NODE) {
         want.node = MM_ANY_NODE;
         first = mm_frames_get(&want, NULL);
     }
-    return first != MM_PFN_NONE ? describe_run(request, first, want.page_count) : NULL;
+    if (first != MM_PFN_NONE)
+        return describe_run(request, first, want.page_count);
+    mm_uncharge(MM_CHARGE_OTHER, want.page_count);
+    return NULL;
 }
 
 static void *contiguous_allocate(const contiguous_request_t *request)
@@ -281,6 +288,7 @@ static void free_block(const char *routine, void *base, const SIZE_T *bytes, con
     if (why == NULL && pinned == MM_PFN_NONE) {
         mm_hide((uintptr_t)base, block.page_count << PAGE_SHIFT);
         mm_frames_put(block.first, block.page_count);
+        mm_uncharge(MM_CHARGE_OTHER, block.page_count);
     }
     ke_thread_leave(thread);
     if (pinned != MM_PFN_NONE)

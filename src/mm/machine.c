@@ -23,10 +23,11 @@
 #include <string.h>
 
 #include "host/memory_tools.h"
-
+#include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/pfn.h"
 #include "mm/physical_memory.h"
+#include "mm/pressure.h"
 #include "mm/pte.h"
 
 #define SYSTEM_PTE_BYTES ((size_t)1 << 30)   /* room for mappings, as Windows had on x86 */
@@ -303,7 +304,9 @@ int mm_boot(const ntmm_config *config)
     mm_is_server = config->server;
     mm_contiguous_free_irql = config->windows_version == 0 || config->windows_version >= NTDDI_OF_SERVER_2008 ? DISPATCH_LEVEL : APC_LEVEL;
     init_locks();
-    mm_pool_pages_boot(config);
+    mm_charges_boot(config);
+    mm_pressure_boot(config);
+    mm_pool_pages_boot();
     mm_system_pte_boot();
     return 0;
 }

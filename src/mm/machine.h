@@ -56,7 +56,7 @@ void mm_unpoison(uintptr_t va, size_t bytes);
 void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count);
 
 /* pool_pages.c */
-void mm_pool_pages_boot(const ntmm_config *config);
+void mm_pool_pages_boot(void);
 void mm_pool_pages_shutdown(void);
 /* system_pte.c */
 void mm_system_pte_boot(void);

@@ -11,6 +11,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "mm/charge.h"
 #include "mm/pinned.h"
 #include "mm/system_pte.h"
 
@@ -27,9 +28,13 @@ static void *allocate(uint32_t node, SIZE_T bytes)
     if (bytes == 0 || bytes > mm_system_pte_region.bytes)
         return NULL;
     size_t page_count = BYTES_TO_PAGES(bytes);
-    void  *va = mm_scattered_alloc(node, page_count, HOST_READ | HOST_WRITE, MM_NONPAGED_NX, 1 + MmNonCached, &zeroed);
-    if (va == NULL)
+    if (!mm_charge(MM_CHARGE_OTHER, page_count))
         return NULL;
+    void *va = mm_scattered_alloc(node, page_count, HOST_READ | HOST_WRITE, MM_NONPAGED_NX, 1 + MmNonCached, &zeroed);
+    if (va == NULL) {
+        mm_uncharge(MM_CHARGE_OTHER, page_count);
+        return NULL;
+    }
     for (size_t i = 0; i < page_count; i++)
         *owner_at(va, i) = (mm_owner_t){ .bytes = i, .tag = TAG_NONCACHED, .use = MM_USE_TAIL, .pool = MM_NONPAGED_NX };
     owner_at(va, 0)->bytes = bytes;
@@ -81,10 +86,12 @@ static void free_checked(void *base, SIZE_T bytes, free_stop_t *stop)
             stop->pinned = mm_system_pte_frame(base, i);
     if (stop->why != NULL || stop->pinned != MM_PFN_NONE)
         return;
-    if (claim(owner))
+    if (claim(owner)) {
         mm_scattered_free(base, page_count);
-    else
+        mm_uncharge(MM_CHARGE_OTHER, page_count);
+    } else {
         *stop = (free_stop_t){ "Two threads freed the same noncached memory at once.", 0x302, 0, 0, MM_PFN_NONE };
+    }
 }
 
 VOID MmFreeNonCachedMemory(PVOID BaseAddress, SIZE_T NumberOfBytes)

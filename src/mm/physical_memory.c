@@ -14,6 +14,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
@@ -76,8 +77,10 @@ static NTSTATUS add_pages(pages_of_t pages)
     if (NT_SUCCESS(status)) {
         ke_lock(&mm_pfn_lock);
         status = adopt_new_map_locked();
-        if (NT_SUCCESS(status))
+        if (NT_SUCCESS(status)) {
             mm_frames.zeroed += pages.page_count;
+            mm_charges_ram_changed_locked();
+        }
         ke_unlock(&mm_pfn_lock);
         if (!NT_SUCCESS(status))
             mm_unmap_homes(pages.first, pages.page_count);
@@ -132,6 +135,7 @@ static NTSTATUS remove_pages(pages_of_t pages)
         status = adopt_new_map_locked();
     if (NT_SUCCESS(status))
         forget_entries_locked(pages);
+    mm_charges_ram_changed_locked();
     ke_unlock(&mm_pfn_lock);
     if (NT_SUCCESS(status))
         mm_unmap_homes(pages.first, pages.page_count);

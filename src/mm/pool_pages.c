@@ -17,12 +17,10 @@
  *
  * Invariants  a paged page that is taken has a valid PTE, and its frame's entry points back at it
  *             a page that is not taken has PTE 0 (slot bytes are zero) or MM_PTE_STALE_SLOT
- *             pages held <= limit, for each kind
  * Locks       nonpaged: none of its own. Paged: mm_paged_table.lock for all of an allocation; frames are fetched under it.
- * Elsewhere   blocks within a page, owners' words: ex. Fault injection is asked by the caller.
+ * Elsewhere   limits: charge.h. Blocks within a page, owners' words: ex. Fault injection is asked by the caller.
  */
-#include <stdatomic.h>
-
+#include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
@@ -33,54 +31,20 @@
 #define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once: a run, or, page by page, those that follow, */
 #define GROW_SHARE 8u    /* but at most 1/GROW_SHARE of what the pool holds */
 
-static struct {
-    _Atomic uint64_t held[MM_POOLS];
-    uint64_t         limit[MM_POOLS];
-} pages;
-
 typedef struct page_batch { /* indexes of pages of the paged region; under its lock */
     uint32_t count, most;
     uint32_t index[MM_STALE_SLOTS_MOST];
 } page_batch_t;
 static page_batch_t stale_slots, stale_homes;
 
-/* ---- limits ---- */
-
-void mm_pool_pages_boot(const ntmm_config *config)
+void mm_pool_pages_boot(void)
 {
-    uint64_t ram = mm_frames.map.page_count;
-    uint64_t nonpaged = config->nonpaged_pool_limit != 0 ? config->nonpaged_pool_limit >> PAGE_SHIFT : ram / 4 * 3 + ram % 4;
-    pages.limit[MM_NONPAGED_NX] = pages.limit[MM_NONPAGED_EXECUTE] = nonpaged;
-    pages.limit[MM_PAGED] = config->paged_pool_limit != 0 ? config->paged_pool_limit >> PAGE_SHIFT : ram;
-    for (uint32_t pool = 0; pool < MM_POOLS; pool++)
-        atomic_store_explicit(&pages.held[pool], 0, memory_order_relaxed);
+    uint64_t share = mm_frames.map.page_count / 4;
     stale_slots.count = stale_homes.count = 0;
     stale_homes.most = MM_STALE_HOMES;
-    stale_slots.most = ram / 4 < MM_STALE_SLOTS_LEAST  ? MM_STALE_SLOTS_LEAST
-                       : ram / 4 > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST
-                                                       : (uint32_t)(ram / 4);
-}
-
-size_t mm_pool_page_count(mm_pool_t pool) { return atomic_load_explicit(&pages.held[pool], memory_order_relaxed); }
-size_t mm_pool_limit_pages(mm_pool_t pool) { return pages.limit[pool]; }
-
-/* The two nonpaged kinds share one limit. Counts first and looks then: two that race for the last page may both be refused, never both
- * served. */
-static bool charge(mm_pool_t pool, size_t page_count)
-{
-    uint64_t before = atomic_fetch_add_explicit(&pages.held[pool], page_count, memory_order_relaxed);
-    if (pool != MM_PAGED)
-        before += mm_pool_page_count(pool == MM_NONPAGED_NX ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX);
-    if (page_count <= pages.limit[pool] && before <= pages.limit[pool] - page_count)
-        return true;
-    atomic_fetch_sub_explicit(&pages.held[pool], page_count, memory_order_relaxed);
-    return false;
-}
-
-static void uncharge(mm_pool_t pool, size_t page_count)
-{
-    uint64_t before = atomic_fetch_sub_explicit(&pages.held[pool], page_count, memory_order_relaxed);
-    NTMM_INVARIANT(before >= page_count, "a pool frees no more pages than it holds");
+    stale_slots.most = share < MM_STALE_SLOTS_LEAST  ? MM_STALE_SLOTS_LEAST
+                       : share > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST
+                                                     : (uint32_t)share;
 }
 
 /* ---- nonpaged ---- */
@@ -331,11 +295,11 @@ void *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool
     bool all_zeroed = false;
     if (node >= mm_frames.node_count)
         node = MM_ANY_NODE;
-    if (page_count == 0 || mm_unbacked || !charge(pool, page_count))
+    if (page_count == 0 || mm_unbacked || !mm_charge(pool, page_count))
         return NULL;
     void *va = pool == MM_PAGED ? paged_alloc(node, page_count, &all_zeroed) : nonpaged_alloc(pool, node, page_count, &all_zeroed);
     if (va == NULL)
-        uncharge(pool, page_count);
+        mm_uncharge(pool, page_count);
     if (zeroed != NULL)
         *zeroed = va != NULL && all_zeroed;
     return va;
@@ -348,7 +312,7 @@ void mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count)
         paged_free(va, page_count);
     else
         nonpaged_free(pool, va, page_count);
-    uncharge(pool, page_count);
+    mm_uncharge(pool, page_count);
 }
 
 /* ---- shutdown ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ke/bugcheck.h"
+#include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
@@ -35,6 +36,8 @@ void mm_query_frames(ntmm_memory_usage *out)
     out->bad = mm_frames.list[MM_BAD].count;
     out->active = out->total - out->zeroed - out->free - out->standby - out->modified - out->bad;
     out->largest_free_run = longest_run();
+    out->commit_limit = atomic_load(&mm_charges.limit[MM_GAUGE_COMMITTED]);
+    out->committed = mm_levels_now().of[MM_GAUGE_COMMITTED];
     if (lock)
         ke_unlock(&mm_pfn_lock);
 }
@@ -82,6 +85,7 @@ size_t ntmm_mark_bad(uint64_t physical, size_t bytes)
         mm_frame_caches_drain_locked();
     for (mm_pfn_number_t pfn = first; pfn < end; pfn++)
         marked += mark_bad_locked(pfn);
+    mm_charges_ram_changed_locked();
     ke_unlock(&mm_pfn_lock);
     ke_thread_leave(thread);
     return marked;

@@ -3,6 +3,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/machine.c
   ${CMAKE_CURRENT_LIST_DIR}/pfn.c
   ${CMAKE_CURRENT_LIST_DIR}/frame_cache.c
+  ${CMAKE_CURRENT_LIST_DIR}/charge.c
+  ${CMAKE_CURRENT_LIST_DIR}/pressure.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c

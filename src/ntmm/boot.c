@@ -20,7 +20,9 @@
 #include <ntmm/ntmm.h>
 
 #include "ex/ex.h"
+#include "ex/handle.h"
 #include "host/host.h"
+#include "io/named_event.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "ke/report.h"
@@ -126,6 +128,9 @@ static int boot_layers(const ntmm_config *config)
     result = ex_pool_boot(config);
     if (result != 0)
         goto undo_processors;
+    ex_resource_boot();
+    ex_handles_boot();
+    io_named_events_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();
     if (result != 0)

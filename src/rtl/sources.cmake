@@ -4,4 +4,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/runs_find.c
   ${CMAKE_CURRENT_LIST_DIR}/policy_indexed.c
   ${CMAKE_CURRENT_LIST_DIR}/policy_linear.c
-  ${CMAKE_CURRENT_LIST_DIR}/policy_buddy.c)
+  ${CMAKE_CURRENT_LIST_DIR}/policy_buddy.c
+  ${CMAKE_CURRENT_LIST_DIR}/unicode_string.c)

@@ -23,6 +23,9 @@
 #include "wdm/ex_resource.h" /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
-#include "wdm/io_ksr.h" /* memory that survives a soft reboot */
+#include "wdm/rtl_string.h" /* counted strings */
+#include "wdm/ob_handle.h"  /* ZwClose */
+#include "wdm/io_event.h"   /* events with a name, memory conditions */
+#include "wdm/io_ksr.h"     /* memory that survives a soft reboot */
 
 #endif

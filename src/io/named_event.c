@@ -1,0 +1,201 @@
+/*
+ * named_event.c - events that are found by name.
+ *
+ *     \KernelObjects\LowMemoryCondition ...   the machine's own, in mm/pressure.c: opened, never created
+ *     any other name                          created by the first who asks: nonpaged pool, tag `Even`; freed with its last handle
+ *
+ * Locks       named_event_lock for the list and the counts of handles; pool is called without it. The driver's string is read once before, so
+ *             that a bad one faults with nothing locked.
+ * Source      WDK reference: wdm.h, IoCreateNotificationEvent, IoCreateSynchronizationEvent; "Standard event objects".
+ * Fidelity    no object directories, no security; which directories exist is a choice. Names are folded as ASCII.
+ */
+#include "io/named_event.h"
+
+#include <ntddk.h>
+#include <string.h>
+
+#include "ex/handle.h"
+#include "ke/bugcheck.h"
+#include "ke/lock.h"
+#include "mm/pressure.h"
+
+#define EVENT_TAG 0x6e657645u /* "Even" */
+#define KERNEL_OBJECTS "\\KernelObjects\\"
+
+typedef struct named_event {
+    KEVENT              event; /* first: its address is what drivers get */
+    struct named_event *next;
+    ULONG               handles;
+    USHORT              bytes; /* of the name */
+    WCHAR               name[];
+} named_event_t;
+
+static ke_lock_t      named_event_lock = KE_LOCK_INIT(KE_RANK_IO_EVENT);
+static named_event_t *named_events;
+
+void io_named_events_boot(void)
+{
+    ke_lock_init(&named_event_lock, KE_RANK_IO_EVENT);
+    named_events = NULL;
+}
+
+/* ---- names ---- */
+
+static unsigned folded(unsigned c) { return c - 'a' < 26 ? c - ('a' - 'A') : c; }
+
+static bool begins_with(PCUNICODE_STRING name, const char *text)
+{
+    size_t length = strlen(text);
+    if (name->Length / sizeof(WCHAR) < length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (folded(name->Buffer[i]) != folded((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
+static bool is_named(const named_event_t *event, PCUNICODE_STRING name)
+{
+    if (event->bytes != name->Length)
+        return false;
+    for (size_t i = 0; i < name->Length / sizeof(WCHAR); i++)
+        if (folded(event->name[i]) != folded(name->Buffer[i]))
+            return false;
+    return true;
+}
+
+/* Some directory that there is, and then one name in it. Reads all of the string. */
+static bool is_possible(PCUNICODE_STRING name)
+{
+    static const char *const DIRECTORIES[] = { KERNEL_OBJECTS, "\\BaseNamedObjects\\", "\\Device\\", "\\" };
+    size_t                   length = name->Length / sizeof(WCHAR), leaf = 0;
+    for (size_t i = 0; i < length; i++)
+        if (((const volatile WCHAR *)name->Buffer)[i] == '\\')
+            leaf = i + 1;
+    if (leaf == 0 || leaf == length || name->Length % sizeof(WCHAR) != 0)
+        return false;
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(DIRECTORIES); i++)
+        if (strlen(DIRECTORIES[i]) == leaf && begins_with(name, DIRECTORIES[i]))
+            return true;
+    return false;
+}
+
+static PKEVENT standard_event(PCUNICODE_STRING name)
+{
+    static const char *const NAMES[MM_CONDITIONS] = {
+        [MM_LOW_MEMORY] = KERNEL_OBJECTS "LowMemoryCondition",         [MM_HIGH_MEMORY] = KERNEL_OBJECTS "HighMemoryCondition",
+        [MM_LOW_NONPAGED] = KERNEL_OBJECTS "LowNonPagedPoolCondition", [MM_HIGH_NONPAGED] = KERNEL_OBJECTS "HighNonPagedPoolCondition",
+        [MM_LOW_PAGED] = KERNEL_OBJECTS "LowPagedPoolCondition",       [MM_HIGH_PAGED] = KERNEL_OBJECTS "HighPagedPoolCondition",
+        [MM_LOW_COMMIT] = KERNEL_OBJECTS "LowCommitCondition",         [MM_HIGH_COMMIT] = KERNEL_OBJECTS "HighCommitCondition",
+        [MM_MAXIMUM_COMMIT] = KERNEL_OBJECTS "MaximumCommitCondition",
+    };
+    for (mm_condition_t c = 0; c < MM_CONDITIONS; c++)
+        if (strlen(NAMES[c]) == name->Length / sizeof(WCHAR) && begins_with(name, NAMES[c]))
+            return mm_pressure_event(c);
+    return NULL;
+}
+
+/* ---- created events ---- */
+
+static named_event_t *find_locked(PCUNICODE_STRING name)
+{
+    named_event_t *event = named_events;
+    while (event != NULL && !is_named(event, name))
+        event = event->next;
+    if (event != NULL)
+        event->handles++;
+    return event;
+}
+
+static named_event_t *find(PCUNICODE_STRING name)
+{
+    ke_lock(&named_event_lock);
+    named_event_t *event = find_locked(name);
+    ke_unlock(&named_event_lock);
+    return event;
+}
+
+static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
+{
+    named_event_t *fresh = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *fresh + name->Length, EVENT_TAG), *event;
+    if (fresh == NULL)
+        return NULL;
+    KeInitializeEvent(&fresh->event, type, TRUE);
+    fresh->handles = 1;
+    fresh->bytes = name->Length;
+    memcpy(fresh->name, name->Buffer, name->Length);
+    ke_lock(&named_event_lock);
+    event = find_locked(name); /* somebody was faster */
+    if (event == NULL) {
+        fresh->next = named_events;
+        named_events = fresh;
+    }
+    ke_unlock(&named_event_lock);
+    if (event == NULL)
+        return fresh;
+    ExFreePoolWithTag(fresh, EVENT_TAG);
+    return event;
+}
+
+static void close_named(PVOID object)
+{
+    named_event_t *event = object, **link = &named_events;
+    ke_lock(&named_event_lock);
+    bool last = --event->handles == 0;
+    if (last) {
+        while (*link != event)
+            link = &(*link)->next;
+        *link = event->next;
+    }
+    ke_unlock(&named_event_lock);
+    if (last)
+        ExFreePoolWithTag(event, EVENT_TAG);
+}
+
+static void close_standard(PVOID object) { (void)object; } /* it stays */
+
+/* ---- opening ---- */
+
+static PKEVENT open_event(PCUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
+{
+    if (!is_possible(name))
+        return NULL;
+    PKEVENT event = standard_event(name);
+    if (event != NULL) {
+        *handle = ex_handle_open(event, close_standard);
+        return *handle != NULL ? event : NULL;
+    }
+    named_event_t *named = find(name);
+    if (named == NULL)
+        named = create(name, type);
+    if (named == NULL)
+        return NULL;
+    *handle = ex_handle_open(named, close_named);
+    if (*handle != NULL)
+        return &named->event;
+    close_named(named);
+    return NULL;
+}
+
+static PKEVENT create_or_open(const char *routine, PCUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
+{
+    ke_thread_t *self = ke_thread_enter(routine);
+    if (self == NULL)
+        return NULL;
+    *handle = NULL;
+    PKEVENT event = open_event(name, type, handle);
+    ke_thread_leave(self);
+    return event;
+}
+
+PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    return create_or_open(__func__, EventName, NotificationEvent, EventHandle);
+}
+
+PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    return create_or_open(__func__, EventName, SynchronizationEvent, EventHandle);
+}
