@@ -151,6 +151,18 @@ NTMM_PUBLIC void ntmm_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out);
 /** @return false: tag never used */
 NTMM_PUBLIC bool ntmm_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out);
 
+/**
+ * What !poolused shows: every tag that fits a pattern, in the order of its characters, with what ntmm_query_tag says of it.
+ *
+ * @param pattern  `*` stands for any number of characters, `?` for one; four characters unless there is a `*`; upper and lower case differ
+ * @param visit    called for a tag's nonpaged pool (NonPagedPool: both kinds), then for its paged pool (PagedPool), if it was ever used there;
+ *                 with no lock held, so that it may call anything
+ * @return         calls of visit; 0, with the reason in ntmm_error(), when that is no pattern
+ */
+NTMM_PUBLIC size_t ntmm_query_tags(const char *pattern,
+                                   void (*visit)(void *context, uint32_t tag, POOL_TYPE base_type, const ntmm_pool_usage *usage),
+                                   void *context);
+
 typedef struct ntmm_memory_usage {
     uint64_t total, zeroed, free, standby, modified, bad, active, largest_free_run; /* pages */
     uint64_t commit_limit, committed; /* pages: RAM, since there is no page file yet; what pools, contiguous and noncached memory hold */

@@ -19,5 +19,7 @@ bool ex_pool_check(void);                     /* false with ke_error set */
 void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context);
 void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out);
 bool ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out);
+typedef void (*ex_tag_visitor_t)(void *context, uint32_t tag, POOL_TYPE base_type, const ntmm_pool_usage *usage);
+size_t ex_query_tags(const char *pattern, ex_tag_visitor_t visit, void *context);
 
 #endif

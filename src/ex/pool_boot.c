@@ -129,30 +129,18 @@ static bool is_asked(POOL_TYPE base_type, mm_pool_t pool)
     return pool == MM_NONPAGED_NX || (pool == MM_NONPAGED_EXECUTE && ((unsigned)base_type & POOL_NX_ALLOCATION) == 0);
 }
 
-static uint64_t difference(uint64_t more, uint64_t less)
-{
-    return more > less ? more - less : 0;
-} /* while other threads run, a sum may lag */
-
-static void usage_of(const ex_tag_counts_t *sum, ntmm_pool_usage *out)
-{
-    out->allocs = sum->allocs;
-    out->frees = sum->frees;
-    out->bytes_in_use = difference(sum->alloc_bytes, sum->free_bytes);
-    out->bytes_requested = difference(sum->alloc_requested, sum->free_requested);
-}
-
 void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out)
 {
     ex_tag_counts_t sum = { 0 };
-    *out = (ntmm_pool_usage){ 0 };
+    uint64_t        pages = 0;
     for (unsigned pool = 0; pool < MM_POOLS; pool++) {
         if (!is_asked(base_type, (mm_pool_t)pool))
             continue;
         ex_tag_sum(0, true, (mm_pool_t)pool, &sum);
-        out->pages += mm_pool_page_count((mm_pool_t)pool);
+        pages += mm_pool_page_count((mm_pool_t)pool);
     }
-    usage_of(&sum, out);
+    ex_tag_usage(&sum, out);
+    out->pages = pages;
 }
 
 /* Pages that a tag holds: whole pages only; small blocks share theirs with other tags. */
@@ -181,7 +169,7 @@ bool ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out)
             found |= ex_tag_sum(tag, false, (mm_pool_t)pool, &sum);
     if (!found)
         return false;
-    usage_of(&sum, out);
+    ex_tag_usage(&sum, out);
     mm_visit_owners(count_pages, &count);
     out->pages = count.pages;
     return true;

@@ -244,12 +244,19 @@ static void add_row(void *context, uint32_t tag, mm_pool_t pool, const ex_tag_co
     if (pool != c->pool || (!c->any && tag != c->tag))
         return;
     c->found = true;
-    c->sum->allocs += counts->allocs;
-    c->sum->frees += counts->frees;
-    c->sum->alloc_bytes += counts->alloc_bytes;
-    c->sum->free_bytes += counts->free_bytes;
-    c->sum->alloc_requested += counts->alloc_requested;
-    c->sum->free_requested += counts->free_requested;
+    ex_tag_counts_add(c->sum, counts);
+}
+
+static uint64_t difference(uint64_t more, uint64_t less)
+{
+    return more > less ? more - less : 0;
+} /* while other threads run, a sum may lag */
+
+void ex_tag_usage(const ex_tag_counts_t *sum, ntmm_pool_usage *out)
+{
+    *out = (ntmm_pool_usage){ .allocs = sum->allocs, .frees = sum->frees };
+    out->bytes_in_use = difference(sum->alloc_bytes, sum->free_bytes);
+    out->bytes_requested = difference(sum->alloc_requested, sum->free_requested);
 }
 
 bool ex_tag_sum(uint32_t tag, bool any, mm_pool_t pool, ex_tag_counts_t *sum)

@@ -88,6 +88,16 @@ static inline void ex_tag_row_free(ex_tag_row_t *row, size_t bytes, size_t reque
     ex_tag_add(&row->free_requested, requested);
 }
 
+static inline void ex_tag_counts_add(ex_tag_counts_t *sum, const ex_tag_counts_t *counts)
+{
+    sum->allocs += counts->allocs;
+    sum->frees += counts->frees;
+    sum->alloc_bytes += counts->alloc_bytes;
+    sum->free_bytes += counts->free_bytes;
+    sum->alloc_requested += counts->alloc_requested;
+    sum->free_requested += counts->free_requested;
+}
+
 bool ex_tag_is_ordinary(uint32_t tag);
 /* Slow paths: any tag. The first returns the tag's number for the block's header; 0: it has none. */
 unsigned ex_tag_count_alloc(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested);
@@ -97,6 +107,7 @@ void     ex_tags_close(void);             /* the machine stops: no fast path kno
 void     ex_tag_retire(ex_thread_t *own); /* the thread ends: its counts go to the machine's table */
 /* Adds up one tag of one pool, or with `any` all tags of it. False: never used. */
 bool ex_tag_sum(uint32_t tag, bool any, mm_pool_t pool, ex_tag_counts_t *sum);
+void ex_tag_usage(const ex_tag_counts_t *sum, ntmm_pool_usage *out); /* all but the pages */
 /* Every row of every thread and of the machine; a tag may come several times. */
 void ex_tag_visit(void (*visit)(void *context, uint32_t tag, mm_pool_t pool, const ex_tag_counts_t *counts), void *context);
 

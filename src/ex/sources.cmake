@@ -13,6 +13,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_magazine.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_select.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_tag_query.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tools.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_walk.c
   ${CMAKE_CURRENT_LIST_DIR}/resource.c)

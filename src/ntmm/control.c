@@ -37,6 +37,12 @@ bool ntmm_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out)
     return machine_is_there(__func__) && ex_query_tag(tag, base_type, out);
 }
 
+size_t ntmm_query_tags(const char *pattern, void (*visit)(void *context, uint32_t tag, POOL_TYPE base_type, const ntmm_pool_usage *usage),
+                       void       *context)
+{
+    return machine_is_there(__func__) ? ex_query_tags(pattern, visit, context) : 0;
+}
+
 void ntmm_query_memory(ntmm_memory_usage *out)
 {
     memset(out, 0, sizeof *out);
