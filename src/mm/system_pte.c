@@ -34,8 +34,12 @@ void mm_system_pte_boot(void)
     mapping_limit = limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
 }
 
-/* The last page before [0, n) and the first behind it count as bare. */
-static uint64_t pte_at(size_t index) { return index < mm_table_pages(&mm_system_table) ? mm_system_table.ptes[index] : 0; }
+/* The last page before [0, n) and the first behind it count as bare. A neighbour's PTE may just be told its frame, without the lock; it is not
+ * valid before and not after. */
+static uint64_t pte_at(size_t index)
+{
+    return index < mm_table_pages(&mm_system_table) ? __atomic_load_n(&mm_system_table.ptes[index], __ATOMIC_RELAXED) : 0;
+}
 
 static bool begins_mapping(size_t index)
 {
@@ -74,7 +78,8 @@ void *mm_system_pte_reserve(size_t page_count)
 
 void mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access)
 {
-    mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index] = mm_pte_make(pfn, access) & ~MM_PTE_VALID;
+    uint64_t *pte = &mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index];
+    __atomic_store_n(pte, mm_pte_make(pfn, access) & ~MM_PTE_VALID, __ATOMIC_RELAXED);
 }
 
 mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index)

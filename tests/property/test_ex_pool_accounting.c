@@ -186,7 +186,7 @@ static void look(void *context, uint32_t tag, POOL_TYPE type, const ntmm_pool_us
 
 static _Atomic bool over;
 
-static void *ask_meanwhile(void *argument)
+__attribute__((unused)) static void *ask_meanwhile(void *argument)
 {
     uint64_t before = 0;
     (void)argument;
