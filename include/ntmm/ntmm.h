@@ -59,6 +59,10 @@ typedef struct ntmm_config {
     bool                  server;            /* MmIsThisAnNtAsSystem answers TRUE */
     bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
     bool                  portable_memory; /* use shm_open even where there is memfd */
+
+    /* Tags of large allocations that the big-page table has room for: at least 64, a power of two, at most 65536. Whatever finds it full goes
+     * on under the tag `BIG `. 0 = it never fills. */
+    uint32_t big_page_table_entries;
 } ntmm_config;
 
 /* ---- life of the machine ---- */

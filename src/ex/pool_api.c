@@ -105,7 +105,7 @@ static void *allocate_pages(ke_thread_t *thread, const ex_request_t *request, bo
     if (run == NULL && give_all(thread, stop))
         run = ex_big_take(thread, request->pool, request->bytes, request->tag, zeroed, stop);
     if (run != NULL)
-        ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, ex_big_bytes(mm_owner_of(run)), request->bytes);
+        ex_tag_count_alloc(ex_thread_of(thread), mm_owner_of(run)->tag, request->pool, ex_big_bytes(mm_owner_of(run)), request->bytes);
     return run;
 }
 

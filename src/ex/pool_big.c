@@ -9,17 +9,20 @@
  *
  * When the allocation is freed, the front of a shared page becomes a free block like any other, and the page lives as long as a block on
  * it does. Memory that found no consecutive frames, and was mapped page by page, keeps its tail: such a mapping is given back in one piece.
- * Allocations without a tail are kept ready by the thread that frees them (pool_magazine.c): owner CACHED.
+ * Allocations without a tail are kept ready by the thread that frees them (pool_magazine.c): owner CACHED. The table in which Windows keeps
+ * their tags is there on request (pool_big_table.c).
  *
  * Locks       the descriptor's, for tails only.
  * Source      WDK reference: "Allocating system-space memory" (from Vista on the remainder of the last page is returned to the pool).
  */
 #include "ex/pool_big.h"
 
+#include "ex/pool_big_table.h"
 #include "ex/pool_block.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
 #include "ex/pool_select.h"
+#include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 
 bool ex_big_tails;
@@ -64,6 +67,8 @@ void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t ta
         return NULL;
     if (mm_in(&mm_system_pte_region, (uintptr_t)run))
         tail = 0;
+    if (ex_big_table_on && !ex_big_table_add(run, tag, page_count))
+        tag = EX_TAG_BIG;
     ex_big_own(mm_owner_of(run), bytes, tag, pool, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
     if (tail != 0)
         give_tail(thread, pool, page_at(run, page_count - 1), tail);
@@ -95,6 +100,8 @@ static void give_front_of_last(mm_pool_t pool, void *last, ex_stop_t *stop)
 void ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *owner, ex_stop_t *stop)
 {
     size_t page_count = BYTES_TO_PAGES(owner->bytes);
+    if (ex_big_table_on)
+        ex_big_table_remove(page);
     if ((owner->flags & MM_OWNER_HAS_TAIL_BLOCKS) != 0) {
         give_front_of_last(pool, page_at(page, page_count - 1), stop);
         if (page_count > 1)
@@ -102,6 +109,6 @@ void ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *ow
         return;
     }
     owner->use = MM_USE_POOL_CACHED; /* before it is kept or given away: from here on it is free */
-    if (!ex_run_put(thread, pool, page, page_count, stop))
+    if (ex_big_table_on || !ex_run_put(thread, pool, page, page_count, stop))
         mm_pool_pages_free(pool, page, page_count);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "ex/pool_big.h"
+#include "ex/pool_big_table.h"
 #include "ex/pool_fast.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
@@ -82,6 +83,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_select_boot(config->no_magazines || config->classic_lookaside);
     ex_lookaside_boot(config->classic_lookaside, config->windows_version);
     ex_tags_boot();
+    ex_big_table_boot(config->big_page_table_entries);
     ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
@@ -101,6 +103,7 @@ void ex_pool_shutdown(void)
     ex_magazines_on = false;
     ex_lookaside_boot(false, 0);
     ex_tools_shutdown();
+    ex_big_table_boot(0);
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
         if (is_ready(thread))
             memset(thread->upper, 0,

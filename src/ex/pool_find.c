@@ -14,7 +14,9 @@
  */
 #include "ex/pool_find.h"
 
+#include "ex/pool_big_table.h"
 #include "ex/pool_block.h"
+#include "ex/pool_tag.h"
 
 #define SECOND_STEP 16u /* a second header keeps its distance to the first in these units */
 
@@ -102,10 +104,11 @@ static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_fo
         nothing_allocated(found->pool, address, stop);
     } else if (owner->use != MM_USE_POOL_RUN) {
         bad_caller(stop, "No pool block begins at this page.", 0x99, address);
-    } else if (tag_is_right(address, owner->tag, tag, stop)) {
+    } else {
         found->owner = owner;
         found->tag = owner->tag;
-        return true;
+        found->any_tag = ex_big_table_on && owner->tag == EX_TAG_BIG && ex_big_table_tag(address) == 0;
+        return found->any_tag || tag_is_right(address, owner->tag, tag, stop);
     }
     return false;
 }

@@ -11,6 +11,7 @@ typedef struct ex_found {
     POOL_HEADER *header; /* a block; NULL: whole pages */
     mm_owner_t  *owner;  /* whole pages: entry of the first */
     uint32_t     tag;
+    bool         any_tag; /* whole pages whose own tag nobody knows any longer: `BIG ` stands for it */
 } ex_found_t;
 
 /* Tag 0 accepts any but a protected one. False with *stop set. */

@@ -16,6 +16,7 @@
 #include "ex/ex.h"
 
 #include "ex/pool_big.h"
+#include "ex/pool_big_table.h"
 #include "ex/pool_descriptor.h"
 #include "ex/pool_find.h"
 #include "ex/pool_lookaside.h"
@@ -81,6 +82,7 @@ typedef struct check_counts {                                /* of one pool */
 
 typedef struct check_walk {
     bool           good;
+    uint64_t       in_table; /* large allocations that the big-page table has */
     check_counts_t pools[MM_POOLS];
 } check_walk_t;
 
@@ -136,6 +138,19 @@ static bool check_chain(void *page, unsigned first, mm_pool_t pool, check_counts
     return true;
 }
 
+/* The table, while there is one, has the tag that the owner entry has, or no place for it. */
+static bool check_run(const void *page, const mm_owner_t *owner, check_walk_t *walk)
+{
+    check_counts_t *counts = &walk->pools[owner->pool];
+    uint32_t        tag = ex_big_table_on ? ex_big_table_tag(page) : 0;
+    counts->live++;
+    counts->live_bytes += ex_big_bytes(owner);
+    counts->live_requested += owner->bytes;
+    walk->in_table += tag != 0;
+    return !ex_big_table_on || tag == owner->tag || (tag == 0 && owner->tag == EX_TAG_BIG) ||
+           wrong("the big-page table has another tag than the page's owner", page);
+}
+
 static void check_page(void *context, void *page, mm_owner_t *owner)
 {
     check_walk_t *walk = context;
@@ -144,12 +159,9 @@ static void check_page(void *context, void *page, mm_owner_t *owner)
         return;
     check_counts_t *counts = &walk->pools[owner->pool];
     counts->cached_runs += owner->use == MM_USE_POOL_CACHED;
-    if (owner->use == MM_USE_POOL_RUN) {
-        counts->live++;
-        counts->live_bytes += ex_big_bytes(owner);
-        counts->live_requested += owner->bytes;
-    }
-    if (first == EX_PAGE_UNITS)
+    if (owner->use == MM_USE_POOL_RUN)
+        walk->good = check_run(page, owner, walk);
+    if (first == EX_PAGE_UNITS || !walk->good)
         return;
     walk->good = check_chain(page, first, (mm_pool_t)owner->pool, counts);
     if (walk->good && owner->use == MM_USE_POOL_BLOCKS)
@@ -307,6 +319,8 @@ bool ex_pool_check(void)
     mm_visit_owners(check_page, &walk);
     for (unsigned pool = 0; walk.good && pool < MM_POOLS; pool++)
         walk.good = check_pool((mm_pool_t)pool, &walk.pools[pool]);
+    if (walk.good && !ex_tools_on && walk.in_table != ex_big_table_counts().used) /* there a freed run is given back later */
+        walk.good = wrong("the big-page table has an allocation that no page knows", NULL);
     walk.good = walk.good && check_rooms();
     ex_tools_end();
     return walk.good;

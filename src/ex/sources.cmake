@@ -2,6 +2,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/handle.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_api.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_big_table.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_block.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_boot.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_deferred.c

@@ -89,6 +89,8 @@ static int config_check(const ntmm_config *config)
     if (config->no_magazines && config->classic_lookaside)
         return ke_error(-EINVAL,
                         "config.no_magazines leaves the free lists alone, and config.classic_lookaside puts lists in front of them");
+    if (config->big_page_table_entries > 65536)
+        return ke_error(-EINVAL, "config.big_page_table_entries is %u; at most 65536", config->big_page_table_entries);
     return config_check_features(config);
 }
 

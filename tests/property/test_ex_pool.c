@@ -164,7 +164,7 @@ static _Atomic(slot_t *) shared[SHARED]; /* a block changes hands by exchange; w
 static void *exchange_blocks(void *argument)
 {
     uint64_t random = seed + (uintptr_t)argument * 0x9E3779B97F4A7C15ull;
-    for (unsigned i = 0; i < operations / THREADS; i++) {
+    for (unsigned i = 0; i < operations / THREADS / 2; i++) {
         slot_t *mine = NULL;
         if (below(&random, 4) != 0) {
             mine = malloc(sizeof *mine);
