@@ -17,6 +17,7 @@
 #include "ex/pool_big.h"
 #include "ex/pool_fast.h"
 #include "ex/pool_front.h"
+#include "ex/pool_rules.h"
 #include "ex/pool_tools.h"
 #include "ke/inject.h"
 
@@ -65,20 +66,6 @@ static POOL_HEADER *block_for(ke_thread_t *thread, const ex_request_t *request, 
     return header;
 }
 
-/* A cache-aligned block begins at a cache line. When the body does not do so by itself, a second header goes right in front of the line,
- * with the distance to the first. */
-static void add_second_header(POOL_HEADER *header, unsigned type)
-{
-    char *body = ex_body(header), *aligned = (char *)(((uintptr_t)body + EX_CACHE_LINE - 1) & ~(uintptr_t)(EX_CACHE_LINE - 1));
-    if (aligned == body)
-        return;
-    POOL_HEADER *second = ex_header_of(aligned);
-    *second = *header;
-    second->PreviousSize = (uint8_t)((aligned - body) / 16);
-    ex_set_type(second, type | EX_TYPE_SECOND_HEADER);
-    ex_set_type(header, type | EX_TYPE_SECOND_HEADER);
-}
-
 static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex_stop_t *stop)
 {
     size_t asked = request->bytes == 0 ? 1 : request->bytes, bytes = asked;
@@ -95,7 +82,7 @@ static void *allocate_block(ke_thread_t *thread, const ex_request_t *request, ex
         type |= EX_TYPE_UNNUMBERED;
     ex_header_own(header, header->BlockSize, type, request->tag, request->bytes, number);
     if (align)
-        add_second_header(header, type);
+        ex_second_header_add(header, type);
     return ex_block_body(header);
 }
 
@@ -124,11 +111,22 @@ static bool tag_is_acceptable(const ex_request_t *request, ex_stop_t *stop)
     return false;
 }
 
+static bool is_must_succeed(const ex_request_t *request) { return request->legacy && (request->type & POOL_MUST_SUCCEED) != 0; }
+
+/* Before Windows XP a driver could ask for must-succeed pool, and when there was none the machine stopped. */
+static void must_not_fail(const ex_request_t *request, ex_stop_t *stop)
+{
+    ntmm_memory_usage memory;
+    mm_query_frames(&memory);
+    ex_stop_set(stop, "There is no memory for a request that must succeed.", MUST_SUCCEED_POOL_EMPTY, request->bytes,
+                mm_pool_page_count(MM_NONPAGED_NX) + mm_pool_page_count(MM_NONPAGED_EXECUTE), 0, memory.zeroed + memory.free);
+}
+
 static bool request_is_allowed(const ke_thread_t *thread, const ex_request_t *request, ex_stop_t *stop)
 {
     if (thread->irql > ex_irql_limit(request->pool))
         ex_stop_set(stop, "Pool was allocated at too high an IRQL.", BAD_POOL_CALLER, 8, thread->irql, request->type, request->bytes);
-    else if (request->legacy && (request->type & POOL_MUST_SUCCEED) != 0)
+    else if (is_must_succeed(request) && !ex_pool_rules.must_succeed)
         ex_stop_set(stop, "Drivers may not ask for must-succeed pool.", BAD_POOL_CALLER, 0x9A, request->type, request->bytes, request->tag);
     else
         return tag_is_acceptable(request, stop);
@@ -147,6 +145,8 @@ static NTMM_COLD void *allocate_slowly(const ex_request_t *request)
     if (request_is_allowed(thread, request, &stop) && !ke_inject_failure())
         body = request->bytes <= EX_BLOCK_MAX ? allocate_block(thread, request, &stop) : allocate_pages(thread, request, &zeroed, &stop);
     ex_tools_end();
+    if (body == NULL && stop.code == 0 && is_must_succeed(request))
+        must_not_fail(request, &stop);
     if (body != NULL)
         ex_tools_hand_out(body, request->bytes);
     ke_thread_leave(thread);

@@ -42,12 +42,12 @@ static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, b
     return run;
 }
 
-static void give_tail(ke_thread_t *thread, mm_pool_t pool, void *last, unsigned first)
+static void give_tail(ke_thread_t *thread, mm_pool_t pool, void *last, unsigned first, ex_stop_t *stop)
 {
     ex_descriptor_t *descriptor = ex_descriptor_for_page(thread, pool, last);
     ke_lock(&descriptor->lock);
     mm_owner_of(last)->first_unit = (uint8_t)first;
-    ex_block_give_tail_locked(descriptor, last, first);
+    ex_block_give_tail_locked(descriptor, last, first, stop);
     ke_unlock(&descriptor->lock);
 }
 
@@ -71,7 +71,7 @@ void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t ta
         tag = EX_TAG_BIG;
     ex_big_own(mm_owner_of(run), bytes, tag, pool, tail != 0 ? MM_OWNER_HAS_TAIL_BLOCKS : 0);
     if (tail != 0)
-        give_tail(thread, pool, page_at(run, page_count - 1), tail);
+        give_tail(thread, pool, page_at(run, page_count - 1), tail, stop);
     return run;
 }
 
@@ -82,18 +82,34 @@ size_t ex_big_bytes(const mm_owner_t *owner)
     return (owner->bytes + EX_UNIT - 1) & ~((size_t)EX_UNIT - 1);
 }
 
-/* The last page goes on as an ordinary pool page: its front is freed like a block. */
-static void give_front_of_last(mm_pool_t pool, void *last, ex_stop_t *stop)
+/* The first header behind the allocation, as a driver leaves it that writes no further than it may. */
+static bool header_behind_is_sound(const POOL_HEADER *behind) { return behind->PreviousSize == 0 && ex_block_agrees(behind); }
+
+static void written_past_the_end(const void *run, const mm_owner_t *owner, const POOL_HEADER *behind, ex_stop_t *stop)
 {
-    mm_owner_t  *owner = mm_owner_of(last);
-    unsigned     units = owner->first_unit;
+    ex_stop_set(stop, "Memory right behind a large pool allocation was overwritten.", BAD_POOL_HEADER, 0x21, (ULONG_PTR)run,
+                (ULONG_PTR)owner->bytes, ex_header_contents(behind));
+}
+
+/* The last page goes on as an ordinary pool page: its front is freed like a block. */
+static void give_front_of_last(mm_pool_t pool, void *run, const mm_owner_t *owner, ex_stop_t *stop)
+{
+    void        *last = page_at(run, BYTES_TO_PAGES(owner->bytes) - 1);
+    mm_owner_t  *shared = mm_owner_of(last);
+    unsigned     units = shared->first_unit;
     POOL_HEADER *behind = ex_at(last, units);
-    if (!ex_block_index_is_good(pool, behind, stop))
+    if (!ex_descriptor_exists(pool, behind->PoolIndex)) {
+        written_past_the_end(run, owner, behind, stop);
         return;
+    }
     ex_descriptor_t *descriptor = ex_descriptor_of(pool, behind->PoolIndex);
     ke_lock(&descriptor->lock);
-    mm_owner_turn(owner, MM_USE_POOL_BLOCKS, 0, pool);
-    ex_block_give_head_locked(descriptor, last, units, stop);
+    if (header_behind_is_sound(behind)) {
+        mm_owner_turn(shared, MM_USE_POOL_BLOCKS, 0, pool);
+        ex_block_give_head_locked(descriptor, last, units, stop);
+    } else {
+        written_past_the_end(run, owner, behind, stop);
+    }
     ke_unlock(&descriptor->lock);
 }
 
@@ -103,8 +119,8 @@ void ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *ow
     if (ex_big_table_on)
         ex_big_table_remove(page);
     if ((owner->flags & MM_OWNER_HAS_TAIL_BLOCKS) != 0) {
-        give_front_of_last(pool, page_at(page, page_count - 1), stop);
-        if (page_count > 1)
+        give_front_of_last(pool, page, owner, stop);
+        if (page_count > 1 && stop->code == 0)
             mm_pool_pages_free(pool, page, page_count - 1);
         return;
     }

@@ -44,18 +44,18 @@ static void tell_right(POOL_HEADER *header, unsigned units)
         ex_right(header, units)->PreviousSize = (uint8_t)units;
 }
 
-static void leave_free(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail)
+static void leave_free(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail, ex_stop_t *stop)
 {
     header->BlockSize = (uint8_t)units;
     ex_set_type(header, EX_TYPE_FREE);
     tell_right(header, units);
     if (units >= EX_MIN_UNITS)
-        ex_descriptor_push_locked(descriptor, header, units, at_tail);
+        ex_descriptor_push_locked(descriptor, header, units, at_tail, stop);
 }
 
 /* Cut up to `want` blocks out of an unlisted free block of `size` units whose left neighbour has `previous`. Returns how many. */
 static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned previous, unsigned size, unsigned units, unsigned want,
-                      POOL_HEADER **out)
+                      POOL_HEADER **out, ex_stop_t *stop)
 {
     unsigned     count = size / units < want ? size / units : want, rest = size - count * units;
     bool         front = BYTE_OFFSET(block) == 0;
@@ -63,7 +63,7 @@ static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned 
     if (rest != 0)
         descriptor->counts.split++;
     if (!front && rest != 0) {
-        leave_free(descriptor, block, rest, true);
+        leave_free(descriptor, block, rest, true, stop);
         previous = rest;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -74,7 +74,7 @@ static unsigned carve(ex_descriptor_t *descriptor, POOL_HEADER *block, unsigned 
     }
     if (front && rest != 0) {
         header_init(descriptor, header, units, rest, EX_TYPE_FREE);
-        leave_free(descriptor, header, rest, true);
+        leave_free(descriptor, header, rest, true, stop);
     } else {
         tell_right(out[count - 1], units);
     }
@@ -90,7 +90,7 @@ static unsigned take_from_lists(ex_descriptor_t *descriptor, unsigned units, uns
     if (block == NULL || !ex_descriptor_unlink_locked(descriptor, block, size, stop))
         return 0;
     descriptor->counts.exact += size == units;
-    return carve(descriptor, block, block->PreviousSize, size, units, want, out);
+    return carve(descriptor, block, block->PreviousSize, size, units, want, out, stop);
 }
 
 /* A page of the descriptor's own node, or none: then another descriptor is asked before this one takes frames from afar. Addresses of paged
@@ -106,7 +106,7 @@ static void *local_page(ex_descriptor_t *descriptor)
     return page;
 }
 
-static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units, unsigned want, POOL_HEADER **out)
+static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units, unsigned want, POOL_HEADER **out, ex_stop_t *stop)
 {
     void *page = local_page(descriptor);
     if (page == NULL)
@@ -115,7 +115,7 @@ static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units
     mm_owner_of(page)->use = MM_USE_POOL_BLOCKS;
     descriptor->counts.fresh_pages++;
     descriptor->pages++;
-    return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out);
+    return carve(descriptor, page, 0, EX_PAGE_UNITS, units, want, out, stop);
 }
 
 unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, unsigned units, unsigned want, bool grow, POOL_HEADER **out, ex_stop_t *stop)
@@ -125,7 +125,7 @@ unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, unsigned units, unsi
     while (got < want && (more = take_from_lists(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
     listed = got;
-    while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, units, want - got, out + got)) != 0)
+    while (got < want && grow && stop->code == 0 && (more = take_from_fresh_page(descriptor, units, want - got, out + got, stop)) != 0)
         got += more;
     descriptor->counts.listed += listed;
     descriptor->counts.fresh += got - listed;
@@ -156,6 +156,13 @@ static bool right_is_of_the_same(POOL_HEADER *header, unsigned size)
     return ex_unit_of(header) + size == EX_PAGE_UNITS || ex_right(header, size)->PoolIndex == header->PoolIndex;
 }
 
+/* The first block behind the end of a large allocation. */
+static bool is_behind_pages(const POOL_HEADER *header)
+{
+    const mm_owner_t *owner = mm_owner_of(header);
+    return owner != NULL && mm_owner_glance(owner).first_unit == ex_unit_of(header);
+}
+
 static bool left_agrees(const POOL_HEADER *header, const POOL_HEADER *left)
 {
     return left->BlockSize == header->PreviousSize && left->PoolIndex == header->PoolIndex;
@@ -171,6 +178,9 @@ static bool sizes_are_sane(POOL_HEADER *header, ex_stop_t *stop)
                     (ULONG_PTR)header);
     else if (NTMM_UNLIKELY(previous > unit))
         ex_stop_set(stop, "The previous size in a pool header leaves the page.", BAD_POOL_HEADER, 6, (ULONG_PTR)ex_left(header, previous),
+                    0, (ULONG_PTR)header);
+    else if (NTMM_UNLIKELY(previous == 0 && unit != 0 && !is_behind_pages(header)))
+        ex_stop_set(stop, "The previous size in a pool header is zero, but the block is not the first of its page.", BAD_POOL_HEADER, 7, 0,
                     0, (ULONG_PTR)header);
     else if (NTMM_UNLIKELY(!ex_block_agrees(header) || !right_is_of_the_same(header, size)))
         ex_stop_set(stop, "Two neighbouring pool headers contradict each other.", BAD_POOL_HEADER, 5, (ULONG_PTR)header, 0,
@@ -222,7 +232,7 @@ static void give_span(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned
     if (size == EX_PAGE_UNITS)
         page_return(descriptor, header);
     else
-        leave_free(descriptor, header, size, false);
+        leave_free(descriptor, header, size, false, stop);
 }
 
 /* Blocks that lie side by side go back in one piece: the outcome is as one after the other, without the lists in between. */
@@ -253,10 +263,10 @@ void ex_block_give_head_locked(ex_descriptor_t *descriptor, void *page, unsigned
     give_span(descriptor, page, units, stop);
 }
 
-void ex_block_give_tail_locked(ex_descriptor_t *descriptor, void *page, unsigned first)
+void ex_block_give_tail_locked(ex_descriptor_t *descriptor, void *page, unsigned first, ex_stop_t *stop)
 {
     POOL_HEADER *header = ex_at(page, first);
     descriptor->counts.tails++;
     header_init(descriptor, header, 0, EX_PAGE_UNITS - first, EX_TYPE_FREE);
-    leave_free(descriptor, header, EX_PAGE_UNITS - first, false);
+    leave_free(descriptor, header, EX_PAGE_UNITS - first, false, stop);
 }

@@ -13,7 +13,7 @@ unsigned ex_blocks_take_locked(ex_descriptor_t *descriptor, unsigned units, unsi
  * stop, and what is found out of order is left as it is. */
 void ex_blocks_give_locked(ex_descriptor_t *descriptor, void *const *bodies, unsigned count, ex_stop_t *stop);
 /* Units [first, 256) of a page become one free block at the head of its list: the tail behind a large allocation. */
-void ex_block_give_tail_locked(ex_descriptor_t *descriptor, void *page, unsigned first);
+void ex_block_give_tail_locked(ex_descriptor_t *descriptor, void *page, unsigned first, ex_stop_t *stop);
 /* The large allocation in front of such a tail is freed: units [0, units) become a block and are given back; the page is an ordinary pool
  * page now. */
 void ex_block_give_head_locked(ex_descriptor_t *descriptor, void *page, unsigned units, ex_stop_t *stop);

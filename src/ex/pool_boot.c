@@ -8,20 +8,35 @@
 
 #include <errno.h>
 
+#include "ex/pool_aligned.h"
 #include "ex/pool_big.h"
 #include "ex/pool_big_table.h"
 #include "ex/pool_fast.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
+#include "ex/pool_rules.h"
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 #include "ke/inject.h"
 #include "mm/pressure.h"
 
+#define NTDDI_OF_XP 0x05010000u
 #define NTDDI_OF_VISTA 0x06000000u
+#define NTDDI_OF_WINDOWS_8 0x06020000u
 
 static bool magazines_wanted;
+
+ex_pool_rules_t ex_pool_rules;
+
+void ex_pool_rules_boot(uint32_t windows_version)
+{
+    uint32_t version = windows_version != 0 ? windows_version : UINT32_MAX;
+    ex_pool_rules = (ex_pool_rules_t){ .must_succeed = version < NTDDI_OF_XP,
+                                       .nx_lookaside = version >= NTDDI_OF_WINDOWS_8,
+                                       .fail_fast = version >= NTDDI_OF_WINDOWS_8 };
+    ex_big_tails = version >= NTDDI_OF_VISTA;
+}
 
 static void empty_thread(ke_thread_t *thread, const char *routine)
 {
@@ -81,10 +96,11 @@ int ex_pool_boot(const ntmm_config *config)
     ex_tools_boot(!config->no_memory_tools);
     ex_descriptors_boot(ke_node_count);
     ex_select_boot(config->no_magazines || config->classic_lookaside);
-    ex_lookaside_boot(config->classic_lookaside, config->windows_version);
+    ex_pool_rules_boot(config->windows_version);
+    ex_aligned_boot(config->seed);
+    ex_lookaside_boot(config->classic_lookaside);
     ex_tags_boot();
     ex_big_table_boot(config->big_page_table_entries);
-    ex_big_tails = config->windows_version == 0 || config->windows_version >= NTDDI_OF_VISTA;
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
     if (!ex_tools_on) /* a free does not even look at a header there */
@@ -101,7 +117,7 @@ void ex_pool_shutdown(void)
 {
     fast_regions_close();
     ex_magazines_on = false;
-    ex_lookaside_boot(false, 0);
+    ex_lookaside_boot(false);
     ex_tools_shutdown();
     ex_big_table_boot(0);
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)

@@ -5,9 +5,16 @@
  * pointer.
  *
  * Locks       the descriptor's, held by the caller.
- * Source      WDK reference: Bug Check 0x19, parameter 1 = 3 (the pool free list is corrupt).
+ * Source      WDK reference: Bug Check 0x19, parameter 1 = 3 (the pool free list is corrupt); 0xC5; 0x139, parameter 1 = 3.
+ * Fidelity    choices: a block that leaves a list is 0x19 in every version, one that joins a damaged list 0x139 since Windows 8; there is no
+ *             trap frame and no exception record to name. 0xC5 needs a caller at DISPATCH_LEVEL, though Windows holds a spin lock there.
  */
 #include "ex/pool_descriptor.h"
+
+#include "ex/pool_rules.h"
+#include "host/host.h"
+
+#define FAST_FAIL_CORRUPT_LIST 3u
 
 ex_descriptor_t ex_descriptor_table[MM_POOLS][EX_DESCRIPTORS_MAX];
 uint8_t         ex_descriptor_counts[MM_POOLS];
@@ -55,14 +62,31 @@ unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned u
     return word << 6 | (unsigned)__builtin_ctzll(bits);
 }
 
-void ex_descriptor_push_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail)
+/* The list's first or last block, overwritten since it was put there, does not lead back to the head. */
+static NTMM_COLD void head_is_damaged(const LIST_ENTRY *head, const LIST_ENTRY *end, ex_stop_t *stop)
+{
+    if (ex_pool_rules.fail_fast)
+        ex_stop_set(stop, "A block is put on a free list whose links are damaged: memory was written after it was freed.",
+                    KERNEL_SECURITY_CHECK_FAILURE, FAST_FAIL_CORRUPT_LIST, 0, 0, 0);
+    else
+        ex_stop_set(stop, "A block is put on a free list whose links are damaged: memory was written after it was freed.", BAD_POOL_HEADER,
+                    3, (ULONG_PTR)end, (ULONG_PTR)(end == head->Flink ? head : end->Flink),
+                    (ULONG_PTR)(end == head->Flink ? end->Blink : head));
+}
+
+bool ex_descriptor_push_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail, ex_stop_t *stop)
 {
     LIST_ENTRY *head = &descriptor->list[units], *link = ex_body(header);
-    LIST_ENTRY *left = at_tail ? head->Blink : head, *right = left->Flink;
+    LIST_ENTRY *left = at_tail ? head->Blink : head, *right = at_tail ? head : head->Flink;
+    if (NTMM_UNLIKELY(left->Flink != right || right->Blink != left)) {
+        head_is_damaged(head, at_tail ? left : right, stop);
+        return false;
+    }
     link->Flink = right;
     link->Blink = left;
     left->Flink = right->Blink = link;
     descriptor->nonempty[units >> 6] |= 1ull << (units & 63);
+    return true;
 }
 
 bool ex_descriptor_owns_link(const ex_descriptor_t *descriptor, const LIST_ENTRY *link)
@@ -73,14 +97,36 @@ bool ex_descriptor_owns_link(const ex_descriptor_t *descriptor, const LIST_ENTRY
     return ((uintptr_t)link - EX_HEADER_BYTES) % EX_UNIT == 0 && mm_pool_of(link) == descriptor->pool;
 }
 
+/* A link leads to where there is no memory. The pool of Windows would touch it, and fault; at DISPATCH_LEVEL or above that stops the
+ * machine on the spot. */
+static bool would_fault(const LIST_ENTRY *const *field, KIRQL irql)
+{
+    const LIST_ENTRY *unread;
+    return irql >= DISPATCH_LEVEL && host_copy_safely(&unread, field, sizeof unread) != sizeof unread;
+}
+
+static NTMM_COLD void links_are_damaged(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)
+{
+    LIST_ENTRY *right = link->Flink, *left = link->Blink;
+    bool        right_is_ours = ex_descriptor_owns_link(descriptor, right), left_is_ours = ex_descriptor_owns_link(descriptor, left);
+    KIRQL       irql = ke_self()->irql;
+    const void *field = !right_is_ours ? (void *)&right->Blink : (void *)&left->Flink;
+    if (!(right_is_ours && left_is_ours) && would_fault(field, irql))
+        ex_stop_set(stop, "The pool would have touched memory that is not there: the links of a free block were overwritten.",
+                    DRIVER_CORRUPTED_EXPOOL, (ULONG_PTR)field, irql, 0, (ULONG_PTR)__builtin_return_address(0));
+    else
+        ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3,
+                    (ULONG_PTR)link, (ULONG_PTR)(right_is_ours && left_is_ours ? right->Blink : right),
+                    (ULONG_PTR)(right_is_ours && left_is_ours ? left->Flink : left));
+}
+
 static bool links_agree(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)
 {
     const LIST_ENTRY *right = link->Flink, *left = link->Blink;
     bool              sane = ex_descriptor_owns_link(descriptor, right) && ex_descriptor_owns_link(descriptor, left);
     if (NTMM_LIKELY(sane && right->Blink == link && left->Flink == link))
         return true;
-    ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3,
-                (ULONG_PTR)link, (ULONG_PTR)(sane ? right->Blink : right), (ULONG_PTR)(sane ? left->Flink : left));
+    links_are_damaged(descriptor, link, stop);
     return false;
 }
 

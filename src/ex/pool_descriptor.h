@@ -74,8 +74,9 @@ static inline void ex_descriptor_count_out_locked(ex_descriptor_t *descriptor, s
 }
 /* Units of the smallest listed block that is at least `units` long; 0: none. */
 unsigned ex_descriptor_find_locked(const ex_descriptor_t *descriptor, unsigned units);
-void     ex_descriptor_push_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail);
-/* First of the list, or a given block, taken off. False, with *stop set, when its links are damaged; then nothing has changed. */
+/* All three: false, or NULL, with *stop set when a link is damaged; then nothing has changed. Put on a list; a given block taken off; the
+ * first of a list. */
+bool         ex_descriptor_push_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, bool at_tail, ex_stop_t *stop);
 bool         ex_descriptor_unlink_locked(ex_descriptor_t *descriptor, POOL_HEADER *header, unsigned units, ex_stop_t *stop);
 POOL_HEADER *ex_descriptor_first_locked(const ex_descriptor_t *descriptor, unsigned units, ex_stop_t *stop);
 /* Whether an address can be a list link of this pool: a head, or inside the pool's region. */

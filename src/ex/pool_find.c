@@ -6,7 +6,8 @@
  *     outside every pool                       BAD_POOL_CALLER 0x46    page-aligned, nothing allocated there   BAD_POOL_HEADER 0x22
  *     the block there is free already          BAD_POOL_CALLER 0x07    inside a block, or of some other page   BAD_POOL_CALLER 0x99
  *     the block has another tag                BAD_POOL_CALLER 0x0A    the walk meets a header that cannot be  BAD_POOL_HEADER 0x20
- *     IRQL above the pool's limit              BAD_POOL_CALLER 0x09
+ *     IRQL above the pool's limit              BAD_POOL_CALLER 0x09    it is a block, but the walk leaves it out     BAD_POOL_HEADER 0x0A
+ *     its second header is not what it was     BAD_POOL_CALLER 0x02    PoolIndex names no descriptor                 BAD_POOL_CALLER 0x01
  *
  * Locks       the descriptor's, while a page is walked.
  * Source      WDK reference: Bug Check 0xC2 and 0x19, parameters.
@@ -17,8 +18,6 @@
 #include "ex/pool_big_table.h"
 #include "ex/pool_block.h"
 #include "ex/pool_tag.h"
-
-#define SECOND_STEP 16u /* a second header keeps its distance to the first in these units */
 
 static void bad_caller(ex_stop_t *stop, const char *why, ULONG_PTR kind, const void *address)
 {
@@ -51,6 +50,27 @@ static ex_descriptor_t *descriptor_of_page(mm_pool_t pool, POOL_HEADER *first)
     return ex_descriptor_of(pool, ex_descriptor_exists(pool, index) ? index : ex_descriptor_first(pool));
 }
 
+/* What lies there could be the header of a block in use. */
+static bool looks_in_use(mm_pool_t pool, const POOL_HEADER *header)
+{
+    return ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_plain_type(header) == (EX_TYPE_IN_USE | ex_paged_bit(pool)) &&
+           header->BlockSize >= EX_MIN_UNITS && ex_unit_of(header) + header->BlockSize <= EX_PAGE_UNITS &&
+           ex_tag_is_ordinary(header->PoolTag);
+}
+
+/* The address lies inside a block in use, as the headers on the page have it. */
+static void inside_block(mm_pool_t pool, POOL_HEADER *block, const void *address, ex_stop_t *stop)
+{
+    const POOL_HEADER *target = ex_header_of(address);
+    if (ex_block_body(block) == address && !ex_second_header_is_good(block, stop))
+        return;
+    if (looks_in_use(pool, target))
+        ex_stop_set(stop, "A pool header was overwritten: the blocks of the page, counted by their sizes, leave out this one.",
+                    BAD_POOL_HEADER, 0x0A, (ULONG_PTR)target, 0, (ULONG_PTR)PAGE_ALIGN(address));
+    else
+        bad_caller(stop, "The address is inside a pool block, not at its beginning.", 0x99, address);
+}
+
 static void walk_to(mm_pool_t pool, void *page, unsigned first, const void *address, ex_stop_t *stop)
 {
     POOL_HEADER     *target = ex_header_of(address), *block = ex_at(page, first), *left = NULL;
@@ -64,7 +84,7 @@ static void walk_to(mm_pool_t pool, void *page, unsigned first, const void *addr
     uint8_t type = ex_type(passed ? left : block);
     bool    is_free = type == EX_TYPE_FREE || (type & EX_TYPE_HELD) != 0;
     if (passed && !is_free)
-        bad_caller(stop, "The address is inside a pool block, not at its beginning.", 0x99, address);
+        inside_block(pool, left, address, stop);
     else if ((reached || passed) && is_free)
         freed_twice(stop, address);
     else
@@ -113,25 +133,16 @@ static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_fo
     return false;
 }
 
-void *ex_block_body(POOL_HEADER *header)
-{
-    char *body = ex_body(header);
-    if ((ex_type(header) & EX_TYPE_SECOND_HEADER) != 0)
-        body = (char *)(((uintptr_t)body + EX_CACHE_LINE - 1) & ~(uintptr_t)(EX_CACHE_LINE - 1));
-    return body;
-}
-
 /* The block's own header, when the address has one in front that makes sense; NULL otherwise. */
 static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
 {
     POOL_HEADER *header = ex_header_of(address);
     unsigned     type = EX_TYPE_IN_USE | ex_paged_bit(pool);
     if (ex_plain_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
-        size_t distance = header->PreviousSize * SECOND_STEP;
-        if (distance == 0 || distance >= EX_CACHE_LINE || distance > BYTE_OFFSET(header))
-            return NULL;
-        header = (POOL_HEADER *)((uintptr_t)header - distance);
+        header = ex_first_header(header);
         type |= EX_TYPE_SECOND_HEADER;
+        if (header == NULL)
+            return NULL;
     }
     bool good = ((uintptr_t)header & (EX_UNIT - 1)) == 0 && ex_plain_type(header) == type && ex_block_agrees(header) &&
                 ex_block_body(header) == address;
@@ -163,7 +174,8 @@ static bool find_block(const void *address, uint32_t tag, unsigned first, ex_fou
     }
     found->header = header;
     found->tag = header->PoolTag;
-    return ex_block_index_is_good(found->pool, header, stop) && tag_is_right(address, header->PoolTag, tag, stop);
+    return ex_second_header_is_good(header, stop) && ex_block_index_is_good(found->pool, header, stop) &&
+           tag_is_right(address, header->PoolTag, tag, stop);
 }
 
 bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop)

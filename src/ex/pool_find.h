@@ -4,6 +4,7 @@
 #ifndef NTMM_EX_POOL_FIND_H
 #define NTMM_EX_POOL_FIND_H
 
+#include "ex/pool_aligned.h"
 #include "ex/pool_descriptor.h"
 
 typedef struct ex_found {
@@ -22,8 +23,4 @@ static inline POOL_TYPE ex_pool_type(mm_pool_t pool)
 {
     return pool == MM_PAGED ? PagedPool : pool == MM_NONPAGED_NX ? NonPagedPoolNx : NonPagedPool;
 }
-/* The driver's body of a block: behind the second header when there is one. */
-void *ex_block_body(POOL_HEADER *header);
-#define EX_CACHE_LINE 64u
-
 #endif

@@ -21,15 +21,14 @@
 #include "ex/pool_lookaside.h"
 
 #include "ex/pool_deferred.h"
+#include "ex/pool_rules.h"
 #include "ex/pool_select.h"
 
 #define FEW_REQUESTS 25u
-#define NTDDI_OF_WINDOWS_8 0x06020000u
 
 bool ex_lookaside_on;
 
 static ex_lookaside_set_t sets[KE_PROCESSORS_MAX + 1]; /* L behind those of the processors */
-static bool               has_lists[MM_POOLS];         /* set at boot */
 static _Atomic uint32_t   calls;                       /* since the last scan */
 
 unsigned                   ex_lookaside_sets(void) { return ex_lookaside_on ? ke_processor_count + 1 : 0; }
@@ -48,17 +47,18 @@ static void set_boot(ex_lookaside_set_t *set)
             set->list[pool][units].depth = EX_LOOKASIDE_DEPTH_MIN;
 }
 
-void ex_lookaside_boot(bool on, uint32_t windows_version)
+void ex_lookaside_boot(bool on)
 {
     ex_lookaside_on = on;
-    has_lists[MM_NONPAGED_EXECUTE] = has_lists[MM_PAGED] = true;
-    has_lists[MM_NONPAGED_NX] = windows_version == 0 || windows_version >= NTDDI_OF_WINDOWS_8;
     atomic_store_explicit(&calls, 0, memory_order_relaxed);
     for (unsigned number = 0; number < ex_lookaside_sets(); number++)
         set_boot(set_number(number));
 }
 
-static bool is_eligible(mm_pool_t pool, unsigned units) { return units <= EX_LOOKASIDE_UNITS && has_lists[pool]; }
+static bool is_eligible(mm_pool_t pool, unsigned units)
+{
+    return units <= EX_LOOKASIDE_UNITS && (pool != MM_NONPAGED_NX || ex_pool_rules.nx_lookaside);
+}
 
 /* ---- one list ---- */
 

@@ -1,5 +1,6 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/handle.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_aligned.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_api.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big_table.c
