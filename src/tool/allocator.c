@@ -8,6 +8,8 @@
 
 #include <ntmm/ntmm.h>
 
+#define TAG_OF_FIRST_CALLS 0x74737246u /* "Frst" */
+
 /* ---- what is the same for those that have nothing to do ---- */
 
 static void stay_at_level(bool dispatch) { (void)dispatch; } /* only ntmm has an IRQL */
@@ -98,6 +100,16 @@ const allocator ALLOCATORS[] = {
     { .name = "glibc", .remark = "the C library's own malloc", .needs = "gnu_get_libc_version", .by_default = true, MALLOC },
 };
 const size_t ALLOCATOR_COUNT = sizeof ALLOCATORS / sizeof ALLOCATORS[0];
+
+void allocator_first_calls(const allocator *a)
+{
+    static const uint32_t KINDS[] = { 0, BLOCK_PAGED, BLOCK_ZEROED, BLOCK_PAGED | BLOCK_ZEROED };
+    for (unsigned i = 0; i < 2 * sizeof KINDS / sizeof KINDS[0]; i++) {
+        void *block = a->alloc(i % 2 == 0 ? 64 : 4096, TAG_OF_FIRST_CALLS, KINDS[i / 2]);
+        if (block != NULL)
+            a->release(block, TAG_OF_FIRST_CALLS);
+    }
+}
 
 const allocator *allocator_find(const char *name)
 {

@@ -56,6 +56,12 @@ extern const size_t    ALLOCATOR_COUNT;
 /** The one of that name, the floor included; NULL: there is none. */
 const allocator *allocator_find(const char *name);
 
+/**
+ * One block and one page of each kind come and go before anything is measured: what an allocator builds at its first call, and its code on
+ * its way from the disk, belong to no figure. The C library's allocator has had such calls since the process began.
+ */
+void allocator_first_calls(const allocator *a);
+
 /** Nothing behind the pointers: one block for everybody. What a loop costs with it is what the loop itself costs. */
 extern const allocator ALLOCATOR_FLOOR;
 

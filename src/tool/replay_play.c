@@ -32,7 +32,6 @@
 
 #define BUFFER_EVENTS 4096u
 #define TOUCH_STRIDE 4096u
-#define TAG_OF_FIRST_CALLS 0x74737246u /* "Frst" */
 
 const char *const REPLAY_PASS_NAMES[PASS_COUNT] = { "throughput", "latency", "memory" };
 
@@ -265,22 +264,10 @@ static void play_stream(player *p)
     free_the_rest(p);
 }
 
-/* One block and one page of each kind come and go before anything is measured: what an allocator builds at its first call, and its code on
- * its way from the disk, is not what a trace costs. The C library's allocator has had such calls since the process began. */
-static void first_calls(const allocator *a)
-{
-    static const uint32_t KINDS[] = { 0, BLOCK_PAGED, BLOCK_ZEROED, BLOCK_PAGED | BLOCK_ZEROED };
-    for (unsigned i = 0; i < 2 * sizeof KINDS / sizeof KINDS[0]; i++) {
-        void *block = a->alloc(i % 2 == 0 ? 64 : 4096, TAG_OF_FIRST_CALLS, KINDS[i / 2]);
-        if (block != NULL)
-            a->release(block, TAG_OF_FIRST_CALLS);
-    }
-}
-
 static void play_passes(void *context)
 {
     player *p = context;
-    first_calls(p->under_test);
+    allocator_first_calls(p->under_test);
     play_stream(p);
     if (p->pass != PASS_THROUGHPUT || p->failed)
         return;
