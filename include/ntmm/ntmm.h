@@ -182,6 +182,26 @@ NTMM_PUBLIC bool ntmm_check(void);
     ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | \
              (uint32_t)(unsigned char)(s)[3] << 24))
 
+/* ---- processes ---- */
+
+/** A process: who is charged when pool is allocated with quota. PsGetCurrentProcess() names it to a driver. */
+typedef struct ntmm_process ntmm_process;
+/** @return NULL, with the reason in ntmm_error(), when no machine is up or there are 4,095 of them */
+NTMM_PUBLIC ntmm_process *ntmm_process_create(void);
+/** The process ends. Its object lives on while a thread is attached or a block of pool is charged to it. NULL: nothing happens. */
+NTMM_PUBLIC void ntmm_process_destroy(ntmm_process *process);
+/** The calling thread runs in it from now on; NULL: back in the System process, where every thread begins. */
+NTMM_PUBLIC void ntmm_process_attach(ntmm_process *process);
+
+/** Bytes of pool charged to a process, with header and rounding, and the limits; a limit of 0: the system decides, which is no limit here. */
+typedef struct ntmm_quota_usage {
+    uint64_t nonpaged_bytes, paged_bytes, nonpaged_limit, paged_limit;
+} ntmm_quota_usage;
+/** Limits as the registry has them (NonPagedPoolQuota, PagedPoolQuota), but in bytes and for one process; 0: the system decides. What is
+ *  charged already stays charged. */
+NTMM_PUBLIC void ntmm_process_set_quota(ntmm_process *process, uint64_t nonpaged_bytes, uint64_t paged_bytes);
+NTMM_PUBLIC void ntmm_process_query_quota(ntmm_process *process, ntmm_quota_usage *out);
+
 /* ---- hardware that a test plays ---- */
 
 /** A device interrupt: the connected routine runs at its DIRQL on the calling thread, holding the interrupt spin lock.

@@ -29,9 +29,10 @@ bool ex_big_tails;
 
 static void *page_at(void *run, size_t index) { return (char *)run + (index << PAGE_SHIFT); }
 
-static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, size_t page_count, bool *zeroed)
+static void *fresh_run(ke_thread_t *thread, mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
 {
-    void *run = mm_pool_pages_alloc(pool, thread->processor->node, page_count, zeroed);
+    void *run = node == MM_ANY_NODE ? mm_pool_pages_alloc(pool, thread->processor->node, page_count, zeroed)
+                                    : mm_pool_pages_alloc_on_node(pool, node, page_count, zeroed);
     if (run != NULL)
         ex_tools_pages(run, page_count);
     for (size_t i = 1; run != NULL && i < page_count; i++) {
@@ -51,17 +52,17 @@ static void give_tail(ke_thread_t *thread, mm_pool_t pool, void *last, unsigned 
     ke_unlock(&descriptor->lock);
 }
 
-void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool *zeroed, ex_stop_t *stop)
+void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, uint32_t node, size_t bytes, uint32_t tag, bool *zeroed, ex_stop_t *stop)
 {
     size_t   page_count = BYTES_TO_PAGES(bytes);
     unsigned tail = ex_big_tail_unit(bytes); /* 0 below when the frames turned out to be scattered */
-    void    *run = tail == 0 ? ex_run_take(thread, pool, page_count) : NULL;
+    void    *run = tail == 0 && node == MM_ANY_NODE ? ex_run_take(thread, pool, page_count) : NULL;
     *zeroed = false;
     if (run == NULL)
-        run = fresh_run(thread, pool, page_count, zeroed);
+        run = fresh_run(thread, pool, node, page_count, zeroed);
     if (run == NULL && ex_lookaside_on) { /* what the lists hold may be pages when it is joined */
         ex_lookaside_empty(thread, stop);
-        run = stop->code == 0 ? fresh_run(thread, pool, page_count, zeroed) : NULL;
+        run = stop->code == 0 ? fresh_run(thread, pool, node, page_count, zeroed) : NULL;
     }
     if (run == NULL)
         return NULL;

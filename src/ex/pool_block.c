@@ -97,13 +97,10 @@ static unsigned take_from_lists(ex_descriptor_t *descriptor, unsigned units, uns
  * pool belong to no node. */
 static void *local_page(ex_descriptor_t *descriptor)
 {
-    bool  zeroed;
-    void *page = mm_pool_pages_alloc(descriptor->pool, descriptor->node, 1, &zeroed);
-    if (page != NULL && ke_node_count > 1 && descriptor->pool != MM_PAGED && mm_node_of_home(page) != descriptor->node) {
-        mm_pool_pages_free(descriptor->pool, page, 1);
-        page = NULL;
-    }
-    return page;
+    bool zeroed;
+    if (ke_node_count > 1 && descriptor->pool != MM_PAGED)
+        return mm_pool_pages_alloc_on_node(descriptor->pool, descriptor->node, 1, &zeroed);
+    return mm_pool_pages_alloc(descriptor->pool, descriptor->node, 1, &zeroed);
 }
 
 static unsigned take_from_fresh_page(ex_descriptor_t *descriptor, unsigned units, unsigned want, POOL_HEADER **out, ex_stop_t *stop)

@@ -14,16 +14,16 @@
 #include "ex/pool_fast.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_magazine.h"
+#include "ex/pool_quota.h"
+#include "ex/pool_request.h"
 #include "ex/pool_rules.h"
+#include "ex/pool_secure.h"
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 #include "ke/inject.h"
+#include "ke/version.h"
 #include "mm/pressure.h"
-
-#define NTDDI_OF_XP 0x05010000u
-#define NTDDI_OF_VISTA 0x06000000u
-#define NTDDI_OF_WINDOWS_8 0x06020000u
 
 static bool magazines_wanted;
 
@@ -31,11 +31,11 @@ ex_pool_rules_t ex_pool_rules;
 
 void ex_pool_rules_boot(uint32_t windows_version)
 {
-    uint32_t version = windows_version != 0 ? windows_version : UINT32_MAX;
-    ex_pool_rules = (ex_pool_rules_t){ .must_succeed = version < NTDDI_OF_XP,
-                                       .nx_lookaside = version >= NTDDI_OF_WINDOWS_8,
-                                       .fail_fast = version >= NTDDI_OF_WINDOWS_8 };
-    ex_big_tails = version >= NTDDI_OF_VISTA;
+    ex_pool_rules = (ex_pool_rules_t){ .must_succeed = windows_version < NTDDI_WINXP,
+                                       .nx_lookaside = windows_version >= NTDDI_WIN8,
+                                       .fail_fast = windows_version >= NTDDI_WIN8 };
+    ex_big_tails = windows_version >= NTDDI_VISTA;
+    ex_zeroes_natively = windows_version >= NTDDI_WIN10_VB;
 }
 
 static void empty_thread(ke_thread_t *thread, const char *routine)
@@ -96,11 +96,13 @@ int ex_pool_boot(const ntmm_config *config)
     ex_tools_boot(!config->no_memory_tools);
     ex_descriptors_boot(ke_node_count);
     ex_select_boot(config->no_magazines || config->classic_lookaside);
-    ex_pool_rules_boot(config->windows_version);
+    ex_pool_rules_boot(ke_windows_version);
     ex_aligned_boot(config->seed);
     ex_lookaside_boot(config->classic_lookaside);
     ex_tags_boot();
     ex_big_table_boot(config->big_page_table_entries);
+    ex_quota_boot(config->seed);
+    ex_secure_boot();
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
     if (!ex_tools_on) /* a free does not even look at a header there */
@@ -126,6 +128,7 @@ void ex_pool_shutdown(void)
                    sizeof(ex_thread_t)); /* mm takes the pages back as a whole; what matters is that no fast path finds anything */
     ex_descriptors_boot(ke_node_count);
     ex_tags_boot();
+    ex_secure_boot();
 }
 
 void ex_pool_magazines(bool on)

@@ -39,7 +39,8 @@ static bool describe_run(uintptr_t address, mm_pool_t pool, char *line, size_t b
     if (owner == NULL || (owner->use != MM_USE_POOL_RUN && owner->use != MM_USE_POOL_CACHED))
         return false;
     tag_text(owner->tag, tag);
-    snprintf(line, bytes, "%s, %s of %llu bytes at 0x%llx, tag '%s', offset %llu", POOL_NAMES[pool],
+    snprintf(line, bytes, "%s, %s of %llu bytes at 0x%llx, tag '%s', offset %llu",
+             (owner->flags & MM_OWNER_SECURE) != 0 ? "secure pool, read-only" : POOL_NAMES[pool],
              owner->use == MM_USE_POOL_RUN ? "an allocation" : "a freed allocation", (unsigned long long)owner->bytes,
              (unsigned long long)page, tag, (unsigned long long)(address - page));
     return true;

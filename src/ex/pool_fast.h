@@ -90,7 +90,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     *(void **)body = magazine->head;
     magazine->head = body;
     own->room -= (ptrdiff_t)units;
-    ex_tag_row_free(&own->tags[number], (size_t)units << EX_UNIT_SHIFT, ex_requested(header));
+    ex_tag_row_free(&own->tags[number], (size_t)units << EX_UNIT_SHIFT, ex_requested_plain(header));
     return true;
 }
 

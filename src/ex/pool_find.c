@@ -118,7 +118,7 @@ static void nothing_allocated(mm_pool_t pool, const void *address, ex_stop_t *st
 
 /* ---- what is there ---- */
 
-static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_found_t *found, ex_stop_t *stop)
+static bool find_run(const void *address, mm_owner_t *owner, ex_found_t *found, ex_stop_t *stop)
 {
     if (owner->use == MM_USE_POOL_CACHED) {
         nothing_allocated(found->pool, address, stop);
@@ -128,7 +128,7 @@ static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_fo
         found->owner = owner;
         found->tag = owner->tag;
         found->any_tag = ex_big_table_on && owner->tag == EX_TAG_BIG && ex_big_table_tag(address) == 0;
-        return found->any_tag || tag_is_right(address, owner->tag, tag, stop);
+        return true;
     }
     return false;
 }
@@ -137,7 +137,7 @@ static bool find_run(const void *address, mm_owner_t *owner, uint32_t tag, ex_fo
 static POOL_HEADER *plausible_header(mm_pool_t pool, const void *address)
 {
     POOL_HEADER *header = ex_header_of(address);
-    unsigned     type = EX_TYPE_IN_USE | ex_paged_bit(pool);
+    unsigned     type = EX_TYPE_IN_USE | ex_paged_bit(pool) | (ex_type(header) & EX_TYPE_QUOTA);
     if (ex_plain_type(header) == (type | EX_TYPE_SECOND_HEADER) && (uintptr_t)address % EX_CACHE_LINE == 0) {
         header = ex_first_header(header);
         type |= EX_TYPE_SECOND_HEADER;
@@ -161,7 +161,7 @@ static unsigned first_block_unit(const void *address)
     return shared ? seen.first_unit : EX_PAGE_UNITS;
 }
 
-static bool find_block(const void *address, uint32_t tag, unsigned first, ex_found_t *found, ex_stop_t *stop)
+static bool find_block(const void *address, unsigned first, ex_found_t *found, ex_stop_t *stop)
 {
     if ((uintptr_t)address % 16 != 0 || ex_unit_of(ex_header_of(address)) < first) {
         bad_caller(stop, "No pool block begins at this address.", 0x99, address);
@@ -174,11 +174,10 @@ static bool find_block(const void *address, uint32_t tag, unsigned first, ex_fou
     }
     found->header = header;
     found->tag = header->PoolTag;
-    return ex_second_header_is_good(header, stop) && ex_block_index_is_good(found->pool, header, stop) &&
-           tag_is_right(address, header->PoolTag, tag, stop);
+    return ex_second_header_is_good(header, stop) && ex_block_index_is_good(found->pool, header, stop);
 }
 
-bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop)
+bool ex_pool_look(const void *address, KIRQL irql, ex_found_t *found, ex_stop_t *stop)
 {
     *found = (ex_found_t){ .pool = mm_pool_of(address) };
     if (found->pool == MM_POOLS) {
@@ -192,7 +191,7 @@ bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *fou
     }
     unsigned first = BYTE_OFFSET(address) != 0 ? first_block_unit(address) : EX_PAGE_UNITS;
     if (first < EX_PAGE_UNITS)
-        return find_block(address, tag, first, found, stop);
+        return find_block(address, first, found, stop);
     mm_owner_t *owner = mm_owner_of(address);
     if (owner == NULL || owner->use == MM_USE_NONE)
         nothing_allocated(found->pool, address, stop);
@@ -202,6 +201,11 @@ bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *fou
     else if (BYTE_OFFSET(address) != 0)
         bad_caller(stop, "No pool block begins at this address.", 0x99, address);
     else
-        return find_run(address, owner, tag, found, stop);
+        return find_run(address, owner, found, stop);
     return false;
+}
+
+bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop)
+{
+    return ex_pool_look(address, irql, found, stop) && (found->any_tag || tag_is_right(address, found->tag, tag, stop));
 }

@@ -15,7 +15,8 @@ typedef struct ex_found {
     bool         any_tag; /* whole pages whose own tag nobody knows any longer: `BIG ` stands for it */
 } ex_found_t;
 
-/* Tag 0 accepts any but a protected one. False with *stop set. */
+/* The first asks for no tag. Tag 0 accepts any but a protected one. False with *stop set. */
+bool ex_pool_look(const void *address, KIRQL irql, ex_found_t *found, ex_stop_t *stop);
 bool ex_pool_find(const void *address, uint32_t tag, KIRQL irql, ex_found_t *found, ex_stop_t *stop);
 
 static inline KIRQL     ex_irql_limit(mm_pool_t pool) { return pool == MM_PAGED ? APC_LEVEL : DISPATCH_LEVEL; }

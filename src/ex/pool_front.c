@@ -9,8 +9,10 @@
  */
 #include "ex/pool_front.h"
 
+#include "ex/pool_big.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_select.h"
+#include "ex/pool_tools.h"
 
 static POOL_HEADER *take_bare(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
 {
@@ -41,6 +43,25 @@ void ex_front_put(ke_thread_t *thread, mm_pool_t pool, POOL_HEADER *header, ex_s
         ex_lookaside_put(thread, pool, header, stop);
     else
         put_bare(pool, header, stop);
+}
+
+void ex_found_give(ke_thread_t *thread, const ex_found_t *found, void *address, ex_stop_t *stop)
+{
+    if (found->header != NULL)
+        ex_front_put(thread, found->pool, found->header, stop);
+    else
+        ex_big_give(thread, found->pool, address, found->owner, stop);
+}
+
+bool ex_front_give_all(ke_thread_t *thread, ex_stop_t *stop)
+{
+    ex_found_t found;
+    if (stop->code != 0 || (!ex_magazines_on && !ex_tools_on))
+        return false;
+    for (void *address; stop->code == 0 && (address = ex_tools_oldest(&found)) != NULL;)
+        ex_found_give(thread, &found, address, stop);
+    ex_magazines_empty(ex_thread_of(thread), stop);
+    return stop->code == 0;
 }
 
 /* ---- counters ---- */

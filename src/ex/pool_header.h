@@ -7,12 +7,12 @@
  *
  * A unit is 16 bytes with 4 KiB pages and 64 with 16 KiB pages. A body begins 16 bytes into the first unit of its block.
  *
- * PoolType    in use: 2 nonpaged, 3 paged, + 4 when a second header follows (cache aligned);  0: free, on a list or a remainder too small
- *             for one. This model's own marks: + 0x40 when the tag has no number; 0x80 or 0x81: free for the driver, held ready by a
- *             magazine.
- * Billed      while no quota is charged, Windows lays a stack-trace index and a hash of the tag over the first four bytes of
- *             ProcessBilled. Here the one keeps the byte count that was asked for, so that bytes_requested is exact, and the other the
- *             tag's number (pool_tag.h), so that a free need not look it up. The rest is zero.
+ * PoolType    in use: 2 nonpaged, 3 paged, + 4 when a second header follows (cache aligned), + 8 when a process is charged for the block;
+ *             0: free, on a list or a remainder too small for one. This model's own marks: + 0x40 when the tag has no number; 0x80 or
+ *             0x81: free for the driver, held ready by a magazine.
+ * Billed      names the process that is charged (pool_quota.h). While no quota is charged, Windows lays a stack-trace index and a hash of
+ *             the tag over its first four bytes. Here the one keeps the byte count that was asked for, so that bytes_requested is exact,
+ *             and the other the tag's number (pool_tag.h), so that a free need not look it up. The rest is zero.
  * Concurrency PreviousSize belongs to the descriptor's lock: the left neighbour may change its size while this block is in use.
  *             Bytes 2 to 11 belong to whoever holds the block, and are written without a touch to PreviousSize. A neighbour
  *             reads PoolType under the lock only to learn whether it is 0, and 0 is written and left only under the lock.
@@ -60,7 +60,15 @@
 #define EX_MIN_UNITS ((EX_HEADER_BYTES + (unsigned)sizeof(LIST_ENTRY) + EX_UNIT - 1) / EX_UNIT) /* a free block must hold list links */
 #define EX_BLOCK_MAX (255u * EX_UNIT - EX_HEADER_BYTES) /* largest request served by a block: 0xFE0 with 4 KiB pages */
 
-enum { EX_TYPE_FREE = 0, EX_TYPE_PAGED = 1, EX_TYPE_IN_USE = 2, EX_TYPE_SECOND_HEADER = 4, EX_TYPE_UNNUMBERED = 0x40, EX_TYPE_HELD = 0x80 };
+enum {
+    EX_TYPE_FREE = 0,
+    EX_TYPE_PAGED = 1,
+    EX_TYPE_IN_USE = 2,
+    EX_TYPE_SECOND_HEADER = 4,
+    EX_TYPE_QUOTA = 8,
+    EX_TYPE_UNNUMBERED = 0x40,
+    EX_TYPE_HELD = 0x80
+};
 
 typedef struct POOL_HEADER {
     uint8_t  PreviousSize; /* units of the block to the left; 0: first of its chain */
@@ -71,8 +79,8 @@ typedef struct POOL_HEADER {
     union {
         uint64_t ProcessBilled;
         struct {
-            uint16_t AllocatorBackTraceIndex; /* bytes asked for */
-            uint16_t PoolTagHash;             /* number of the tag */
+            uint16_t AllocatorBackTraceIndex; /* without quota: bytes asked for */
+            uint16_t PoolTagHash;             /* without quota: number of the tag */
         };
     };
 } POOL_HEADER;
@@ -123,7 +131,13 @@ static inline void ex_header_own(POOL_HEADER *header, unsigned units, unsigned t
     memcpy(&header->AllocatorBackTraceIndex, &asked_and_number, sizeof asked_and_number);
 }
 
-static inline unsigned ex_requested(const POOL_HEADER *header) { return header->AllocatorBackTraceIndex; }
+unsigned               ex_quota_requested(const POOL_HEADER *header);                                            /* pool_quota.c */
+static inline unsigned ex_requested_plain(const POOL_HEADER *header) { return header->AllocatorBackTraceIndex; } /* no quota is charged */
+/* Bytes that the driver asked for, of any block in use. */
+static inline unsigned ex_requested(const POOL_HEADER *header)
+{
+    return (ex_type(header) & EX_TYPE_QUOTA) != 0 ? ex_quota_requested(header) : ex_requested_plain(header);
+}
 static inline unsigned ex_tag_number(const POOL_HEADER *header) { return header->PoolTagHash; }
 /* First eight bytes, as bug checks show them. */
 static inline ULONG_PTR ex_header_contents(const POOL_HEADER *header)

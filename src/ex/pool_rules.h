@@ -14,6 +14,6 @@ typedef struct ex_pool_rules {
 
 extern ex_pool_rules_t ex_pool_rules;
 
-void ex_pool_rules_boot(uint32_t windows_version); /* an NTDDI value; 0: the newest */
+void ex_pool_rules_boot(uint32_t windows_version); /* an NTDDI value */
 
 #endif

@@ -79,6 +79,18 @@ unsigned ex_blocks_take(ex_descriptor_t *home, unsigned units, unsigned want, bo
     return got == 0 && grow && stop->code == 0 ? take_elsewhere(home, units, want, out, stop) : got;
 }
 
+POOL_HEADER *ex_block_take_past_stock(ke_thread_t *thread, mm_pool_t pool, uint32_t node, bool others_too, unsigned units, ex_stop_t *stop)
+{
+    POOL_HEADER *header = NULL;
+    if (node == MM_ANY_NODE || pool == MM_PAGED)
+        ex_blocks_take(ex_descriptor_for(thread, pool), units, 1, true, &header, stop);
+    else if (others_too)
+        ex_blocks_take(ex_descriptor_of(pool, node), units, 1, true, &header, stop);
+    else
+        take_from(ex_descriptor_of(pool, node), units, 1, true, &header, stop);
+    return header;
+}
+
 /* ---- free ---- */
 
 static bool is_ascending(void *const *bodies, unsigned count)

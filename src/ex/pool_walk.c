@@ -10,6 +10,7 @@
  *   stocks     every block in a magazine, on a lookaside list or among the deferred frees is marked as held and of the right size, and all
  *              held blocks are in one of them; the same for runs of pages; each thread's sum of what it keeps is right
  *   tags       allocations less frees are the live blocks, in number and in bytes, pool by pool
+ *   quota      what each process is charged is the sum of the blocks that name it
  *
  * Locks       none: other threads are outside the library. Bounded: a chain ends at the first header that leads nowhere.
  */
@@ -20,6 +21,8 @@
 #include "ex/pool_descriptor.h"
 #include "ex/pool_find.h"
 #include "ex/pool_lookaside.h"
+#include "ex/pool_quota.h"
+#include "ex/pool_secure.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 
@@ -47,7 +50,7 @@ static void page_leaks(void *context, void *page, mm_owner_t *owner)
 {
     leak_walk_t *walk = context;
     POOL_TYPE    type = ex_pool_type((mm_pool_t)owner->pool);
-    if (owner->use == MM_USE_POOL_RUN)
+    if (owner->use == MM_USE_POOL_RUN && (owner->flags & MM_OWNER_PERMANENT) == 0)
         walk->visit(walk->context, &(ntmm_leak){ page, ex_big_bytes(owner), owner->tag, type });
     for (unsigned unit = first_block_unit(owner); unit < EX_PAGE_UNITS; unit += ex_at(page, unit)->BlockSize) {
         POOL_HEADER *header = ex_at(page, unit);
@@ -65,6 +68,7 @@ void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), vo
     leak_walk_t walk = { visit, context };
     ex_tools_begin();
     mm_visit_owners(page_leaks, &walk);
+    ex_secure_visit_leaks(visit, context);
     ex_tools_end();
 }
 
@@ -107,6 +111,8 @@ static void count_block(check_counts_t *counts, const POOL_HEADER *header)
 static bool type_is_possible(mm_pool_t pool, unsigned type)
 {
     unsigned in_use = EX_TYPE_IN_USE | ex_paged_bit(pool);
+    if ((type & EX_TYPE_IN_USE) != 0)
+        type &= ~(unsigned)EX_TYPE_QUOTA;
     return type == EX_TYPE_FREE || type == in_use || type == (in_use | EX_TYPE_SECOND_HEADER) ||
            type == (EX_TYPE_HELD | ex_paged_bit(pool));
 }
@@ -130,6 +136,8 @@ static bool check_chain(void *page, unsigned first, mm_pool_t pool, check_counts
             return wrong("a header has a type that this pool never writes", header);
         if (left_is_free && ex_type(header) == EX_TYPE_FREE)
             return wrong("two free blocks touch", header);
+        if (is_live(header) && (ex_type(header) & EX_TYPE_QUOTA) != 0 && !ex_quota_note(header))
+            return wrong("a block is charged to something that is no process", header);
         count_block(counts, header);
         left_is_free = ex_type(header) == EX_TYPE_FREE;
         left = header->BlockSize;
@@ -316,7 +324,11 @@ bool ex_pool_check(void)
 {
     check_walk_t walk = { .good = true };
     ex_tools_begin();
+    ke_processes_check_begin();
     mm_visit_owners(check_page, &walk);
+    const ke_process_t *process = ke_processes_check_end();
+    if (walk.good && process != NULL)
+        walk.good = wrong("a process is charged for more, or less, than the blocks that name it", process);
     for (unsigned pool = 0; walk.good && pool < MM_POOLS; pool++)
         walk.good = check_pool((mm_pool_t)pool, &walk.pools[pool]);
     if (walk.good && !ex_tools_on && walk.in_table != ex_big_table_counts().used) /* there a freed run is given back later */

@@ -9,10 +9,16 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_deferred.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_describe.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_descriptor.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_extended.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_find.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_front.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_lookaside.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_magazine.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_priority.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_quota.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_request.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_secure.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_secure_handle.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_select.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag_query.c

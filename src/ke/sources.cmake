@@ -1,6 +1,8 @@
-# running: threads, processors, IRQL, spin locks, DPCs, interrupts, events and waits
+# running: threads, processes, processors, IRQL, spin locks, DPCs, interrupts, events and waits
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/version.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
+  ${CMAKE_CURRENT_LIST_DIR}/process.c
   ${CMAKE_CURRENT_LIST_DIR}/processor.c
   ${CMAKE_CURRENT_LIST_DIR}/irql.c
   ${CMAKE_CURRENT_LIST_DIR}/region.c

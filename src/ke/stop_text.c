@@ -147,6 +147,16 @@ static const ke_stop_text_t TEXTS[] = {
       "It called a routine that raises when memory is short, for instance an allocation with POOL_RAISE_IF_ALLOCATION_FAILURE or with "
       "quota, outside __try / __except." },
     { KMODE_EXCEPTION_NOT_HANDLED,
+      P(1, 0xFFFFFFFFC0000044u),
+      { "exception: STATUS_QUOTA_EXCEEDED", "@instruction, or caller of the raising routine", "exception information 0",
+        "exception information 1" },
+      "It allocated pool with quota for a process that has used up its own, outside __try / __except. "
+      "POOL_QUOTA_FAIL_INSTEAD_OF_RAISE gives NULL instead." },
+    { QUOTA_UNDERFLOW,
+      ANY,
+      { "@process", "0 nonpaged pool, 1 paged pool", "bytes to be given back", "bytes of them that were never charged" },
+      "The header of a block with quota was overwritten, perhaps by a write past the end of the block in front." },
+    { KMODE_EXCEPTION_NOT_HANDLED,
       ANY,
       { "exception: its NTSTATUS, sign-extended", "@instruction, or caller of the raising routine", "exception information 0",
         "exception information 1" },

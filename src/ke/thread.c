@@ -3,7 +3,7 @@
  *
  *     first call of a host thread     record_take    a dead record from the list, else a new one
  *     first call after a boot         record_start   IRQL 0, no processor, upper[] zero; hooks.start
- *     the host thread ends            thread_ended   processor given up; hooks.stop; the record is dead, its memory stays
+ *     the host thread ends            thread_ended   processor and process given up; hooks.stop; the record is dead, its memory stays
  *
  * The list only grows, at its head, so that walkers need no lock: a record once listed stays mapped with the same `next`. A dead record
  * that was the owner of a processor may still be named there: it is not dispatching, so that the processor is taken over as from any idle
@@ -20,6 +20,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/dpc.h"
+#include "ke/process.h"
 
 ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
 HOST_THREAD_LOCAL ke_thread_t *ke_current = &ke_empty_thread;
@@ -66,6 +67,7 @@ static void record_reset(ke_thread_t *record)
     record->ranks_held = 0;
     record->dpc = NULL;
     record->serves = NULL;
+    record->process = NULL;
     record->wait_next = NULL;
     record->wait_lock = NULL;
     record->wait_count = 0;
@@ -82,6 +84,7 @@ static void give_back(void *argument)
     if (ke_thread_hooks.stop != NULL)
         ke_thread_hooks.stop(argument);
     ke_processor_release(argument); /* after the hook, which may use one */
+    ke_process_leave(argument);
 }
 
 static void thread_ended(void *argument)

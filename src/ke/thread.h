@@ -41,6 +41,7 @@
 
 typedef struct ke_thread    ke_thread_t;
 typedef struct ke_processor ke_processor_t;
+typedef struct ke_process   ke_process_t; /* process.h */
 
 /* Why a lower may not simply lower. */
 enum ke_pending {
@@ -96,6 +97,7 @@ struct ke_thread {
     PKDPC           dpc;                 /* (T) the ordinary DPC whose routine this thread runs, or NULL */
     ke_processor_t *serves;              /* (T) the processor whose DPC thread this is, or NULL */
     uint64_t        host_id;             /* (T) as gdb shows it */
+    ke_process_t   *process;             /* (T) the one it is attached to, referenced; NULL: System */
     ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
     _Atomic bool    alive;               /* (A) a host thread uses the record */
     host_fault_t    fault;               /* (T) the fault being turned into a bug check */

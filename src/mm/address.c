@@ -35,14 +35,23 @@ PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
     return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)physical };
 }
 
-/* Where the bytes of a frame can be reached: at home, or through the page of paged pool that it backs. */
+/* Where a frame that backs a page is reached through that page alone: paged pool has its bytes elsewhere, secure pool must not be written. */
+static bool only_through_its_page(const mm_pfn_t *entry)
+{
+    if (entry->list != MM_ACTIVE || entry->mapped.use != MM_USE_MAPPED)
+        return false;
+    const mm_owner_t *owner = mm_owner_of((void *)entry->mapped.va);
+    return mm_in(&mm_paged_region, entry->mapped.va) || (owner != NULL && (owner->flags & MM_OWNER_SECURE) != 0);
+}
+
+/* Where the bytes of a frame can be reached: at home, or through the page that it backs. */
 static void *virtual_of(uint64_t physical)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
     if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    if (entry->list == MM_ACTIVE && entry->mapped.use == MM_USE_MAPPED && mm_in(&mm_paged_region, entry->mapped.va))
+    if (only_through_its_page(entry))
         return (void *)(entry->mapped.va + (physical & (PAGE_SIZE - 1)));
     return (void *)(mm_physical_map.base + physical);
 }

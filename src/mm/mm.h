@@ -4,7 +4,7 @@
  *   region            what lies there                                        frames
  *   physical map      nonpaged pool (NX), contiguous NX memory               at home: address = base + physical address
  *   executable map    the same bytes again, executable: executable pool      at home, second alias
- *   system PTEs       mappings of scattered frames, noncached memory         at home, mapped one by one or in runs
+ *   system PTEs       scattered frames, noncached memory, secure pool         at home, mapped one by one or in runs
  *   paged pool        pages mapped once, each to its own slot                in the slot of the page
  *
  * Units   bytes at the driver's interface, pages and PFNs inside.
@@ -87,6 +87,8 @@ static inline void mm_owner_turn(mm_owner_t *owner, unsigned use, unsigned first
 }
 #define MM_OWNER_EXECUTE 0x01u         /* contiguous, noncached: protection asked for */
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
+#define MM_OWNER_SECURE 0x04u          /* pool run: read-only where it is mapped */
+#define MM_OWNER_PERMANENT 0x08u       /* pool run: can never be freed, and is not a leak */
 
 typedef struct
     mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
@@ -153,6 +155,8 @@ mm_pfn_number_t         mm_frames_get(const mm_frame_want_t *want,
                                       bool                  *zeroed); /* a run, all active; drains the frame caches before it gives up */
 void                    mm_frames_put(mm_pfn_number_t first, uint64_t page_count);
 void                    mm_query_frames(ntmm_memory_usage *out);
+uint64_t                mm_frames_total(void);     /* of RAM */
+uint64_t                mm_frames_available(void); /* zeroed and free ones; those in frame caches as of a moment ago */
 static inline mm_pfn_t *mm_pfn_entry(mm_pfn_number_t pfn) { return &mm_pfn_database[pfn]; }
 bool                    mm_pfn_is_ram(mm_pfn_number_t pfn);
 uint32_t                mm_node_of_home(const void *va); /* NUMA node of the frame whose home this is; 0 when va is no home */
@@ -163,10 +167,22 @@ void                    mm_visit_frames(void (*visit)(void *context, mm_pfn_numb
 typedef enum mm_pool { MM_NONPAGED_NX, MM_NONPAGED_EXECUTE, MM_PAGED, MM_POOLS } mm_pool_t;
 /* Whole pages for the pools, owner entries zero but for `pool`; NULL when the limit, address space or frames are short.
  * *zeroed: the bytes are zero. */
-void  *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed);
-void   mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count);
+void *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed);
+void  mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count);
+/* The same for nonpaged pools with every page on that node; NULL when it has not as many. */
+void  *mm_pool_pages_alloc_on_node(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed);
 size_t mm_pool_page_count(mm_pool_t pool); /* pages that the pools of that kind hold now */
 size_t mm_pool_limit_pages(mm_pool_t pool);
+
+uint32_t mm_node_of(const void *va);   /* of the frame behind an address of the regions that has one */
+size_t   mm_pool_room(mm_pool_t pool); /* pages that the limit still allows */
+
+/* ---- secure pool (secure_pages.c) ---- */
+/* Nonpaged pages filled with zeros that can be read, and written by mm_secure_write alone; MM_ANY_NODE or a node, of which all of them are.
+ * The first page's owner entry is the caller's to fill in, MM_OWNER_SECURE stays set in it; the later ones say MM_USE_POOL_TAIL. */
+void *mm_secure_alloc(uint32_t node, size_t page_count);
+void  mm_secure_write(void *va, const void *from, size_t bytes); /* any bytes of such pages */
+void  mm_secure_free(void *va, size_t page_count);
 
 /* The owner entry of the page that va lies in, for all four regions; NULL outside, in a hole, or for a page that is not active. */
 mm_owner_t *mm_owner_of(const void *va);

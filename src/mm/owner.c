@@ -51,6 +51,8 @@ mm_pool_t mm_pool_of(const void *address)
     return owner != NULL ? (mm_pool_t)owner->pool : MM_POOLS;
 }
 
+uint32_t mm_node_of(const void *va) { return mm_node_of_frame(mm_pte_pfn(mm_pte_of((uintptr_t)va))); }
+
 /* ---- walks ---- */
 
 typedef struct frame_walk {

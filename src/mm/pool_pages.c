@@ -88,13 +88,13 @@ static void expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t count)
         host_expect_writes(home_address(pool, first), (size_t)(more + 1) << PAGE_SHIFT);
 }
 
+static unsigned access_of(mm_pool_t pool) { return HOST_READ | HOST_WRITE | (pool == MM_NONPAGED_EXECUTE ? HOST_EXECUTE : 0u); }
+
 static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
 {
     mm_pfn_number_t first = page_count == 1 ? mm_frame_get_inline(node, MM_FREE, zeroed) : get_run(node, page_count, zeroed);
-    if (first == MM_PFN_NONE && page_count > 1) {
-        unsigned access = HOST_READ | HOST_WRITE | (pool == MM_NONPAGED_EXECUTE ? HOST_EXECUTE : 0u);
-        return mm_scattered_alloc(node, page_count, access, pool, 1 + MmCached, zeroed);
-    }
+    if (first == MM_PFN_NONE && page_count > 1)
+        return mm_scattered_alloc(node, page_count, access_of(pool), pool, 1 + MmCached, zeroed);
     if (first == MM_PFN_NONE)
         return NULL;
     for (size_t i = 0; i < page_count; i++)
@@ -103,6 +103,17 @@ static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bo
         expect_homes(pool, first, grows_by(pool));
     else if (*zeroed && page_count <= GROW_AHEAD)
         host_expect_writes(home_address(pool, first), page_count << PAGE_SHIFT);
+    return home_address(pool, first);
+}
+
+static void *nonpaged_alloc_on_node(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
+{
+    mm_frame_want_t want = { .page_count = page_count, .low = 0, .high = UINT64_MAX, .node = node };
+    mm_pfn_number_t first = mm_frames_get(&want, zeroed);
+    if (first == MM_PFN_NONE)
+        return page_count > 1 ? mm_scattered_alloc_on_node(node, page_count, access_of(pool), pool, 1 + MmCached, zeroed) : NULL;
+    for (size_t i = 0; i < page_count; i++)
+        mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
     return home_address(pool, first);
 }
 
@@ -302,6 +313,17 @@ void *mm_pool_pages_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool
         mm_uncharge(pool, page_count);
     if (zeroed != NULL)
         *zeroed = va != NULL && all_zeroed;
+    return va;
+}
+
+void *mm_pool_pages_alloc_on_node(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
+{
+    NTMM_INVARIANT(pool != MM_PAGED, "a page of paged pool may be backed by any frame");
+    if (page_count == 0 || mm_unbacked || node >= mm_frames.node_count || !mm_charge(pool, page_count))
+        return NULL;
+    void *va = nonpaged_alloc_on_node(pool, node, page_count, zeroed);
+    if (va == NULL)
+        mm_uncharge(pool, page_count);
     return va;
 }
 

@@ -42,6 +42,27 @@ void mm_query_frames(ntmm_memory_usage *out)
         ke_unlock(&mm_pfn_lock);
 }
 
+uint64_t mm_frames_total(void)
+{
+    ke_lock(&mm_pfn_lock);
+    uint64_t count = mm_frames.map.page_count;
+    ke_unlock(&mm_pfn_lock);
+    return count;
+}
+
+uint64_t mm_frames_available(void)
+{
+    ke_lock(&mm_pfn_lock);
+    uint64_t count = mm_frames.zeroed + mm_frames.free;
+    ke_unlock(&mm_pfn_lock);
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        for (uint32_t kind = MM_ZEROED; kind <= MM_FREE; kind++) {
+            mm_frame_cache_t *cache = mm_frame_cache_of(thread);
+            count += mm_cache_count(cache, kind) + (mm_cache_top(cache, kind) != 0);
+        }
+    return count;
+}
+
 /* ---- bad frames ---- */
 
 static bool mark_bad_locked(mm_pfn_number_t pfn)

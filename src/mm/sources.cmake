@@ -6,6 +6,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/charge.c
   ${CMAKE_CURRENT_LIST_DIR}/pressure.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_pages.c
+  ${CMAKE_CURRENT_LIST_DIR}/secure_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c

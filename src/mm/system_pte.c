@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "ke/bugcheck.h"
+#include "mm/frame_cache.h"
 #include "mm/pfn.h"
 #include "mm/pte.h"
 
@@ -265,6 +266,29 @@ void mm_scattered_free(void *va, size_t page_count)
     ke_unlock(&mm_system_table.lock);
     put_frames(va, page_count); /* after the mapping: the next owner's bytes are never seen through it */
     mm_system_pte_abandon(va, page_count);
+}
+
+static bool are_on_node(const void *va, size_t page_count, uint32_t node)
+{
+    for (size_t i = 0; i < page_count; i++)
+        if (mm_node_of_frame(mm_system_pte_frame(va, i)) != node)
+            return false;
+    return true;
+}
+
+/* What the node lacked may lie in the caches of other threads: they are emptied before the second look. */
+void *mm_scattered_alloc_on_node(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed)
+{
+    for (unsigned look = 0; look < 2; look++) {
+        void *va = mm_scattered_alloc(node, page_count, access, pool, cache, zeroed);
+        if (va == NULL || node == MM_ANY_NODE || are_on_node(va, page_count, node))
+            return va;
+        mm_scattered_free(va, page_count);
+        ke_lock(&mm_pfn_lock);
+        mm_frame_caches_drain_locked();
+        ke_unlock(&mm_pfn_lock);
+    }
+    return NULL;
 }
 
 /* ---- checking ---- */

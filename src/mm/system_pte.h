@@ -20,5 +20,7 @@ bool            mm_system_pte_check(void); /* the count of host mappings; false 
  * short. *zeroed: all of them are. `pool` and `cache` are what their entries say. */
 void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed);
 void  mm_scattered_free(void *va, size_t page_count);
+/* The same with every frame on that node, or NULL; MM_ANY_NODE: wherever there are any. */
+void *mm_scattered_alloc_on_node(uint32_t node, size_t page_count, unsigned access, mm_pool_t pool, uint8_t cache, bool *zeroed);
 
 #endif

@@ -25,8 +25,10 @@
 #include "io/named_event.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/process.h"
 #include "ke/report.h"
 #include "ke/thread.h"
+#include "ke/version.h"
 #include "mm/mm.h"
 #include "ntmm/leaks.h"
 
@@ -121,15 +123,19 @@ static void once_per_process(void)
 static int boot_layers(const ntmm_config *config)
 {
     uint32_t processors = config->processors != 0 ? config->processors : DEFAULT_PROCESSORS;
-    int      result = mm_boot(config);
+    ke_version_boot(config);
+    int result = mm_boot(config);
     if (result != 0)
         return result;
     result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
     if (result != 0)
         goto undo_mm;
-    result = ex_pool_boot(config);
+    result = ke_processes_boot();
     if (result != 0)
         goto undo_processors;
+    result = ex_pool_boot(config);
+    if (result != 0)
+        goto undo_processes;
     ex_resource_boot();
     ex_handles_boot();
     io_named_events_boot();
@@ -141,6 +147,8 @@ static int boot_layers(const ntmm_config *config)
 
 undo_pool:
     ex_pool_shutdown();
+undo_processes:
+    ke_processes_shutdown();
 undo_processors:
     ke_processors_shutdown();
 undo_mm:
@@ -212,6 +220,7 @@ static void shutdown_layers(void)
     ke_faults_shutdown();
     ke_fault_resolver = NULL;
     ex_pool_shutdown();
+    ke_processes_shutdown();
     mm_shutdown();
 }
 

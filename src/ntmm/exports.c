@@ -3,13 +3,14 @@
  * The table is written by the build from the declarations in include/ntmm/ddk (cmake/exports.cmake), sorted, so that a routine that a
  * driver can link against is also one that it can look up.
  *
- * Source  WDK reference: MmGetSystemRoutineAddress.
+ * Source  WDK reference: MmGetSystemRoutineAddress; the page of each routine (minimum supported version).
  */
 #include <string.h>
 
-#include <ntddk.h>
+#include <ntifs.h>
 
 #include "ke/bugcheck.h"
+#include "ke/version.h"
 
 typedef struct export_entry {
     const char *name;
@@ -21,6 +22,25 @@ static const export_entry_t EXPORTS[] = {
 #include "exports.inc"
 };
 #undef NTMM_EXPORT
+
+/* Routines that came with a later Windows than the oldest that the machine can play. Drivers ask for these by name, to do without. */
+static const struct {
+    const char *name;
+    uint32_t    since; /* NTDDI value */
+} SINCE[] = {
+    { "ExAllocatePool2", NTDDI_WIN10_VB },      { "ExAllocatePool3", NTDDI_WIN10_VB },
+    { "ExCreatePool", NTDDI_WIN10_FE },         { "ExDestroyPool", NTDDI_WIN10_FE },
+    { "ExFreePool2", NTDDI_WIN10_FE },          { "ExSecurePoolUpdate", NTDDI_WIN10_FE },
+    { "ExSecurePoolValidate", NTDDI_WIN10_FE }, { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
+};
+
+static bool is_there_yet(const char *name)
+{
+    for (size_t i = 0; i < NTMM_ARRAY_COUNT(SINCE); i++)
+        if (strcmp(SINCE[i].name, name) == 0)
+            return ke_windows_version >= SINCE[i].since;
+    return true;
+}
 
 /* Compares a counted 16-bit string with a plain one, as strcmp does. */
 static int compare_name(PCUNICODE_STRING wanted, const char *name)
@@ -45,7 +65,7 @@ PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
         size_t middle = low + (high - low) / 2;
         int    order = compare_name(SystemRoutineName, EXPORTS[middle].name);
         if (order == 0)
-            return EXPORTS[middle].address;
+            return is_there_yet(EXPORTS[middle].name) ? EXPORTS[middle].address : NULL;
         if (order < 0)
             high = middle;
         else

@@ -69,6 +69,37 @@ static bool pool_uninitialized(void)
         ExFreePool(block);
     return block != NULL;
 }
+static bool freed(void *block)
+{
+    if (block != NULL)
+        ExFreePool(block);
+    return block != NULL;
+}
+static bool pool_with_tag_priority(void) { return freed(ExAllocatePoolWithTagPriority(PagedPool, 640, TAG, LowPoolPriority)); }
+static bool pool_priority_zero(void) { return freed(ExAllocatePoolPriorityZero(NonPagedPoolNx, 640, TAG, HighPoolPriority)); }
+static bool pool_with_quota(void) { return freed(ExAllocatePoolWithQuota((POOL_TYPE)(PagedPool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), 640)); }
+static bool pool_with_quota_tag(void)
+{
+    return freed(ExAllocatePoolWithQuotaTag((POOL_TYPE)(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), 640, TAG));
+}
+static bool pool_quota_zero(void)
+{
+    return freed(ExAllocatePoolQuotaZero((POOL_TYPE)(PagedPool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), 5 * PAGE_SIZE, TAG));
+}
+static bool pool2_quota(void) { return freed(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_USE_QUOTA, 640, TAG)); }
+static bool pool3(void)
+{
+    const POOL_EXTENDED_PARAMETER node = { .Type = PoolExtendedParameterNumaNode, .PreferredNode = 0 };
+    return freed(ExAllocatePool3(POOL_FLAG_NON_PAGED, 640, TAG, &node, 1));
+}
+static bool create_pool(void)
+{
+    HANDLE pool;
+    if (ExCreatePool(POOL_CREATE_FLG_SECURE_POOL, TAG, NULL, &pool) != STATUS_SUCCESS)
+        return false;
+    ExDestroyPool(pool);
+    return true;
+}
 static bool contiguous(void)
 {
     void *block = MmAllocateContiguousMemory(3 * PAGE_SIZE, ANYWHERE);
@@ -164,6 +195,14 @@ static struct fallible {
     { "ExAllocatePoolWithTag", pool_with_tag },
     { "ExAllocatePoolZero", pool_zero },
     { "ExAllocatePoolUninitialized", pool_uninitialized },
+    { "ExAllocatePoolWithTagPriority", pool_with_tag_priority },
+    { "ExAllocatePoolPriorityZero", pool_priority_zero },
+    { "ExAllocatePoolWithQuota", pool_with_quota },
+    { "ExAllocatePoolWithQuotaTag", pool_with_quota_tag },
+    { "ExAllocatePoolQuotaZero", pool_quota_zero },
+    { "ExAllocatePool2 with quota", pool2_quota },
+    { "ExAllocatePool3", pool3 },
+    { "ExCreatePool", create_pool },
     { "MmAllocateContiguousMemory", contiguous },
     { "MmAllocateContiguousMemorySpecifyCache", contiguous_specify_cache },
     { "MmAllocateContiguousMemorySpecifyCacheNode", contiguous_specify_cache_node },

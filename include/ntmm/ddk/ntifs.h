@@ -2,4 +2,6 @@
 #ifndef NTMM_DDK_NTIFS_H
 #define NTMM_DDK_NTIFS_H
 #include "ntddk.h"
+
+#include "ntifs/ex_pool_size.h"
 #endif

@@ -19,6 +19,7 @@
 #define NTHALAPI NTMM_PUBLIC
 #define DECLSPEC_NORETURN NTMM_NORETURN
 #define DECLSPEC_ALIGN(x) __attribute__((aligned(x)))
+#define DECLSPEC_SELECTANY __attribute__((weak, visibility("hidden"))) /* one for each image, whoever defines it */
 #define FASTCALL
 #define CONST const
 #ifndef FORCEINLINE

@@ -8,19 +8,23 @@
 #include "ntstatus.h"
 #include "bugcodes.h"
 
-#include "wdm/machine.h"     /* page size, IRQL levels, processors */
-#include "wdm/pool_types.h"  /* POOL_TYPE, POOL_FLAGS */
-#include "wdm/ke_irql.h"     /* KeRaiseIrql, critical and guarded regions */
-#include "wdm/ke_spinlock.h" /* spin locks in all their forms */
-#include "wdm/io_objects.h"  /* DEVICE_OBJECT, DRIVER_OBJECT */
-#include "wdm/ke_dpc.h"      /* deferred procedure calls, interrupts */
-#include "wdm/ke_event.h"    /* events */
-#include "wdm/ke_wait.h"     /* KeWaitForSingleObject and its like */
-#include "wdm/ke_time.h"     /* what time it is */
-#include "wdm/ke_bugcheck.h" /* KeBugCheckEx and its callbacks */
-#include "wdm/ex_raise.h"    /* ExRaiseStatus */
-#include "wdm/ex_pool.h"     /* pools */
-#include "wdm/ex_resource.h" /* ERESOURCE */
+#include "wdm/machine.h"           /* page size, IRQL levels, processors */
+#include "wdm/version.h"           /* NTDDI values */
+#include "wdm/pool_types.h"        /* POOL_TYPE, POOL_FLAGS */
+#include "wdm/ex_driver_runtime.h" /* NX pool and zeroed pool on old and new Windows */
+#include "wdm/ps_process.h"        /* PsGetCurrentProcess */
+#include "wdm/ke_irql.h"           /* KeRaiseIrql, critical and guarded regions */
+#include "wdm/ke_spinlock.h"       /* spin locks in all their forms */
+#include "wdm/io_objects.h"        /* DEVICE_OBJECT, DRIVER_OBJECT */
+#include "wdm/ke_dpc.h"            /* deferred procedure calls, interrupts */
+#include "wdm/ke_event.h"          /* events */
+#include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */
+#include "wdm/ke_time.h"           /* what time it is */
+#include "wdm/ke_bugcheck.h"       /* KeBugCheckEx and its callbacks */
+#include "wdm/ex_raise.h"          /* ExRaiseStatus */
+#include "wdm/ex_pool.h"           /* pools */
+#include "wdm/ex_pool_extended.h"  /* ExAllocatePool3, secure pool */
+#include "wdm/ex_resource.h"       /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
 #include "wdm/rtl_string.h" /* counted strings */

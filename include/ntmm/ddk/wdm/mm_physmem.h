@@ -146,7 +146,7 @@ NTKERNELAPI BOOLEAN MmIsThisAnNtAsSystem(VOID);
  * The address of a kernel or HAL routine, by name: how a driver finds out whether this Windows has it.
  *
  * @param SystemRoutineName  exact name, upper and lower case as declared
- * @return NULL: there is no such routine (here: the driver headers do not declare it)
+ * @return NULL: there is no such routine (here: the driver headers do not declare it, or the Windows that the machine plays is older)
  * @irql      PASSIVE_LEVEL
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above PASSIVE_LEVEL
  * @source    WDK reference: wdm.h, MmGetSystemRoutineAddress

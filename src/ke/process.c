@@ -1,0 +1,236 @@
+/*
+ * process.c - the table of processes.
+ * Records lie side by side in one table, System first, so that any number can be told to be a process or not without following it: the
+ * pools keep the address of a process in the header of a block, where a driver may have overwritten it.
+ *
+ * Quota is a sum for each kind of pool and a limit that it may not exceed; the registry's NonPagedPoolQuota and PagedPoolQuota are such limits,
+ * and 0, their default, leaves it to the system. Here that means no limit but the pool's own (choice).
+ *
+ * Locks       one leaf lock for creating; everything else is atomic, at any IRQL.
+ * Source      WDK reference: IoGetCurrentProcess, PsGetProcessId; Windows documentation on the registry values of Memory Management.
+ * Fidelity    a process has no address space, no handles, no threads of its own.
+ */
+#include "ke/process.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ke/bugcheck.h"
+
+#define PROCESSES_MAX 4096u
+
+static ke_process_t *table; /* [PROCESSES_MAX]; number 0 is System. Made at the first boot, and kept */
+static uint32_t      used;  /* (L) records that were ever in use since boot: the first so many */
+static ke_lock_t     create_lock = KE_LOCK_INIT(KE_RANK_LEAF);
+
+PEPROCESS PsInitialSystemProcess;
+
+static ke_process_t *record_of(ntmm_process *process) { return (ke_process_t *)(void *)process; }
+
+/* ---- the life of the table ---- */
+
+static void record_open(ke_process_t *process)
+{
+    for (unsigned kind = 0; kind < KE_QUOTAS; kind++) {
+        atomic_store(&process->charged[kind], 0);
+        atomic_store(&process->limit[kind], KE_NO_QUOTA_LIMIT);
+    }
+    atomic_store(&process->has_handle, 1);
+    atomic_store(&process->references, 1);
+}
+
+int ke_processes_boot(void)
+{
+    if (table == NULL)
+        table = host_tables(PROCESSES_MAX * sizeof *table);
+    if (table == NULL)
+        return ke_error(-ENOMEM, "the host has no memory for the table of processes");
+    ke_lock_init(&create_lock, KE_RANK_LEAF);
+    memset((void *)table, 0, used * sizeof *table);
+    record_open(&table[0]);
+    used = 1;
+    PsInitialSystemProcess = (PEPROCESS)(void *)table;
+    return 0;
+}
+
+void ke_processes_shutdown(void)
+{
+    PsInitialSystemProcess = NULL;
+    if (table != NULL)
+        memset((void *)table, 0, used * sizeof *table);
+}
+
+/* ---- references ---- */
+
+bool ke_process_is_at(uintptr_t address)
+{
+    uintptr_t offset = address - (uintptr_t)table;
+    return table != NULL && offset < PROCESSES_MAX * sizeof *table && offset % sizeof *table == 0 &&
+           atomic_load_explicit(&table[offset / sizeof *table].references, memory_order_acquire) != 0;
+}
+
+static bool reference(ke_process_t *process)
+{
+    uint32_t count = atomic_load(&process->references);
+    do {
+        if (count == 0)
+            return false;
+    } while (!atomic_compare_exchange_weak(&process->references, &count, count + 1));
+    return true;
+}
+
+void ke_process_dereference(ke_process_t *process)
+{
+    uint32_t before = atomic_fetch_sub(&process->references, 1);
+    NTMM_INVARIANT(before != 0, "a process is dereferenced as often as it was referenced");
+}
+
+ke_process_t *ke_process_system(void) { return table; }
+
+ke_process_t *ke_process_current(const ke_thread_t *thread) { return thread->process != NULL ? thread->process : table; }
+
+void ke_process_leave(ke_thread_t *thread)
+{
+    ke_process_t *process = thread->process;
+    thread->process = NULL;
+    if (process != NULL)
+        ke_process_dereference(process);
+}
+
+/* ---- quota ---- */
+
+bool ke_process_charge(ke_process_t *process, ke_quota_t kind, uint64_t bytes)
+{
+    uint64_t charged = atomic_load(&process->charged[kind]);
+    do {
+        uint64_t limit = atomic_load(&process->limit[kind]);
+        if (charged > limit || bytes > limit - charged) /* the limit may have been lowered meanwhile */
+            return false;
+    } while (!atomic_compare_exchange_weak(&process->charged[kind], &charged, charged + bytes));
+    bool alive = reference(process);
+    NTMM_INVARIANT(alive, "the process that a thread runs in is referenced by that thread");
+    return true;
+}
+
+uint64_t ke_process_refund(ke_process_t *process, ke_quota_t kind, uint64_t bytes)
+{
+    uint64_t charged = atomic_load(&process->charged[kind]);
+    do {
+        if (charged < bytes)
+            return bytes - charged;
+    } while (!atomic_compare_exchange_weak(&process->charged[kind], &charged, charged - bytes));
+    ke_process_dereference(process);
+    return 0;
+}
+
+void ke_processes_check_begin(void)
+{
+    for (uint32_t i = 0; i < used; i++) {
+        memset(table[i].found, 0, sizeof table[i].found);
+        table[i].blocks_found = 0;
+    }
+}
+
+ke_process_t *ke_processes_check_end(void)
+{
+    for (uint32_t i = 0; i < used; i++) {
+        ke_process_t *process = &table[i];
+        bool          same = process->blocks_found <= atomic_load(&process->references);
+        for (unsigned kind = 0; kind < KE_QUOTAS; kind++)
+            same = same && process->found[kind] == atomic_load(&process->charged[kind]);
+        if (!same)
+            return process;
+    }
+    return NULL;
+}
+
+/* ---- the control API ---- */
+
+static bool is_ours(ntmm_process *process, const char *routine)
+{
+    if (ke_process_is_at((uintptr_t)process) && record_of(process) != table && atomic_load(&record_of(process)->has_handle) != 0)
+        return true;
+    ke_error(0, "%s: this is no process of the machine, or it was destroyed", routine);
+    return false;
+}
+
+static ke_process_t *create_locked(void)
+{
+    uint32_t i = 1;
+    while (i < used && atomic_load(&table[i].references) != 0)
+        i++;
+    if (i == PROCESSES_MAX)
+        return NULL;
+    used = i == used ? used + 1 : used;
+    record_open(&table[i]);
+    return &table[i];
+}
+
+ntmm_process *ntmm_process_create(void)
+{
+    if (ke_thread_ready(__func__) == NULL)
+        return NULL;
+    ke_lock(&create_lock);
+    ke_process_t *process = create_locked();
+    ke_unlock(&create_lock);
+    if (process == NULL)
+        ke_error(0, "ntmm_process_create: %u processes are all there can be", PROCESSES_MAX - 1);
+    return (ntmm_process *)(void *)process;
+}
+
+void ntmm_process_destroy(ntmm_process *process)
+{
+    if (process != NULL && ke_thread_ready(__func__) != NULL && is_ours(process, __func__) &&
+        atomic_exchange(&record_of(process)->has_handle, 0) != 0)
+        ke_process_dereference(record_of(process));
+}
+
+void ntmm_process_attach(ntmm_process *process)
+{
+    ke_thread_t *thread = ke_thread_ready(__func__);
+    if (thread == NULL || (process != NULL && (!is_ours(process, __func__) || !reference(record_of(process)))))
+        return;
+    ke_process_leave(thread);
+    thread->process = record_of(process);
+}
+
+static uint64_t limit_from(uint64_t bytes) { return bytes != 0 ? bytes : KE_NO_QUOTA_LIMIT; }
+
+void ntmm_process_set_quota(ntmm_process *process, uint64_t nonpaged_bytes, uint64_t paged_bytes)
+{
+    if (ke_thread_ready(__func__) == NULL || !is_ours(process, __func__))
+        return;
+    atomic_store(&record_of(process)->limit[KE_QUOTA_NONPAGED], limit_from(nonpaged_bytes));
+    atomic_store(&record_of(process)->limit[KE_QUOTA_PAGED], limit_from(paged_bytes));
+}
+
+void ntmm_process_query_quota(ntmm_process *process, ntmm_quota_usage *out)
+{
+    *out = (ntmm_quota_usage){ 0 };
+    bool halted = atomic_load(&ke_machine_state) == KE_MACHINE_HALTED; /* it may be looked at */
+    if ((!halted && ke_thread_ready(__func__) == NULL) || !is_ours(process, __func__))
+        return;
+    const ke_process_t *record = record_of(process);
+    out->nonpaged_bytes = atomic_load(&record->charged[KE_QUOTA_NONPAGED]);
+    out->paged_bytes = atomic_load(&record->charged[KE_QUOTA_PAGED]);
+    uint64_t nonpaged_limit = atomic_load(&record->limit[KE_QUOTA_NONPAGED]), paged_limit = atomic_load(&record->limit[KE_QUOTA_PAGED]);
+    out->nonpaged_limit = nonpaged_limit != KE_NO_QUOTA_LIMIT ? nonpaged_limit : 0;
+    out->paged_limit = paged_limit != KE_NO_QUOTA_LIMIT ? paged_limit : 0;
+}
+
+/* ---- what drivers ask ---- */
+
+PEPROCESS IoGetCurrentProcess(VOID)
+{
+    ke_thread_t *thread = ke_thread_ready(__func__);
+    return thread != NULL ? (PEPROCESS)(void *)ke_process_current(thread) : NULL;
+}
+
+/* By its place in the table: 4 is System's, as on Windows. */
+HANDLE PsGetProcessId(PEPROCESS Process) { return (HANDLE)((((uintptr_t)Process - (uintptr_t)table) / sizeof *table + 1) * 4); }
+
+HANDLE PsGetCurrentProcessId(VOID)
+{
+    ke_thread_t *thread = ke_thread_ready(__func__);
+    return thread != NULL ? PsGetProcessId((PEPROCESS)(void *)ke_process_current(thread)) : NULL;
+}

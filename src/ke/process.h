@@ -1,0 +1,54 @@
+/*
+ * process.h - process objects: who runs, who is charged for pool, who still refers to it.
+ * A record lives until its last reference is gone: the control API's, one for each thread that is attached, one for each block of pool that
+ * was charged to it.
+ *
+ *     free --- ntmm_process_create ---> 1 reference --- attach, charge: more --- destroy, detach, free: fewer ---> 0: free again
+ *
+ * Units       bytes of quota.
+ * Lock key: (A) atomic   (L) the lock of process.c, to come out of the free state   (W) the walk of pool_walk.c, alone
+ */
+#ifndef NTMM_KE_PROCESS_H
+#define NTMM_KE_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ntmm/ntmm.h>
+
+#include "ke/thread.h"
+
+typedef enum ke_quota { KE_QUOTA_NONPAGED, KE_QUOTA_PAGED, KE_QUOTAS } ke_quota_t;
+
+#define KE_PROCESS_ALIGN 128u /* the low bits of a record's address are free for whoever keeps it (ex/pool_quota.h) */
+#define KE_NO_QUOTA_LIMIT UINT64_MAX
+
+struct ke_process {
+    _Alignas(KE_PROCESS_ALIGN) _Atomic uint32_t references; /* (A) 0: the record is free, and leaves that state under (L) */
+    _Atomic uint32_t has_handle;                            /* (A) the control API has not destroyed it */
+    _Atomic uint64_t charged[KE_QUOTAS];                    /* (A) */
+    _Atomic uint64_t limit[KE_QUOTAS];                      /* (A) KE_NO_QUOTA_LIMIT: as much as there is */
+    uint64_t         found[KE_QUOTAS];                      /* (W) what a check found charged to it, */
+    uint32_t         blocks_found;                          /* (W) and in how many blocks */
+};
+_Static_assert(sizeof(ke_process_t) == KE_PROCESS_ALIGN, "records lie side by side");
+
+int           ke_processes_boot(void);     /* -ENOMEM; only the System process is there */
+void          ke_processes_shutdown(void); /* all others are gone, whoever refers to them */
+ke_process_t *ke_process_current(const ke_thread_t *thread);
+ke_process_t *ke_process_system(void);
+bool          ke_process_is_at(uintptr_t address);   /* a live record begins there; any number may be asked for */
+void          ke_process_leave(ke_thread_t *thread); /* back to System: also when a thread ends */
+
+void ke_process_dereference(ke_process_t *process);
+/* Charge and take a reference for the block; false: it would exceed the limit, nothing has changed. */
+bool ke_process_charge(ke_process_t *process, ke_quota_t kind, uint64_t bytes);
+/* Gives back and drops that reference: 0. So many of the bytes were never charged: nothing has changed. */
+uint64_t ke_process_refund(ke_process_t *process, ke_quota_t kind, uint64_t bytes);
+
+/* For checks: `found` and `blocks_found` of all begin at 0; afterwards the first process whose sums disagree, or NULL. */
+void          ke_processes_check_begin(void);
+ke_process_t *ke_processes_check_end(void);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * nx_driver.c - a driver of a few lines, built several times with other macros (tests/CMakeLists.txt): what NonPagedPool means to it.
+ * DRIVER is the prefix of its names.
+ */
+#include <ntddk.h>
+
+#include "nx_driver.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+static NTSTATUS entry(void)
+{
+    ExInitializeDriverRuntime(DrvRtPoolNxOptIn);
+    return STATUS_SUCCESS;
+}
+static void initialize_for_zeros_only(void) { ExInitializeDriverRuntime(0); }
+
+static POOL_TYPE nonpaged(void) { return NonPagedPool; }
+static POOL_TYPE nonpaged_cache_aligned(void) { return NonPagedPoolCacheAligned; }
+static void     *allocate_zero(POOL_TYPE type, SIZE_T bytes, ULONG tag) { return ExAllocatePoolZero(type, bytes, tag); }
+static void     *allocate_quota_zero(POOL_TYPE type, SIZE_T bytes, ULONG tag) { return ExAllocatePoolQuotaZero(type, bytes, tag); }
+static void     *allocate_priority_zero(POOL_TYPE type, SIZE_T bytes, ULONG tag)
+{
+    return ExAllocatePoolPriorityZero(type, bytes, tag, NormalPoolPriority);
+}
+
+const nx_driver_t JOIN(DRIVER, _driver) = {
+    entry, initialize_for_zeros_only, nonpaged, nonpaged_cache_aligned, allocate_zero, allocate_quota_zero, allocate_priority_zero
+};

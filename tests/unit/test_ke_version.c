@@ -1,0 +1,102 @@
+/*
+ * test_ke_version.c - which Windows the machine plays, as a driver finds out.
+ */
+#include <ntmm/cmocka.h>
+
+#include <ntifs.h>
+
+static struct version_case {
+    const char *name;
+    uint32_t    boots, asked;
+    BOOLEAN     available;
+} CASES[] = {
+    { "the newest has them all", 0, NTDDI_WIN11_GE, TRUE },
+    { "the newest has the oldest", 0, NTDDI_WIN2K, TRUE },
+    { "Windows 7 is itself", NTDDI_WIN7, NTDDI_WIN7, TRUE },
+    { "Windows 7 is no Windows 8", NTDDI_WIN7, NTDDI_WIN8, FALSE },
+    { "Windows 7 has Vista", NTDDI_WIN7, NTDDI_VISTA, TRUE },
+    { "1909 has 1903", 0x0A000007, NTDDI_WIN10_19H1, TRUE },
+    { "1903 is no 2004", NTDDI_WIN10_19H1, NTDDI_WIN10_VB, FALSE },
+    { "Windows 2000 has no XP", NTDDI_WIN2K, NTDDI_WINXP, FALSE },
+    { "a version yet to come", 0, 0x0B000000, FALSE },
+};
+
+static void check_version(void **state)
+{
+    const struct version_case *c = *state;
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = c->boots }), 0);
+    assert_int_equal(RtlIsNtDdiVersionAvailable(c->asked), c->available);
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+}
+
+static void above_passive_level(void **state)
+{
+    (void)state;
+    KIRQL old;
+    KeRaiseIrql(APC_LEVEL, &old);
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, RtlIsNtDdiVersionAvailable(NTDDI_WIN8));
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], APC_LEVEL);
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], 8);
+}
+
+static void without_a_machine(void **state)
+{
+    (void)state;
+    assert_int_equal(RtlIsNtDdiVersionAvailable(NTDDI_WIN2K), FALSE);
+}
+
+/* ---- routines that an older Windows does not have ---- */
+
+static bool is_exported(PCWSTR name)
+{
+    UNICODE_STRING string = { 0, 0, (PWCH)(uintptr_t)name };
+    while (name[string.Length / 2] != 0)
+        string.Length = (USHORT)(string.Length + 2);
+    string.MaximumLength = string.Length;
+    return MmGetSystemRoutineAddress(&string) != NULL;
+}
+static void routines_are_as_old_as_they_are(void **state)
+{
+    static const struct {
+        PCWSTR   name;
+        uint32_t last_without, first_with; /* 0: none is without */
+    } rows[] = {
+        { (PCWSTR)L"ExAllocatePool2", NTDDI_WIN10_19H1, NTDDI_WIN10_VB },
+        { (PCWSTR)L"ExAllocatePool3", NTDDI_WIN10_19H1, NTDDI_WIN10_VB },
+        { (PCWSTR)L"ExFreePool2", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"ExCreatePool", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"ExDestroyPool", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"ExSecurePoolUpdate", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"ExSecurePoolValidate", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"RtlIsNtDdiVersionAvailable", NTDDI_WS03, NTDDI_VISTA },
+        { (PCWSTR)L"ExAllocatePoolWithTag", 0, NTDDI_WIN2K },
+        { (PCWSTR)L"ExQueryPoolBlockSize", 0, NTDDI_WIN2K },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = rows[i].first_with }), 0);
+        assert_true(is_exported(rows[i].name));
+        assert_int_equal(ntmm_shutdown(NULL), 0);
+        if (rows[i].last_without == 0)
+            continue;
+        assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = rows[i].last_without }), 0);
+        assert_false(is_exported(rows[i].name));
+        assert_int_equal(ntmm_shutdown(NULL), 0);
+    }
+}
+
+#define CASE_COUNT (sizeof CASES / sizeof CASES[0])
+
+int main(void)
+{
+    static struct CMUnitTest cases[CASE_COUNT];
+    for (size_t i = 0; i < CASE_COUNT; i++)
+        cases[i] = (struct CMUnitTest){ .name = CASES[i].name, .test_func = check_version, .initial_state = &CASES[i] };
+    const struct CMUnitTest tests[] = {
+        ntmm_cmocka_test(above_passive_level),
+        cmocka_unit_test(without_a_machine),
+        cmocka_unit_test(routines_are_as_old_as_they_are),
+    };
+    int failed = cmocka_run_group_tests(cases, NULL, NULL);
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}
