@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "ex/pool_descriptor.h"
+#include "ex/pool_thread.h"
 #include "../support/pool_model.h"
 #include "../support/pool_model_lookaside.h"
+#include "../support/pool_model_magazine.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLOWER 20
@@ -26,7 +28,8 @@
 #define DEFAULT_OPERATIONS (250000u / SLOWER)
 #define LISTS_EVERY 500u
 #define CHECK_EVERY 20000u
-#define SLOTS 1500u
+#define FEW 1500u /* blocks held at most */
+#define MANY 9000u
 #define TAG NTMM_TAG("Modl")
 
 static const ntmm_config BARE = { .quiet = true, .no_magazines = true };
@@ -37,6 +40,9 @@ static const ntmm_config CLASSIC = { .quiet = true, .classic_lookaside = true };
 static const ntmm_config CLASSIC_TIGHT = {
     .quiet = true, .classic_lookaside = true, .nonpaged_pool_limit = 150 * PAGE_SIZE, .paged_pool_limit = 120 * PAGE_SIZE
 };
+
+static const ntmm_config LARGE = { .quiet = true, .physical_memory = 512ull << 20 };
+static const ntmm_config TIGHT = { .quiet = true, .nonpaged_pool_limit = 150 * PAGE_SIZE, .paged_pool_limit = 120 * PAGE_SIZE };
 
 static uint64_t seed, random_state;
 static unsigned operations = DEFAULT_OPERATIONS, operation;
@@ -68,7 +74,8 @@ typedef struct slot {
     m_large_t large;
 } slot_t;
 
-static slot_t slots[SLOTS];
+static slot_t   slots[MANY];
+static unsigned slot_count;
 
 static const POOL_TYPE TYPES[M_POOLS] = { [M_NX] = NonPagedPoolNx, [M_EXECUTE] = NonPagedPool, [M_PAGED] = PagedPool };
 
@@ -77,14 +84,27 @@ static const POOL_TYPE TYPES[M_POOLS] = { [M_NX] = NonPagedPoolNx, [M_EXECUTE] =
 typedef struct front {
     bool (*take)(int pool, unsigned units, m_place_t *place);
     void (*give)(m_place_t place);
-    void (*give_everything)(void); /* when whole pages are short */
+    bool (*take_large)(int pool, size_t bytes, m_large_t *large);
+    void (*give_large)(int pool, const m_large_t *large, char *address);
 } front_t;
 
 static bool nobody_takes(int pool, unsigned units, m_place_t *place) { return m_take(m_descriptor_for(pool), units, 1, true, place) == 1; }
-static void nobody_gives(void) {}
+static void plain_give_large(int pool, const m_large_t *large, char *address)
+{
+    (void)address;
+    m_large_give(pool, large);
+}
+static bool lookaside_take_large(int pool, size_t bytes, m_large_t *large)
+{
+    if (m_large_take(pool, bytes, large))
+        return true;
+    ml_give_everything();
+    return m_large_take(pool, bytes, large);
+}
 
-static const front_t NOBODY = { nobody_takes, m_give, nobody_gives };
-static const front_t LOOKASIDE = { ml_take, ml_give, ml_give_everything };
+static const front_t NOBODY = { nobody_takes, m_give, m_large_take, plain_give_large };
+static const front_t LOOKASIDE = { ml_take, ml_give, lookaside_take_large, plain_give_large };
+static const front_t MAGAZINES = { mz_take, mz_give, mz_take_large, mz_give_large };
 
 static const front_t *front;
 
@@ -139,6 +159,31 @@ static void lists_are_equal(void)
     }
 }
 
+/* The chain of one magazine, the newest first. What a batch has brought is seen here for the first time. */
+static void magazine_is_equal(int pool, unsigned units)
+{
+    const mm_magazine_t *magazine = mz_blocks(pool, units);
+    char                *body = ex_thread_of(ke_self())->blocks[pool][units].head;
+    for (unsigned i = magazine->count; i-- > 0; body = *(char **)body) {
+        m_place_t place = magazine->at[i].place;
+        expect(body != NULL, "pool %d, %u units: the magazine has fewer than %u blocks", pool, units, magazine->count);
+        page_is_at(place.page, PAGE_ALIGN(body));
+        expect(body == mz_address(place), "pool %d, %u units: a magazine has %p, expected %p", pool, units, (void *)body,
+               (void *)mz_address(place));
+    }
+    expect(body == NULL, "pool %d, %u units: the magazine has more than %u blocks", pool, units, magazine->count);
+}
+
+static void magazines_are_equal(void)
+{
+    const ex_thread_t *own = ex_thread_of(ke_self());
+    for (int pool = 0; pool < M_POOLS; pool++)
+        for (unsigned units = 1; units < M_UNITS; units++)
+            magazine_is_equal(pool, units);
+    expect(own->limit - own->room == mz.kept && own->limit == mz.limit, "the thread keeps %td of %td units, expected %lld of %lld",
+           own->limit - own->room, own->limit, (long long)mz.kept, (long long)mz.limit);
+}
+
 /* ---- calls ---- */
 
 static size_t random_size(void)
@@ -155,14 +200,6 @@ static size_t random_size(void)
     }
 }
 
-static bool take_large(int pool, size_t bytes, m_large_t *large)
-{
-    if (m_large_take(pool, bytes, large))
-        return true;
-    front->give_everything();
-    return m_large_take(pool, bytes, large);
-}
-
 static void allocate(slot_t *slot)
 {
     size_t bytes = random_size(), inside = bytes == 0 ? 1 : bytes;
@@ -173,7 +210,7 @@ static void allocate(slot_t *slot)
         aligned = false;
     slot->body = ExAllocatePoolWithTag((POOL_TYPE)((unsigned)TYPES[slot->pool] | (aligned ? 4u : 0u)), bytes, TAG);
     if (slot->is_large)
-        expected = take_large(slot->pool, bytes, &slot->large);
+        expected = front->take_large(slot->pool, bytes, &slot->large);
     else
         expected = front->take(slot->pool, (unsigned)((inside + (aligned ? 64 : 0) + M_HEADER + M_UNIT - 1) / M_UNIT), &slot->place);
     expect((slot->body != NULL) == expected, "%zu bytes of pool %d were %s", bytes, slot->pool, expected ? "refused" : "given");
@@ -181,7 +218,11 @@ static void allocate(slot_t *slot)
         return;
     if (!slot->is_large)
         block_is_at(slot, aligned);
-    else if (slot->large.shared >= 0)
+    if (front == &MAGAZINES && !slot->is_large)
+        magazine_is_equal(slot->pool, m_size(slot->place));
+    if (slot->is_large && slot->large.address != NULL)
+        expect(slot->body == slot->large.address, "the pages lie at %p, expected at %p", (void *)slot->body, (void *)slot->large.address);
+    if (slot->is_large && slot->large.shared >= 0)
         page_is_at((unsigned)slot->large.shared, slot->body + (slot->large.pages - 1) * PAGE_SIZE);
     memset(slot->body, 0xA5, bytes);
 }
@@ -190,7 +231,7 @@ static void release(slot_t *slot)
 {
     ExFreePoolWithTag(slot->body, TAG);
     if (slot->is_large)
-        m_large_give(slot->pool, &slot->large);
+        front->give_large(slot->pool, &slot->large, slot->body);
     else
         front->give(slot->place);
     slot->body = NULL;
@@ -199,20 +240,23 @@ static void release(slot_t *slot)
 static void everything_is_in_order(void)
 {
     lists_are_equal();
+    if (front == &MAGAZINES)
+        magazines_are_equal();
     if (operation % CHECK_EVERY == 0)
         expect(ntmm_check(), "%s", ntmm_error());
 }
 
-static void play(const front_t *with)
+static void play(const front_t *with, unsigned count)
 {
     unsigned held = 0, target = 0;
     front = with;
+    slot_count = count;
     memset(slots, 0, sizeof slots);
     random_state = seed;
     for (operation = 0; operation < operations; operation++) {
-        if (operation % 2000 == 0) /* the number of blocks held rises and falls */
-            target = below(SLOTS);
-        slot_t *slot = &slots[below(SLOTS)];
+        if (operation % (2 * slot_count) == 0) /* the number of blocks held rises and falls */
+            target = below(slot_count);
+        slot_t *slot = &slots[below(slot_count)];
         if (slot->body != NULL && (held > target || below(8) == 0)) {
             release(slot);
             held--;
@@ -223,7 +267,7 @@ static void play(const front_t *with)
         if (operation % LISTS_EVERY == 0)
             everything_is_in_order();
     }
-    for (unsigned i = 0; i < SLOTS; i++)
+    for (unsigned i = 0; i < slot_count; i++)
         if (slots[i].body != NULL)
             release(&slots[i]);
     operation = 0;
@@ -236,7 +280,7 @@ static void the_bare_rules(void **state)
 {
     (void)state;
     m_boot(UINT64_MAX, UINT64_MAX, 0);
-    play(&NOBODY);
+    play(&NOBODY, FEW);
     assert_int_equal(m.held[M_NX] + m.held[M_EXECUTE] + m.held[M_PAGED], 0);
 }
 
@@ -244,7 +288,7 @@ static void the_bare_rules_when_memory_is_short(void **state)
 {
     (void)state;
     m_boot(150, 120, 0);
-    play(&NOBODY);
+    play(&NOBODY, FEW);
     assert_int_equal(m.held[M_NX] + m.held[M_EXECUTE] + m.held[M_PAGED], 0);
 }
 
@@ -253,7 +297,7 @@ static void lookaside_lists(void **state)
     (void)state;
     m_boot(UINT64_MAX, UINT64_MAX, 0);
     ml_boot();
-    play(&LOOKASIDE);
+    play(&LOOKASIDE, FEW);
 }
 
 static void lookaside_lists_when_memory_is_short(void **state)
@@ -261,7 +305,31 @@ static void lookaside_lists_when_memory_is_short(void **state)
     (void)state;
     m_boot(150, 120, 0);
     ml_boot();
-    play(&LOOKASIDE);
+    play(&LOOKASIDE, FEW);
+}
+
+static void magazines(void **state)
+{
+    (void)state;
+    m_boot(UINT64_MAX, UINT64_MAX, 1);
+    mz_boot(mm_pool_limit_pages(MM_NONPAGED_NX));
+    play(&MAGAZINES, FEW);
+}
+
+static void magazines_of_a_large_pool(void **state)
+{
+    (void)state;
+    m_boot(UINT64_MAX, UINT64_MAX, 1);
+    mz_boot(mm_pool_limit_pages(MM_NONPAGED_NX));
+    play(&MAGAZINES, MANY);
+}
+
+static void magazines_when_memory_is_short(void **state)
+{
+    (void)state;
+    m_boot(150, 120, 1);
+    mz_boot(150);
+    play(&MAGAZINES, FEW);
 }
 
 int main(void)
@@ -276,6 +344,9 @@ int main(void)
         ntmm_cmocka_test_config(the_bare_rules_when_memory_is_short, &BARE_TIGHT),
         ntmm_cmocka_test_config(lookaside_lists, &CLASSIC),
         ntmm_cmocka_test_config(lookaside_lists_when_memory_is_short, &CLASSIC_TIGHT),
+        ntmm_cmocka_test(magazines),
+        ntmm_cmocka_test_config(magazines_of_a_large_pool, &LARGE),
+        ntmm_cmocka_test_config(magazines_when_memory_is_short, &TIGHT),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

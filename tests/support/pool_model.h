@@ -232,17 +232,20 @@ static void m_give(m_place_t place)
 
 typedef struct m_large {
     unsigned pages;
-    int      shared; /* the last page, when it has blocks behind the end; else -1 */
+    int      shared;  /* the last page, when it has blocks behind the end; else -1 */
+    char    *address; /* where it must lie; NULL: anywhere */
 } m_large_t;
+
+static unsigned m_end_unit(size_t bytes) { return (unsigned)((bytes % PAGE_SIZE + M_UNIT - 1) / M_UNIT); }
+static bool     m_has_tail(size_t bytes) { return m_end_unit(bytes) != 0 && m_end_unit(bytes) <= M_UNITS - M_MIN; }
 
 static bool m_large_take(int pool, size_t bytes, m_large_t *large)
 {
-    unsigned units = (unsigned)((bytes % PAGE_SIZE + M_UNIT - 1) / M_UNIT);
-    large->pages = (unsigned)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
-    large->shared = -1;
+    unsigned units = m_end_unit(bytes);
+    *large = (m_large_t){ .pages = (unsigned)((bytes + PAGE_SIZE - 1) / PAGE_SIZE), .shared = -1 };
     if (!m_charge(pool, large->pages))
         return false;
-    if (units != 0 && units <= M_UNITS - M_MIN) {
+    if (m_has_tail(bytes)) {
         m_descriptor_t *d = m_descriptor_for(pool);
         large->shared = (int)m_page_new(d, units);
         m_put_free(d, (m_place_t){ (uint16_t)large->shared, (uint16_t)units }, M_UNITS - units, false);
