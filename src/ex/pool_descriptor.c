@@ -99,25 +99,24 @@ bool ex_descriptor_owns_link(const ex_descriptor_t *descriptor, const LIST_ENTRY
 
 /* A link leads to where there is no memory. The pool of Windows would touch it, and fault; at DISPATCH_LEVEL or above that stops the
  * machine on the spot. */
-static bool would_fault(const LIST_ENTRY *const *field, KIRQL irql)
+static bool would_fault(uintptr_t address, KIRQL irql)
 {
-    const LIST_ENTRY *unread;
-    return irql >= DISPATCH_LEVEL && host_copy_safely(&unread, field, sizeof unread) != sizeof unread;
+    void *unread;
+    return irql >= DISPATCH_LEVEL && host_copy_safely(&unread, (const void *)address, sizeof unread) != sizeof unread;
 }
 
 static NTMM_COLD void links_are_damaged(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)
 {
     LIST_ENTRY *right = link->Flink, *left = link->Blink;
-    bool        right_is_ours = ex_descriptor_owns_link(descriptor, right), left_is_ours = ex_descriptor_owns_link(descriptor, left);
-    KIRQL       irql = ke_self()->irql;
-    const void *field = !right_is_ours ? (void *)&right->Blink : (void *)&left->Flink;
-    if (!(right_is_ours && left_is_ours) && would_fault(field, irql))
+    bool      right_is_ours = ex_descriptor_owns_link(descriptor, right), ours = right_is_ours && ex_descriptor_owns_link(descriptor, left);
+    KIRQL     irql = ke_self()->irql;
+    uintptr_t touched = right_is_ours ? (uintptr_t)left + offsetof(LIST_ENTRY, Flink) : (uintptr_t)right + offsetof(LIST_ENTRY, Blink);
+    if (!ours && would_fault(touched, irql))
         ex_stop_set(stop, "The pool would have touched memory that is not there: the links of a free block were overwritten.",
-                    DRIVER_CORRUPTED_EXPOOL, (ULONG_PTR)field, irql, 0, (ULONG_PTR)__builtin_return_address(0));
+                    DRIVER_CORRUPTED_EXPOOL, touched, irql, 0, (ULONG_PTR)__builtin_return_address(0));
     else
         ex_stop_set(stop, "The links of a free pool block are damaged: memory was written after it was freed.", BAD_POOL_HEADER, 3,
-                    (ULONG_PTR)link, (ULONG_PTR)(right_is_ours && left_is_ours ? right->Blink : right),
-                    (ULONG_PTR)(right_is_ours && left_is_ours ? left->Flink : left));
+                    (ULONG_PTR)link, (ULONG_PTR)(ours ? right->Blink : right), (ULONG_PTR)(ours ? left->Flink : left));
 }
 
 static bool links_agree(const ex_descriptor_t *descriptor, const LIST_ENTRY *link, ex_stop_t *stop)

@@ -75,6 +75,8 @@ static unsigned mz_give_batch(mm_magazine_t *magazine, unsigned keep)
 {
     unsigned  spare = magazine->count > keep ? magazine->count - keep : 0, count = spare < MM_GIVE_BATCH ? spare : MM_GIVE_BATCH;
     mm_kept_t batch[MM_GIVE_BATCH];
+    if (count == 0)
+        return 0;
     memcpy(batch, magazine->at + spare - count, count * sizeof *batch);
     memmove(magazine->at + spare - count, magazine->at + spare, (magazine->count - spare) * sizeof *batch);
     magazine->count -= count;

@@ -327,12 +327,11 @@ static void a_block_that_the_walk_leaves_out(void **state)
     void *one, *two;
     (void)state;
     take_neighbours(&one, &two);
+    while (ex_unit_of(ex_header_of(two)) + ex_header_of(two)->BlockSize == EX_PAGE_UNITS) /* something must be behind the two */
+        take_neighbours(&one, &two);
     POOL_HEADER *culprit = ex_header_of(one), *victim = ex_header_of(two);
     unsigned     both = (unsigned)culprit->BlockSize + victim->BlockSize;
-    if (ex_unit_of(culprit) + both < EX_PAGE_UNITS)
-        ex_right(culprit, both)->PreviousSize = (uint8_t)both;
-    else
-        victim->BlockSize--; /* at the end of the page nothing is behind the two */
+    ex_right(culprit, both)->PreviousSize = (uint8_t)both;
     culprit->BlockSize = (uint8_t)both;
     assert_bugcheck_all(BAD_POOL_HEADER, 0x0A, victim, 0, PAGE_ALIGN(two), ExFreePoolWithTag(two, TAG));
 }
@@ -431,24 +430,31 @@ static void a_large_allocation_filled_to_the_last_byte(void **state)
 /* One whose two headers do not touch: only then there is room between them. */
 static char *take_aligned(POOL_HEADER **first)
 {
-    for (;;) {
+    char    *unfit[8], *found = NULL;
+    unsigned count = 0;
+    while (found == NULL && count < 8) {
         char *block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED, 100, TAG);
         assert_non_null(block);
         assert_int_equal((uintptr_t)block % 64, 0);
         POOL_HEADER *second = ex_header_of(block);
-        if ((second->PoolType & EX_TYPE_SECOND_HEADER) == 0 || second->PreviousSize < 2)
-            continue;
-        *first = (POOL_HEADER *)((char *)second - second->PreviousSize * 16);
-        return block;
+        if ((second->PoolType & EX_TYPE_SECOND_HEADER) != 0 && second->PreviousSize >= 2)
+            found = block;
+        else
+            unfit[count++] = block;
     }
+    while (count > 0)
+        ExFreePool(unfit[--count]);
+    assert_non_null(found);
+    *first = (POOL_HEADER *)(found - 16 - ex_header_of(found)->PreviousSize * 16);
+    return found;
 }
 static void an_aligned_block_is_freed(void **state)
 {
     POOL_HEADER *first;
     (void)state;
-    if (EX_UNIT == 64) /* every body begins 16 bytes into a line: the distance is always 48 */
-        assert_int_equal(ex_header_of(take_aligned(&first))->PreviousSize, 3);
     char *block = take_aligned(&first);
+    if (EX_UNIT == 64) /* every body begins 16 bytes into a line */
+        assert_int_equal(ex_header_of(block)->PreviousSize, 3);
     assert_int_equal(first->PoolType, EX_TYPE_IN_USE | EX_TYPE_SECOND_HEADER);
     assert_no_bugcheck(ExFreePoolWithTag(block, TAG));
 }
