@@ -177,6 +177,12 @@ NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
  *  @return false, with the first broken one in ntmm_error() */
 NTMM_PUBLIC bool ntmm_check(void);
 
+/**
+ * Housekeeping, now: what the balance set manager does once a second on Windows, and this machine after every 1,024 allocations that a thread makes
+ * from lookaside lists. Each active lookaside list gets a new Depth. IRQL <= APC_LEVEL; above it is refused, with the reason in ntmm_error().
+ */
+NTMM_PUBLIC void ntmm_balance_scan(void);
+
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
 #define NTMM_TAG(s) \
     ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | \

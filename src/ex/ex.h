@@ -10,11 +10,13 @@
 
 int  ex_pool_boot(const ntmm_config *config); /* after mm_boot and ke boot; sets ke_thread_hooks */
 void ex_resource_boot(void);                  /* locks of resource.c free again, whatever the last machine left them in */
+void ex_lookaside_boot(void);                 /* no list is registered, whatever the last machine left */
 void ex_pool_shutdown(void);                  /* before mm_shutdown: empties every thread's magazines, forgets descriptors and tags */
 void ex_pool_forget(void);                    /* in a forked child: the fast paths know no pool */
 void ex_pool_magazines(bool on);              /* off: all magazines are handed back and stay empty; other threads outside the library */
 void ex_describe_register(void);              /* stop reports then name the pool block an address lies in */
 bool ex_pool_check(void);                     /* false with ke_error set */
+bool ex_lookaside_check(void);                /* the same, for the lookaside lists of drivers */
 /* Every live block, ascending by address region; the walk takes no lock and is bounded even when headers are damaged. */
 void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context);
 void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out);

@@ -21,6 +21,7 @@
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
+#include "ke/balance.h"
 #include "ke/inject.h"
 #include "ke/version.h"
 #include "mm/pressure.h"
@@ -98,7 +99,8 @@ int ex_pool_boot(const ntmm_config *config)
     ex_select_boot(config->no_magazines || config->classic_lookaside);
     ex_pool_rules_boot(ke_windows_version);
     ex_aligned_boot(config->seed);
-    ex_lookaside_boot(config->classic_lookaside);
+    ex_pool_lookaside_boot(config->classic_lookaside);
+    ke_balance_register(ex_pool_lookaside_scan);
     ex_tags_boot();
     ex_big_table_boot(config->big_page_table_entries);
     ex_quota_boot(config->seed);
@@ -119,7 +121,7 @@ void ex_pool_shutdown(void)
 {
     fast_regions_close();
     ex_magazines_on = false;
-    ex_lookaside_boot(false);
+    ex_pool_lookaside_boot(false);
     ex_tools_shutdown();
     ex_big_table_boot(0);
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)

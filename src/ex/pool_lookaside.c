@@ -47,7 +47,7 @@ static void set_boot(ex_lookaside_set_t *set)
             set->list[pool][units].depth = EX_LOOKASIDE_DEPTH_MIN;
 }
 
-void ex_lookaside_boot(bool on)
+void ex_pool_lookaside_boot(bool on)
 {
     ex_lookaside_on = on;
     atomic_store_explicit(&calls, 0, memory_order_relaxed);

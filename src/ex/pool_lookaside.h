@@ -29,7 +29,7 @@ typedef struct ex_lookaside_set {                          /* what one processor
     ex_lookaside_t list[MM_POOLS][EX_LOOKASIDE_UNITS + 1]; /* index: units */
 } ex_lookaside_set_t;
 
-void ex_lookaside_boot(bool on);
+void ex_pool_lookaside_boot(bool on);
 
 /* A block of that size, marked as held: from P, from L, or from the descriptor; NULL when memory is short or damaged (*stop set). */
 POOL_HEADER *ex_lookaside_take(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop);

@@ -1,5 +1,10 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/handle.c
+  ${CMAKE_CURRENT_LIST_DIR}/interlocked.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookaside.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookaside_check.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookaside_depth.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookaside_registry.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_aligned.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_api.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big.c
@@ -24,4 +29,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag_query.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tools.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_walk.c
-  ${CMAKE_CURRENT_LIST_DIR}/resource.c)
+  ${CMAKE_CURRENT_LIST_DIR}/resource.c
+  ${CMAKE_CURRENT_LIST_DIR}/slist.c)

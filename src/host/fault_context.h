@@ -107,6 +107,8 @@ static inline void context_read(host_fault_t *fault, const siginfo_t *info, ucon
     }
 }
 
+static inline void context_go_to(ucontext_t *uc, uintptr_t pc) { CONTEXT_PC(uc) = (host_register_t)pc; }
+
 /* Go on in the landing, direction flag clear as at any function's entry. */
 static inline void context_enter(ucontext_t *uc, host_landing_t *landing, uintptr_t target, uintptr_t argument)
 {
@@ -201,6 +203,11 @@ static inline void context_read(host_fault_t *fault, const siginfo_t *info, ucon
 }
 
 #if defined(__APPLE__)
+static inline void context_go_to(ucontext_t *uc, uintptr_t pc)
+{
+    __darwin_arm_thread_state64_set_pc_fptr(uc->uc_mcontext->__ss, (void *)pc);
+}
+
 static inline void context_enter(ucontext_t *uc, host_landing_t *landing, uintptr_t target, uintptr_t argument)
 {
     landing->frame_pointer = (uintptr_t)__darwin_arm_thread_state64_get_fp(uc->uc_mcontext->__ss);
@@ -215,6 +222,8 @@ static inline void context_enter(ucontext_t *uc, host_landing_t *landing, uintpt
 
 static inline uintptr_t context_link(const ucontext_t *uc) { return (uintptr_t)__darwin_arm_thread_state64_get_lr(uc->uc_mcontext->__ss); }
 #else
+static inline void context_go_to(ucontext_t *uc, uintptr_t pc) { uc->uc_mcontext.pc = pc; }
+
 static inline void context_enter(ucontext_t *uc, host_landing_t *landing, uintptr_t target, uintptr_t argument)
 {
     landing->frame_pointer = uc->uc_mcontext.regs[29];

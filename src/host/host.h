@@ -83,6 +83,13 @@ void host_fault_redirect(host_fault_t *fault, void (*target)(void *), void *argu
 void host_thread_faults_prepare(void);
 /* Copies without ever faulting: the number of bytes copied before the first one that could not be read or written. Async-signal-safe reads. */
 size_t host_copy_safely(void *to, const void *from, size_t bytes);
+/* One word that may be gone, without a system call (peek.c). `there` is 0, and no fault was taken, when the machine's fault handler, asked by
+ * host_peek_resume, says so; without a handler it faults like any load. */
+typedef struct host_peeked { /* comes back in two registers */
+    uintptr_t value, there;
+} host_peeked_t;
+host_peeked_t host_peek_word(const void *from);
+bool          host_peek_resume(host_fault_t *fault); /* for a handler: it was such a load, which now returns; HOST_FAULT_RESOLVED */
 /* true when pc lies in the library's own code. In a static library this cannot be told from the program: false. */
 bool host_is_library_code(uintptr_t pc);
 

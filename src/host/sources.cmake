@@ -8,6 +8,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fault_decode_x86.c
   ${CMAKE_CURRENT_LIST_DIR}/fault_landing.c
   ${CMAKE_CURRENT_LIST_DIR}/interpose.c
+  ${CMAKE_CURRENT_LIST_DIR}/peek.c
   ${CMAKE_CURRENT_LIST_DIR}/sigaction_linux.c
   ${CMAKE_CURRENT_LIST_DIR}/clock.c
   ${CMAKE_CURRENT_LIST_DIR}/wait_table.c

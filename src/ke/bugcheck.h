@@ -55,6 +55,9 @@ _Noreturn NTMM_COLD void ke_irql_too_high(const char *routine, ULONG_PTR routine
 /* ExRaiseStatus and friends: no __try frame is known yet, so 0x1E (0x7E in a system thread). */
 _Noreturn void ke_raise_status(const char *routine, NTSTATUS status, ULONG_PTR address);
 
+/* 0x139 with that FAST_FAIL_* code, found wrong on behalf of `routine`; `caller`: the driver's return address. */
+_Noreturn void ke_fast_fail(const char *routine, const char *why, ULONG code, ULONG_PTR caller);
+
 /* Every layer may explain addresses in stop reports: writes one line without newline and returns true when it knows the address. */
 typedef bool (*ke_describe_t)(uintptr_t address, char *line, size_t bytes);
 void ke_describe_register(ke_describe_t describe); /* idempotent; kept for the life of the process */

@@ -4,6 +4,7 @@
  *     on_fault                     in the signal handler
  *      |- no machine, forked       not ours
  *      |- ke_fault_resolver        mm looks at the address: resolved, the machine's rule is broken, or not one of its regions
+ *      |- host_peek_resume         code of our own that was prepared for it: the peek says that there is nothing
  *      |- not its region, but inside a catch: a driver touched what is not there
  *      |      first 64 KiB         a user address: an exception without a handler, 0x1E (0x7E in a system thread); 0xD1 at DISPATCH_LEVEL
  *      |      anything else        a wild system address, 0x50; at DISPATCH_LEVEL 0xD1, or 0xA when our own code did it
@@ -191,7 +192,7 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
         host_fault_redirect(fault, leave_halted, NULL, NULL);
         return HOST_FAULT_REDIRECT;
     }
-    if (answer == KE_FAULT_RESOLVED)
+    if (answer == KE_FAULT_RESOLVED || host_peek_resume(fault)) /* whoever peeks does not mind */
         return HOST_FAULT_RESOLVED;
     caught = ke_catch_is_live(fault->sp);
     if (!caught && (answer == KE_FAULT_UNKNOWN || state == KE_MACHINE_HALTED)) /* a halted machine has been stopped once already */

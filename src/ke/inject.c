@@ -14,18 +14,18 @@
 static _Atomic uint64_t askers_left; /* until the one that fails; 0: not armed */
 static _Atomic bool     has_fired;
 
+_Atomic bool ke_inject_caches_off;
 void (*ke_inject_armed_hook)(bool armed);
 
 void ke_inject_arm(uint64_t nth)
 {
-    static bool caches_off; /* (M) only the control API arms, one caller at a time */
-    bool        off = nth != 0;
+    bool off = nth != 0; /* only the control API arms, one caller at a time */
 
     atomic_store(&askers_left, 0); /* nobody fails while the magazines are being emptied or filled */
     atomic_store(&has_fired, false);
-    if (ke_inject_armed_hook != NULL && off != caches_off)
+    if (ke_inject_armed_hook != NULL && off != atomic_load(&ke_inject_caches_off))
         ke_inject_armed_hook(off);
-    caches_off = off;
+    atomic_store(&ke_inject_caches_off, off);
     atomic_store(&askers_left, nth);
 }
 

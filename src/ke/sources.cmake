@@ -1,4 +1,4 @@
-# running: threads, processes, processors, IRQL, spin locks, DPCs, interrupts, events and waits
+# running: threads, processes, processors, IRQL, spin locks, DPCs, interrupts, events and waits, housekeeping
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/version.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
@@ -13,7 +13,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
   ${CMAKE_CURRENT_LIST_DIR}/event.c
   ${CMAKE_CURRENT_LIST_DIR}/wait.c
-  ${CMAKE_CURRENT_LIST_DIR}/time.c)
+  ${CMAKE_CURRENT_LIST_DIR}/time.c
+  ${CMAKE_CURRENT_LIST_DIR}/balance.c)
 # stopping: locks, bug checks, faults, injected failures
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lock.c
@@ -26,4 +27,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/report.c
   ${CMAKE_CURRENT_LIST_DIR}/names.c
   ${CMAKE_CURRENT_LIST_DIR}/raise.c
+  ${CMAKE_CURRENT_LIST_DIR}/fast_fail.c
   ${CMAKE_CURRENT_LIST_DIR}/fault.c)

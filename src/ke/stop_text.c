@@ -139,7 +139,8 @@ static const ke_stop_text_t TEXTS[] = {
       P(1, 0xFFFFFFFF80000002u),
       { "exception: STATUS_DATATYPE_MISALIGNMENT", "@instruction, or caller of the raising routine", "exception information 0",
         "exception information 1" },
-      "It used or probed a user buffer that is not aligned as it asked, outside __try / __except." },
+      "It used or probed a user buffer that is not aligned as it asked, outside __try / __except; or it keeps an SLIST_HEADER, an "
+      "SLIST_ENTRY or a lookaside list at an address that is not a multiple of 16." },
     { KMODE_EXCEPTION_NOT_HANDLED,
       P(1, 0xFFFFFFFFC000009Au),
       { "exception: STATUS_INSUFFICIENT_RESOURCES", "@instruction, or caller of the raising routine", "exception information 0",

@@ -6,7 +6,8 @@
  *      |- mm_boot             RAM, frames, regions         |- ke_processors_shutdown  DPC threads joined
  *      |- ke_processors_boot  processors, DPC queues       |- leaks_collect           walks what is still held
  *      |- ex_pool_boot        descriptors, magazines       |- ke_faults_shutdown      signals given back
- *      `- ke_faults_boot      SIGSEGV and SIGBUS are ours  `- ex, mm                  touched memory is zero again
+ *      |- ex_lookaside_boot   no list is active            `- ex, mm                  touched memory is zero again
+ *      `- ke_faults_boot      SIGSEGV and SIGBUS are ours
  *
  * Memory object, reservation and tables stay for the next boot, so a unit test can afford a fresh machine per test.
  *
@@ -137,6 +138,7 @@ static int boot_layers(const ntmm_config *config)
     if (result != 0)
         goto undo_processes;
     ex_resource_boot();
+    ex_lookaside_boot();
     ex_handles_boot();
     io_named_events_boot();
     ke_fault_resolver = mm_fault_resolve;

@@ -1,11 +1,12 @@
 /*
- * control.c - watching the machine and breaking it on purpose: queries, the invariant check, failure injection.
+ * control.c - watching the machine and breaking it on purpose: queries, the invariant check, housekeeping, failure injection.
  */
 #include <string.h>
 
 #include <ntmm/ntmm.h>
 
 #include "ex/ex.h"
+#include "ke/balance.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "ke/thread.h"
@@ -58,7 +59,17 @@ bool ntmm_check(void)
         ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL");
         return false;
     }
-    return mm_check() && ex_pool_check();
+    return mm_check() && ex_pool_check() && ex_lookaside_check();
+}
+
+void ntmm_balance_scan(void)
+{
+    if (!machine_is_there(__func__))
+        return;
+    if (ke_self()->irql > APC_LEVEL)
+        ke_error(0, "ntmm_balance_scan was called at IRQL %u; the balance set manager runs at APC_LEVEL or below", ke_self()->irql);
+    else
+        ke_balance_scan(__func__);
 }
 
 void ntmm_fail_allocation(uint64_t nth)

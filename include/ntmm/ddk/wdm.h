@@ -8,6 +8,10 @@
 #include "ntstatus.h"
 #include "bugcodes.h"
 
+#include "wdm/rtl_fastfail.h" /* RtlFailFast */
+#include "wdm/rtl_lists.h"    /* LIST_ENTRY and SINGLE_LIST_ENTRY */
+#include "wdm/interlocked.h"  /* one word, changed at once */
+
 #include "wdm/machine.h"           /* page size, IRQL levels, processors */
 #include "wdm/version.h"           /* NTDDI values */
 #include "wdm/pool_types.h"        /* POOL_TYPE, POOL_FLAGS */
@@ -31,5 +35,9 @@
 #include "wdm/ob_handle.h"  /* ZwClose */
 #include "wdm/io_event.h"   /* events with a name, memory conditions */
 #include "wdm/io_ksr.h"     /* memory that survives a soft reboot */
+
+#include "wdm/ex_interlocked.h" /* lists and counters under a spin lock */
+#include "wdm/ex_slist.h"       /* lists without a lock */
+#include "wdm/ex_lookaside.h"   /* lookaside lists */
 
 #endif
