@@ -65,6 +65,11 @@ static const ke_stop_text_t TEXTS[] = {
         "@instruction, or caller" },
       "It handed the system a bad pointer, or one to memory that may not be resident, at DISPATCH_LEVEL or above; or it lowered the IRQL "
       "to a level above the current one." },
+    { MAXIMUM_WAIT_OBJECTS_EXCEEDED,
+      ANY,
+      { NULL, NULL, NULL, NULL },
+      "It waited for more objects at once than it may: THREAD_WAIT_OBJECTS (3) without a WaitBlockArray, MAXIMUM_WAIT_OBJECTS (64) with "
+      "one." },
     { SPIN_LOCK_ALREADY_OWNED,
       ANY,
       { "@spin lock", "^IRQL at the time", NULL, "@caller" },
@@ -246,6 +251,16 @@ static const ke_stop_text_t TEXTS[] = {
       "The stack overflowed: too deep a recursion, or large local arrays. A kernel stack is small; put big buffers into the pool." },
     { UNEXPECTED_KERNEL_MODE_TRAP, P(1, 0x0), { "trap 0: division by zero", NULL, NULL, NULL }, "It divided by zero." },
     { UNEXPECTED_KERNEL_MODE_TRAP, ANY, { "number of the trap", NULL, NULL, NULL }, NULL },
+    { INVALID_KERNEL_HANDLE,
+      P(2, 1),
+      { "handle that was closed", "1: no such handle is open", NULL, NULL },
+      "It closed a handle that is not open: closed twice, or never opened. Set the variable to NULL after ZwClose, and look at what the "
+      "routine that opens it returns." },
+    { ATTEMPTED_SWITCH_FROM_DPC,
+      ANY,
+      { "@thread", "thread to switch to; 0: not told", "address on the thread's stack", NULL },
+      "A DPC routine waited: for an event, with a timeout other than 0. Nothing may wait at DISPATCH_LEVEL; let a work item or a thread "
+      "do it." },
     { ATTEMPTED_WRITE_TO_READONLY_MEMORY,
       ANY,
       { "@address that was written", "page-table entry", NULL, NULL },

@@ -41,7 +41,6 @@ size_t mm_pool_limit_pages(mm_pool_t pool)
 
 size_t mm_pool_room(mm_pool_t pool)
 {
-    mm_levels_t levels = mm_levels_now();
-    uint64_t    held = levels.of[pool == MM_PAGED ? MM_GAUGE_PAGED : MM_GAUGE_NONPAGED], limit = mm_pool_limit_pages(pool);
+    uint64_t held = mm_gauge_now(mm_gauge_of(pool)), limit = mm_pool_limit_pages(pool);
     return held < limit ? limit - held : 0;
 }

@@ -12,7 +12,7 @@
  * Units       pages.
  * Invariants  the sum of all kinds <= commit limit; each pool's gauge <= its limit
  * Locks       none. A charge is counted first and looked at then: two that race for the last page may both be refused, never both served.
- *             What has no chance is not even counted, so that it stands in nobody's way.
+ *             More than a page that has no chance is not even counted, so that it stands in nobody's way.
  */
 #ifndef NTMM_MM_CHARGE_H
 #define NTMM_MM_CHARGE_H
@@ -32,65 +32,66 @@ typedef struct mm_charges {
 } mm_charges_t;
 extern _Alignas(64) mm_charges_t mm_charges;
 
-typedef struct mm_levels {
-    uint64_t of[MM_GAUGES];
-} mm_levels_t;
-
-static inline mm_levels_t mm_levels_now(void)
+static inline uint64_t mm_gauge_now(enum mm_gauge gauge)
 {
+    uint64_t paged = gauge != MM_GAUGE_NONPAGED ? atomic_load(&mm_charges.held[MM_PAGED]) : 0;
+    if (gauge == MM_GAUGE_PAGED)
+        return paged;
     uint64_t nonpaged = atomic_load(&mm_charges.held[MM_NONPAGED_NX]) + atomic_load(&mm_charges.held[MM_NONPAGED_EXECUTE]);
-    uint64_t paged = atomic_load(&mm_charges.held[MM_PAGED]);
-    return (mm_levels_t){ { nonpaged, paged, nonpaged + paged + atomic_load(&mm_charges.held[MM_CHARGE_OTHER]) } };
+    return gauge == MM_GAUGE_NONPAGED ? nonpaged : nonpaged + paged + atomic_load(&mm_charges.held[MM_CHARGE_OTHER]);
 }
 
-static inline bool mm_level_fits(const mm_levels_t *levels, enum mm_gauge gauge, uint64_t more)
+/* A kind's own gauge; all have a part in the committed pages as well. */
+static inline enum mm_gauge mm_gauge_of(unsigned kind)
 {
-    uint64_t limit = atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
-    return more <= limit && levels->of[gauge] <= limit - more;
+    return kind == MM_CHARGE_OTHER ? MM_GAUGE_COMMITTED : kind == MM_PAGED ? MM_GAUGE_PAGED : MM_GAUGE_NONPAGED;
 }
 
-static inline bool mm_levels_fit(const mm_levels_t *levels, unsigned kind, uint64_t more)
+static inline bool mm_limit_allows(enum mm_gauge gauge, uint64_t value)
 {
-    if (kind != MM_CHARGE_OTHER && !mm_level_fits(levels, kind == MM_PAGED ? MM_GAUGE_PAGED : MM_GAUGE_NONPAGED, more))
-        return false;
-    return mm_level_fits(levels, MM_GAUGE_COMMITTED, more);
+    return value <= atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
 }
-
-static inline bool mm_level_left_band(const mm_levels_t *levels, enum mm_gauge gauge)
+static inline bool mm_band_has(enum mm_gauge gauge, uint64_t value)
 {
     uint64_t band = atomic_load(&mm_charges.band[gauge]);
-    return levels->of[gauge] - (uint32_t)band >= band >> 32;
+    return value - (uint32_t)band < band >> 32;
 }
 
-/* A condition may have changed: whoever leaves the library next looks (pressure.c). */
-static inline void mm_levels_note(const mm_levels_t *levels)
+/* A gauge that has left its band: a condition may have changed, and whoever leaves the library next looks (pressure.c). */
+static inline void mm_charge_note(enum mm_gauge gauge, uint64_t value, uint64_t committed)
 {
-    if (NTMM_UNLIKELY(mm_level_left_band(levels, MM_GAUGE_COMMITTED) || mm_level_left_band(levels, MM_GAUGE_NONPAGED) ||
-                      mm_level_left_band(levels, MM_GAUGE_PAGED)))
+    if (NTMM_UNLIKELY(!mm_band_has(gauge, value) || !mm_band_has(MM_GAUGE_COMMITTED, committed)))
         atomic_store(&ke_leave_due, true);
 }
 
 static inline void mm_uncharge(unsigned kind, uint64_t page_count)
 {
-    uint64_t before = atomic_fetch_sub(&mm_charges.held[kind], page_count);
+    enum mm_gauge gauge = mm_gauge_of(kind);
+    uint64_t      before = atomic_fetch_sub(&mm_charges.held[kind], page_count);
     NTMM_INVARIANT(before >= page_count, "nobody gives back more pages than are held");
-    mm_levels_t levels = mm_levels_now();
-    mm_levels_note(&levels);
+    mm_charge_note(gauge, mm_gauge_now(gauge), mm_gauge_now(MM_GAUGE_COMMITTED));
+}
+
+/* More than can ever be had, or than is left. */
+static inline bool mm_charge_is_hopeless(enum mm_gauge gauge, uint64_t page_count)
+{
+    uint64_t most = atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
+    return page_count > most || mm_gauge_now(gauge) > most - page_count;
 }
 
 /* false: a limit is in the way. */
 static inline bool mm_charge(unsigned kind, uint64_t page_count)
 {
-    mm_levels_t levels = mm_levels_now();
-    if (NTMM_UNLIKELY(!mm_levels_fit(&levels, kind, page_count)))
+    enum mm_gauge gauge = mm_gauge_of(kind);
+    if (page_count > 1 && (mm_charge_is_hopeless(gauge, page_count) || mm_charge_is_hopeless(MM_GAUGE_COMMITTED, page_count)))
         return false;
     atomic_fetch_add(&mm_charges.held[kind], page_count);
-    levels = mm_levels_now();
-    if (NTMM_UNLIKELY(!mm_levels_fit(&levels, kind, 0))) {
+    uint64_t value = mm_gauge_now(gauge), committed = mm_gauge_now(MM_GAUGE_COMMITTED);
+    if (NTMM_UNLIKELY(!mm_limit_allows(gauge, value) || !mm_limit_allows(MM_GAUGE_COMMITTED, committed))) {
         mm_uncharge(kind, page_count);
         return false;
     }
-    mm_levels_note(&levels);
+    mm_charge_note(gauge, value, committed);
     return true;
 }
 

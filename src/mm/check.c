@@ -240,7 +240,7 @@ static bool check_tables(void)
 
 static bool check_commit(const frame_check_t *check)
 {
-    uint64_t committed = mm_levels_now().of[MM_GAUGE_COMMITTED];
+    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED);
     if (committed <= check->on_list[MM_ACTIVE])
         return true;
     return ke_error(false, "%llu pages are committed, but only %llu frames are in use", (ull)committed, (ull)check->on_list[MM_ACTIVE]);

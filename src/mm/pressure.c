@@ -113,11 +113,10 @@ static uint64_t look_at_gauge_locked(enum mm_gauge gauge, uint64_t value)
 
 static void look_locked(void)
 {
-    mm_levels_t levels = mm_levels_now();
     for (enum mm_gauge gauge = 0; gauge < MM_GAUGES; gauge++)
-        atomic_store(&mm_charges.band[gauge], look_at_gauge_locked(gauge, levels.of[gauge]));
-    levels = mm_levels_now();
-    mm_levels_note(&levels); /* what was charged meanwhile has seen the bands before */
+        atomic_store(&mm_charges.band[gauge], look_at_gauge_locked(gauge, mm_gauge_now(gauge)));
+    for (enum mm_gauge gauge = 0; gauge < MM_GAUGES; gauge++) /* what was charged meanwhile has seen the bands before */
+        mm_charge_note(gauge, mm_gauge_now(gauge), mm_gauge_now(MM_GAUGE_COMMITTED));
 }
 
 void mm_pressure_settle(void)

@@ -37,7 +37,7 @@ void mm_query_frames(ntmm_memory_usage *out)
     out->active = out->total - out->zeroed - out->free - out->standby - out->modified - out->bad;
     out->largest_free_run = longest_run();
     out->commit_limit = atomic_load(&mm_charges.limit[MM_GAUGE_COMMITTED]);
-    out->committed = mm_levels_now().of[MM_GAUGE_COMMITTED];
+    out->committed = mm_gauge_now(MM_GAUGE_COMMITTED);
     if (lock)
         ke_unlock(&mm_pfn_lock);
 }

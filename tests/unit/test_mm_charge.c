@@ -77,7 +77,7 @@ static void a_charge_fits_or_changes_nothing(void **state)
     mm_uncharge(MM_CHARGE_OTHER, 700);
     mm_uncharge(MM_NONPAGED_NX, 60);
     mm_uncharge(MM_NONPAGED_EXECUTE, 40);
-    assert_int_equal(mm_levels_now().of[MM_GAUGE_COMMITTED], 0);
+    assert_int_equal(mm_gauge_now(MM_GAUGE_COMMITTED), 0);
 }
 
 /* Of paged pool's 50 pages 18 have to be left for it to count as high, and 6 not to count as low. */
@@ -142,7 +142,7 @@ static void the_last_page_is_given_once(void **state)
         pthread_join(thread[i], NULL);
     assert_int_equal(wrong, 0);
     assert_true(served >= TURNS); /* paged pool's page has one suitor */
-    assert_int_equal(mm_levels_now().of[MM_GAUGE_COMMITTED], 0);
+    assert_int_equal(mm_gauge_now(MM_GAUGE_COMMITTED), 0);
 }
 
 static void *overcommit(void *argument)
@@ -169,7 +169,7 @@ static void threads_never_hold_more_than_there_is(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     assert_int_equal(wrong, 0);
-    assert_int_equal(mm_levels_now().of[MM_GAUGE_COMMITTED], 0);
+    assert_int_equal(mm_gauge_now(MM_GAUGE_COMMITTED), 0);
     mm_pressure_settle();
     assert_int_equal(KeReadStateEvent(mm_pressure_event(MM_LOW_COMMIT)), 1);
     assert_int_equal(KeReadStateEvent(mm_pressure_event(MM_HIGH_COMMIT)), 0);
