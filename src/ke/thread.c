@@ -25,7 +25,7 @@
 ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
 HOST_THREAD_LOCAL ke_thread_t *ke_current = &ke_empty_thread;
 ke_thread_hooks_t              ke_thread_hooks;
-_Atomic bool                   ke_leave_due;
+_Atomic uint32_t               ke_leave_due;
 void (*ke_leave_hook)(void);
 
 static _Atomic(ke_thread_t *) first_record;
@@ -185,7 +185,7 @@ void ke_thread_leave(ke_thread_t *record)
 {
     uint8_t depth = atomic_load_explicit(&record->in_library, memory_order_relaxed);
 
-    if (NTMM_UNLIKELY(atomic_load_explicit(&ke_leave_due, memory_order_relaxed)) && depth == 1)
+    if (NTMM_UNLIKELY(atomic_load_explicit(&ke_leave_due, memory_order_relaxed) != 0) && depth == 1)
         ke_leave_hook();
     if (NTMM_LIKELY(depth != 0)) /* 0: a stop that was caught in between has set it right */
         atomic_store_explicit(&record->in_library, (uint8_t)(depth - 1), memory_order_release);

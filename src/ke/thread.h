@@ -147,8 +147,8 @@ void         ke_thread_fork_leave(void);           /* in a forked child, at once
 void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
 
 /* Work that must not be done under an upper layer's locks: the thread that leaves the library next does it, before it is outside. The layer
- * sets the flag, and the hook takes it back. */
-extern _Atomic bool ke_leave_due;
+ * leaves a word that is not 0, and the hook takes it back. */
+extern _Atomic uint32_t ke_leave_due;
 extern void (*ke_leave_hook)(void);
 
 /* Upper layers hang work on the life of a thread (called by ke with no lock held; each may be NULL). */

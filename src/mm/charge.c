@@ -29,7 +29,7 @@ void mm_charges_ram_changed_locked(void)
 {
     atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], mm_frames.map.page_count);
     atomic_store(&mm_charges.usable, mm_frames.map.page_count - mm_frames.list[MM_BAD].count);
-    atomic_store(&ke_leave_due, true);
+    atomic_store(&ke_leave_due, MM_CHARGE_WORD);
 }
 
 size_t mm_pool_page_count(mm_pool_t pool) { return atomic_load_explicit(&mm_charges.held[pool], memory_order_relaxed); }

@@ -23,6 +23,8 @@
 enum mm_charge_kind { MM_CHARGE_OTHER = MM_POOLS, MM_CHARGE_KINDS }; /* the pools come first: enum mm_pool */
 enum mm_gauge { MM_GAUGE_NONPAGED, MM_GAUGE_PAGED, MM_GAUGE_COMMITTED, MM_GAUGES };
 
+#define MM_CHARGE_WORD 1u /* in ke_leave_due: a gauge has left its band */
+
 /* Lock key: (A) atomic   (B) set at boot */
 typedef struct mm_charges {
     _Atomic uint64_t held[MM_CHARGE_KINDS];        /* (A) */
@@ -61,7 +63,7 @@ static inline bool mm_band_has(enum mm_gauge gauge, uint64_t value)
 static inline void mm_charge_note(enum mm_gauge gauge, uint64_t value, uint64_t committed)
 {
     if (NTMM_UNLIKELY(!mm_band_has(gauge, value) || !mm_band_has(MM_GAUGE_COMMITTED, committed)))
-        atomic_store(&ke_leave_due, true);
+        atomic_store(&ke_leave_due, MM_CHARGE_WORD);
 }
 
 static inline void mm_uncharge(unsigned kind, uint64_t page_count)

@@ -8,7 +8,7 @@
  *
  * A charge only compares its gauge with the band around it in which nothing changes, and leaves word (ke_leave_due) when the band was left.
  * The events are set when a thread leaves the library, with no lock of a pool in its hand: by the thread that crossed the line, or by
- * another that leaves before it. So a thread alone finds them right whenever a call returns.
+ * another that leaves before it and is waited for. So they are right when the call that changed something returns.
  *
  * Invariants  an event is signaled if and only if its condition held when somebody looked last; a gauge that is outside its band has
  *             ke_leave_due set, or somebody is looking
@@ -24,6 +24,8 @@
 
 #define NTDDI_OF_SERVER_2003 0x05020000u
 #define NTDDI_OF_VISTA 0x06000000u
+
+#define LOOKING (MM_CHARGE_WORD + 1) /* ke_leave_due: somebody is at it */
 
 #define LOW_MEMORY_SHARE 128u /* 32 MB of 4 GB */
 #define LOW_MEMORY_MOST ((UINT64_C(64) << 20) >> PAGE_SHIFT)
@@ -119,11 +121,18 @@ static void look_locked(void)
         mm_charge_note(gauge, mm_gauge_now(gauge), mm_gauge_now(MM_GAUGE_COMMITTED));
 }
 
+/* Word stays until somebody has looked, so that nobody leaves while another thread is about to set the event that he caused; what comes
+ * meanwhile is looked at again. */
 void mm_pressure_settle(void)
 {
-    while (atomic_exchange(&ke_leave_due, false)) {
+    while (atomic_load(&ke_leave_due) != 0) {
+        uint32_t looking = LOOKING;
         ke_lock(&pressure_lock);
-        look_locked();
+        if (atomic_load(&ke_leave_due) != 0) {
+            atomic_store(&ke_leave_due, looking);
+            look_locked();
+            atomic_compare_exchange_strong(&ke_leave_due, &looking, 0);
+        }
         ke_unlock(&pressure_lock);
     }
 }
@@ -141,7 +150,7 @@ void mm_pressure_boot(const ntmm_config *config)
         is_set[c] = false;
     }
     ke_leave_hook = mm_pressure_settle;
-    atomic_store(&ke_leave_due, true);
+    atomic_store(&ke_leave_due, MM_CHARGE_WORD);
     mm_pressure_settle();
 }
 
