@@ -52,11 +52,11 @@ size_t pool_test_find(const char *name)
 pool_test pool_test_quick(const pool_test *test)
 {
     pool_test small = *test;
-    small.operations /= 10;
-    small.grow /= 8;
+    small.operations /= 20;
+    small.grow /= 16;
     if (small.host_bytes != 0) {
-        small.blocks /= 10;
-        small.host_bytes /= 10;
+        small.blocks /= 20;
+        small.host_bytes /= 20;
     }
     return small;
 }

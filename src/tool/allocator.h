@@ -44,7 +44,7 @@ typedef struct allocator {
     void (*set_level)(bool dispatch);                              /* between calls, when the caller's context changes */
     size_t (*usable)(void *block);                                 /* bytes the block can hold; NULL: ask usage() */
     void (*usage)(allocator_usage *usage);                         /* NULL: knows nothing */
-    bool (*guard)(void (*body)(void *), void *context, char *why); /* runs body; false: the machine stopped in it */
+    bool (*guard)(void (*body)(void *), void *context, char *why); /* runs body; false: it stopped. Every thread calls within one */
     bool (*finish)(char *why);                                     /* everything is freed; false: something was not right */
 } allocator;
 
@@ -62,7 +62,7 @@ const allocator *allocator_find(const char *name);
  */
 void allocator_first_calls(const allocator *a);
 
-/** Nothing behind the pointers: one block for everybody. What a loop costs with it is what the loop itself costs. */
+/** Nothing behind the pointers: one block for every request of a thread. What a loop costs with it is what the loop itself costs. */
 extern const allocator ALLOCATOR_FLOOR;
 
 /* allocator_malloc.c */
