@@ -45,29 +45,38 @@ static __attribute__((noinline)) PVOID allocate2_near(POOL_FLAGS flags, SIZE_T b
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? body : memset(body, 0, bytes);
 }
 
+EX_ALWAYS_INLINE PVOID allocate2_run(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, bool near)
+{
+    POOL_FLAGS plain = flags & ~POOL_FLAG_UNINITIALIZED;
+    if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
+        return ex_fast_take_run(ke_self(), MM_NONPAGED_NX, bytes, tag, near);
+    return plain == POOL_FLAG_PAGED ? ex_fast_take_run(ke_self(), MM_PAGED, bytes, tag, near) : NULL;
+}
+
+static __attribute__((noinline)) PVOID allocate2_pages_near(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
+{
+    void *run = bytes != 0 ? allocate2_run(flags, bytes, tag, true) : NULL;
+    if (run == NULL)
+        return allocate2_slowly(flags, bytes, tag, caller);
+    return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
+}
+
 /* Whole pages that the thread keeps ready, or the slow way. */
 static __attribute__((noinline)) PVOID allocate2_pages(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    POOL_FLAGS plain = flags & ~POOL_FLAG_UNINITIALIZED;
-    void      *run = NULL;
-    if (NTMM_UNLIKELY(bytes == 0))
-        return allocate2_slowly(flags, bytes, tag, caller);
-    if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
-        run = ex_fast_take_run(ke_self(), MM_NONPAGED_NX, bytes, tag);
-    else if (plain == POOL_FLAG_PAGED)
-        run = ex_fast_take_run(ke_self(), MM_PAGED, bytes, tag);
+    void *run = bytes != 0 ? allocate2_run(flags, bytes, tag, false) : NULL;
     if (NTMM_UNLIKELY(run == NULL))
-        return allocate2_slowly(flags, bytes, tag, caller);
+        return allocate2_pages_near(flags, bytes, tag, caller);
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
 }
 
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
+    if (NTMM_UNLIKELY(NumberOfBytes - 1 >= EX_BLOCK_MAX)) /* too large for a block, or 0 */
+        return allocate2_pages(Flags, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
     ke_thread_t *thread = ke_self();
     POOL_FLAGS   plain = Flags & ~POOL_FLAG_UNINITIALIZED;
     void        *body = NULL;
-    if (NTMM_UNLIKELY(NumberOfBytes - 1 >= EX_BLOCK_MAX)) /* too large for a block, or 0 */
-        return allocate2_pages(Flags, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
     if (NTMM_LIKELY(plain == POOL_FLAG_NON_PAGED))
         body = ex_fast_take(thread, MM_NONPAGED_NX, NumberOfBytes, Tag, false);
     else if (plain == POOL_FLAG_PAGED)
@@ -91,7 +100,7 @@ static void *take_near(POOL_TYPE plain, SIZE_T bytes, ULONG tag)
     if (bytes == 0 || (plain != NonPagedPoolNx && plain != PagedPool && plain != NonPagedPool))
         return NULL;
     mm_pool_t pool = plain == PagedPool ? MM_PAGED : plain == NonPagedPoolNx ? MM_NONPAGED_NX : MM_NONPAGED_EXECUTE;
-    return bytes > EX_BLOCK_MAX ? ex_fast_take_run(ke_self(), pool, bytes, tag) : ex_fast_take(ke_self(), pool, bytes, tag, true);
+    return bytes > EX_BLOCK_MAX ? ex_fast_take_run(ke_self(), pool, bytes, tag, true) : ex_fast_take(ke_self(), pool, bytes, tag, true);
 }
 
 static __attribute__((noinline)) PVOID allocate_with_tag_near(const char *routine, POOL_TYPE type, SIZE_T bytes, ULONG tag,
@@ -171,29 +180,52 @@ static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
     ex_stop_if_set(routine, &stop);
 }
 
-/* Whole pages, or the slow way. */
-static __attribute__((noinline)) void free_near(const char *routine, PVOID address, ULONG tag)
+static __attribute__((noinline)) void free_pages_near(const char *routine, PVOID address, ULONG tag)
 {
-    if (BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag))
+    if (BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag, true))
         free_slowly(routine, address, tag);
 }
 
-VOID ExFreePoolWithTag(PVOID P, ULONG Tag)
+/* Whole pages, or an address where no block can begin. */
+static __attribute__((noinline)) void free_pages(const char *routine, PVOID address, ULONG tag)
 {
-    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag)))
-        free_near("ExFreePoolWithTag", P, Tag);
+    if (NTMM_UNLIKELY(BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag, false)))
+        free_pages_near(routine, address, tag);
 }
 
-VOID ExFreePool(PVOID P)
+/* A block of paged or executable pool: a function of its own, so that no jump of its path goes far. */
+static __attribute__((noinline)) void free_elsewhere(const char *routine, PVOID address, ULONG tag)
 {
-    if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, 0)))
-        free_near("ExFreePool", P, 0);
+    ke_thread_t *thread = ke_self();
+    unsigned     unit = ex_unit_before(address);
+    bool         done = false;
+    if (NTMM_LIKELY(ex_fast_in(MM_PAGED, address)))
+        done = ex_fast_give_to(thread, MM_PAGED, address, unit, tag);
+    else if (ex_fast_in(MM_NONPAGED_EXECUTE, address))
+        done = ex_fast_give_to(thread, MM_NONPAGED_EXECUTE, address, unit, tag);
+    if (NTMM_UNLIKELY(!done))
+        free_slowly(routine, address, tag);
 }
+
+EX_ALWAYS_INLINE void free_pool(const char *routine, PVOID address, ULONG tag)
+{
+    unsigned unit = ex_unit_before(address);
+    if (NTMM_UNLIKELY(unit >= EX_PAGE_UNITS))
+        free_pages(routine, address, tag);
+    else if (NTMM_UNLIKELY(!ex_fast_in(MM_NONPAGED_NX, address)))
+        free_elsewhere(routine, address, tag);
+    else if (NTMM_UNLIKELY(!ex_fast_give_to(ke_self(), MM_NONPAGED_NX, address, unit, tag)))
+        free_slowly(routine, address, tag);
+}
+
+VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { free_pool("ExFreePoolWithTag", P, Tag); }
+
+VOID ExFreePool(PVOID P) { free_pool("ExFreePool", P, 0); }
 
 VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ExtendedParametersCount)
 {
     if (NTMM_UNLIKELY(ExtendedParametersCount != 0))
         ex_secure_free("ExFreePool2", P, Tag, ExtendedParameters, ExtendedParametersCount);
-    else if (NTMM_UNLIKELY(!ex_fast_give(ke_self(), P, Tag)))
-        free_near("ExFreePool2", P, Tag);
+    else
+        free_pool("ExFreePool2", P, Tag);
 }

@@ -17,7 +17,9 @@ static inline unsigned ex_big_tail_unit(size_t bytes)
 }
 static inline void ex_big_own(mm_owner_t *owner, size_t bytes, uint32_t tag, mm_pool_t pool, uint8_t flags)
 {
-    *owner = (mm_owner_t){ .bytes = bytes, .tag = tag, .use = MM_USE_POOL_RUN, .pool = (uint8_t)pool, .flags = flags };
+    owner->bytes = bytes;
+    owner->tag = tag;
+    mm_owner_say(owner, MM_USE_POOL_RUN, (unsigned)pool, flags);
 }
 
 /* Every page of that node; MM_ANY_NODE: what the thread keeps ready, else near its processor. NULL: memory is short, or damaged. */

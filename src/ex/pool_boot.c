@@ -63,6 +63,7 @@ static void failure_armed(bool armed)
 }
 
 mm_region_t ex_fast_regions[MM_POOLS];
+uintptr_t   ex_fast_owner_bias[MM_POOLS];
 
 static void fast_regions_open(void)
 {
@@ -70,6 +71,8 @@ static void fast_regions_open(void)
         [MM_NONPAGED_NX] = &mm_physical_map, [MM_NONPAGED_EXECUTE] = &mm_executable_map, [MM_PAGED] = &mm_paged_region
     };
     for (unsigned pool = 0; pool < MM_POOLS; pool++) {
+        uintptr_t first = pool == MM_PAGED ? (uintptr_t)mm_paged_owners : (uintptr_t)&mm_pfn_database->owner;
+        ex_fast_owner_bias[pool] = first - (regions[pool]->base >> EX_OWNER_SHIFT(pool));
         ex_fast_regions[pool].base = regions[pool]->base;
         __atomic_store_n(&ex_fast_regions[pool].bytes, regions[pool]->bytes, __ATOMIC_RELEASE);
     }

@@ -72,11 +72,11 @@ EX_ALWAYS_INLINE bool ex_fast_tag_agrees(const POOL_HEADER *header, uint32_t tag
     return NTMM_LIKELY(header->PoolTag == tag) || (tag == 0 && (header->PoolTag & PROTECTED_POOL) == 0);
 }
 
-EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void *body, uint32_t tag)
+/* unit: ex_unit_before(body), less than EX_PAGE_UNITS. The body lies in the pool's region. */
+EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void *body, unsigned unit, uint32_t tag)
 {
     const unsigned paged = pool == MM_PAGED ? EX_TYPE_PAGED : 0u;
-    unsigned       unit = ex_unit_before(body);
-    if (NTMM_UNLIKELY(unit >= EX_PAGE_UNITS || thread->irql > ex_irql_limit(pool)))
+    if (NTMM_UNLIKELY(thread->irql > ex_irql_limit(pool)))
         return false;
     POOL_HEADER *header = ex_header_of(body);
     if (NTMM_UNLIKELY(!ex_fast_tag_agrees(header, tag) || ex_type(header) != (EX_TYPE_IN_USE | paged)))
@@ -94,34 +94,28 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     return true;
 }
 
-EX_ALWAYS_INLINE bool ex_fast_give(ke_thread_t *thread, void *body, uint32_t tag)
-{
-    if (NTMM_LIKELY(ex_fast_in(MM_NONPAGED_NX, body)))
-        return ex_fast_give_to(thread, MM_NONPAGED_NX, body, tag);
-    if (ex_fast_in(MM_PAGED, body))
-        return ex_fast_give_to(thread, MM_PAGED, body, tag);
-    return ex_fast_in(MM_NONPAGED_EXECUTE, body) && ex_fast_give_to(thread, MM_NONPAGED_EXECUTE, body, tag);
-}
-
 /* ---- whole pages that the thread keeps ready ---- */
 
-/* The owner entry of a page that is known to lie in the pool's region, by arithmetic alone: an entry that says RUN says enough. */
+/* The owner entry of a page that is known to lie in the pool's region, by arithmetic alone: an entry that says RUN says enough. The entries
+ * are as regular as the pages, so one shift leads from the address of a page to that of its entry, but for a constant. A free waits for it:
+ * the entry says into which magazine the pages go. */
+extern uintptr_t ex_fast_owner_bias[MM_POOLS];
+#define EX_OWNER_SHIFT(pool) (PAGE_SHIFT - ((pool) == MM_PAGED ? 4 : 5)) /* bytes of an mm_owner_t, of an mm_pfn_t */
+_Static_assert(sizeof(mm_owner_t) == 1u << 4 && sizeof(mm_pfn_t) == 1u << 5, "the distance of two entries is a shift");
+
 EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
 {
-    if (pool == MM_PAGED)
-        return mm_paged_owner(page);
-    uintptr_t base = pool == MM_NONPAGED_NX ? mm_physical_map.base : mm_executable_map.base;
-    return &mm_pfn_entry(((uintptr_t)page - base) >> PAGE_SHIFT)->owner;
+    return (mm_owner_t *)(((uintptr_t)page >> EX_OWNER_SHIFT(pool)) + ex_fast_owner_bias[pool]);
 }
 
-EX_ALWAYS_INLINE unsigned ex_fast_number(uint32_t tag, mm_pool_t pool)
+/* 0: the tag has none, or (not `near`) it is not in the first slot. */
+EX_ALWAYS_INLINE unsigned ex_fast_number(uint32_t tag, mm_pool_t pool, bool near)
 {
-    const ex_tag_slot_t *slot = ex_tag_hit(tag, pool);
-    slot = NTMM_LIKELY(slot != NULL) ? slot : ex_tag_find(tag, pool);
-    return slot != NULL ? (unsigned)slot->number : 0;
+    const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
+    return NTMM_LIKELY(slot != NULL) ? (unsigned)slot->number : 0;
 }
 
-EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag)
+EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
     ex_thread_t *own = ex_thread_of(thread);
     size_t       pages = (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -129,7 +123,7 @@ EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, siz
         return NULL;
     ex_magazine_t *magazine = &own->runs[pool][pages];
     void          *run = magazine->head;
-    unsigned       number = ex_fast_number(tag, pool);
+    unsigned       number = ex_fast_number(tag, pool, near);
     if (NTMM_UNLIKELY(run == NULL || number == 0 || ((bytes & (PAGE_SIZE - 1)) != 0 && ex_big_tail_unit(bytes) != 0)))
         return NULL;
     magazine->head = *(void **)run;
@@ -139,7 +133,7 @@ EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, siz
     return run;
 }
 
-EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, void *run, uint32_t tag)
+EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, void *run, uint32_t tag, bool near)
 {
     ex_thread_t *own = ex_thread_of(thread);
     mm_owner_t  *owner = ex_fast_owner(pool, run);
@@ -147,7 +141,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
                       (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0))
         return false;
     size_t   pages = (owner->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    unsigned number = ex_fast_number(owner->tag, pool);
+    unsigned number = ex_fast_number(owner->tag, pool, near);
     if (NTMM_UNLIKELY(number == 0 || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS)))
         return false;
     ex_magazine_t *magazine = &own->runs[pool][pages];
@@ -159,11 +153,11 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
     return true;
 }
 
-EX_ALWAYS_INLINE bool ex_fast_give_run(ke_thread_t *thread, void *run, uint32_t tag)
+EX_ALWAYS_INLINE bool ex_fast_give_run(ke_thread_t *thread, void *run, uint32_t tag, bool near)
 {
     if (ex_fast_in(MM_NONPAGED_NX, run))
-        return ex_fast_give_run_to(thread, MM_NONPAGED_NX, run, tag);
-    return ex_fast_in(MM_PAGED, run) && ex_fast_give_run_to(thread, MM_PAGED, run, tag);
+        return ex_fast_give_run_to(thread, MM_NONPAGED_NX, run, tag, near);
+    return ex_fast_in(MM_PAGED, run) && ex_fast_give_run_to(thread, MM_PAGED, run, tag, near);
 }
 
 #endif

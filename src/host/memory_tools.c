@@ -43,6 +43,9 @@ static struct {
 
 /* ---- who is there ---- */
 
+#ifdef WE_ARE_INSTRUMENTED
+static bool asan_watches(void) { return false; }
+#else
 static void find(const char *name, void *function)
 {
     void *found = dlsym(RTLD_DEFAULT, name);
@@ -51,16 +54,13 @@ static void find(const char *name, void *function)
 
 static bool asan_watches(void)
 {
-#ifdef WE_ARE_INSTRUMENTED
-    return false;
-#else
     find("__asan_poison_memory_region", &here.poison);
     find("__asan_unpoison_memory_region", &here.unpoison);
     find("__lsan_register_root_region", &here.root);
     find("__lsan_unregister_root_region", &here.unroot);
     return here.poison != NULL && here.unpoison != NULL;
-#endif
 }
+#endif
 
 #ifdef HAVE_MEMCHECK
 static const char memcheck_pool; /* its address names the pool */

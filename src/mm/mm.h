@@ -62,7 +62,12 @@ typedef struct mm_owner {
     uint8_t  pool;       /* mm_pool_t */
     uint8_t  flags;      /* MM_OWNER_*: the user's */
 } mm_owner_t;
-/* Its last four bytes in one look; first_unit is 0. */
+/* Its last four bytes in one look, and in one stroke, so that a look soon after it need not wait for the store; first_unit is 0. */
+static inline void mm_owner_say(mm_owner_t *owner, unsigned use, unsigned pool, unsigned flags)
+{
+    uint32_t word = use | pool << 16 | flags << 24;
+    memcpy(&owner->use, &word, sizeof word);
+}
 static inline bool mm_owner_says(const mm_owner_t *owner, unsigned use, unsigned pool, unsigned flags)
 {
     uint32_t word;
