@@ -17,6 +17,7 @@
 #include "ex/lookaside.h"
 
 #include "ex/pool_header.h"
+#include "ex/pool_tools.h"
 #include "ex/slist.h"
 #include "ke/balance.h"
 #include "ke/inject.h"
@@ -118,7 +119,8 @@ static void entry_free(const call_t *call, PVOID entry)
         list->Free(entry);
 }
 
-static bool caches_are_off(void) { return atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed); }
+/* An entry that waits on a list is nobody's, but AddressSanitizer and memcheck know only of what goes back to the pool. */
+static bool caches_are_off(void) { return atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed) || ex_tools_on; }
 
 static PVOID allocate(const call_t *call)
 {

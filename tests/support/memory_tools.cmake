@@ -20,7 +20,8 @@ function(mistake_test tool mistake expected)
 endfunction()
 
 set(overruns one_past_the_end header_in_front pages_past_the_end executable_past_the_end cache_aligned_past_the_end)
-set(freed after_the_free paged_after_the_free pages_after_the_free pages_with_a_tail_after_the_free contiguous_after_the_free)
+set(freed after_the_free paged_after_the_free pages_after_the_free pages_with_a_tail_after_the_free contiguous_after_the_free
+  lookaside_after_the_free)
 set(sound nothing_wrong another_machine)
 
 if(NTMM_HAVE_ASAN)

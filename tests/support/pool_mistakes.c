@@ -65,6 +65,17 @@ static void contiguous_after_the_free(void)
     MmFreeContiguousMemory(p);
     sink = opaque[7];
 }
+static void lookaside_after_the_free(void)
+{
+    static NPAGED_LOOKASIDE_LIST list;
+    ExInitializeNPagedLookasideList(&list, NULL, NULL, 0, 100, TAG, 0);
+    opaque = ExAllocateFromNPagedLookasideList(&list);
+    if (opaque == NULL)
+        exit(3);
+    opaque[99] = 1;
+    ExFreeToNPagedLookasideList(&list, opaque);
+    sink = opaque[99];
+}
 static void cache_aligned_past_the_end(void)
 {
     char *p = block(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED, 40);
@@ -134,6 +145,7 @@ static const struct {
     { "pages_with_a_tail_after_the_free", pages_with_a_tail_after_the_free },
     { "executable_past_the_end", executable_past_the_end },
     { "contiguous_after_the_free", contiguous_after_the_free },
+    { "lookaside_after_the_free", lookaside_after_the_free },
     { "cache_aligned_past_the_end", cache_aligned_past_the_end },
     { "uninitialised", uninitialised },
     { "nothing_wrong", nothing_wrong },
