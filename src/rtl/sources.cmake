@@ -1,4 +1,5 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/pair.c
   ${CMAKE_CURRENT_LIST_DIR}/runs.c
   ${CMAKE_CURRENT_LIST_DIR}/runs_summary.c

@@ -9,6 +9,7 @@
 #include "bugcodes.h"
 
 #include "wdm/rtl_fastfail.h" /* RtlFailFast */
+#include "wdm/rtl_memory.h"   /* RtlCopyMemory and its like */
 #include "wdm/rtl_lists.h"    /* LIST_ENTRY and SINGLE_LIST_ENTRY */
 #include "wdm/interlocked.h"  /* one word, changed at once */
 
