@@ -497,6 +497,7 @@ static VOID own_free(PVOID buffer)
     seen.irql = KeGetCurrentIrql();
     ExFreePool(buffer);
 }
+/* A LookasideListAllocateEx, and below a LookasideListFreeEx. */
 static PVOID own_allocate_ex(POOL_TYPE type, SIZE_T bytes, ULONG tag, PLOOKASIDE_LIST_EX list)
 {
     seen.context = list;

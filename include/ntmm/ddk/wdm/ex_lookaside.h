@@ -26,8 +26,9 @@ extern "C" {
 
 struct _LOOKASIDE_LIST_EX;
 
-/** The driver's own routines (LookasideListAllocateEx, LookasideListFreeEx in the reference), called at the caller's IRQL with no lock held. Allocate gets the pool type with the flags that the list was
- *  initialised with, the size in bytes and the tag of the list, and returns NULL when there is no memory.
+/** The driver's own routines (LookasideListAllocateEx, LookasideListFreeEx in the reference), called at the caller's IRQL with no lock
+ *  held. Allocate gets the pool type with the flags that the list was initialised with, the size in bytes and the tag of the list, and
+ *  returns NULL when there is no memory.
  *  @irql <= DISPATCH_LEVEL; <= APC_LEVEL for lists of paged entries @source WDK reference: wdm.h, ALLOCATE_FUNCTION_EX, FREE_FUNCTION_EX */
 typedef PVOID              ALLOCATE_FUNCTION(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 typedef PVOID              ALLOCATE_FUNCTION_EX(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, struct _LOOKASIDE_LIST_EX *Lookaside);
