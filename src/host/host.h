@@ -39,8 +39,9 @@ int    host_object_create(host_object_t *object, uint64_t bytes, enum host_objec
 void   host_object_close(host_object_t *object);
 int host_object_discard(host_object_t *object, uint64_t offset, uint64_t bytes); /* the bytes read as zero, the host has its memory back */
 
-void *host_reserve(size_t bytes);                /* address space that faults when touched; NULL: none left */
-void *host_reserve_at(void *hint, size_t bytes); /* the same near a hint, or NULL when it would land elsewhere */
+void *host_reserve(size_t bytes);                       /* address space that faults when touched; NULL: none left */
+void *host_reserve_aligned(size_t bytes, size_t align); /* the same at a multiple of align, a power of two of host pages */
+void *host_reserve_at(void *hint, size_t bytes);        /* the same near a hint, or NULL when it would land elsewhere */
 void  host_release(void *address, size_t bytes);
 int   host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
 int   host_unmap(void *at, size_t bytes); /* back to a bare reservation */

@@ -156,6 +156,18 @@ void *host_reserve(size_t bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
+void *host_reserve_aligned(size_t bytes, size_t align)
+{
+    char *at = host_reserve(bytes + align);
+    if (at == NULL)
+        return NULL;
+    size_t before = (align - (uintptr_t)at % align) % align;
+    if (before != 0)
+        munmap(at, before);
+    munmap(at + before + bytes, align - before);
+    return at + before;
+}
+
 /* Without MAP_FIXED the address is a wish, granted where nothing is yet. */
 void *host_reserve_at(void *hint, size_t bytes)
 {

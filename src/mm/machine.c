@@ -181,7 +181,7 @@ static int reserve_regions(const mm_shape_t *want)
     size_t    span_bytes = want->span_pfns << PAGE_SHIFT;
     size_t    system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
     size_t    bytes = 2 * span_bytes + system_bytes + want->paged_bytes;
-    uintptr_t at = (uintptr_t)host_reserve(bytes);
+    uintptr_t at = (uintptr_t)host_reserve_aligned(bytes, PAGE_SIZE); /* the host's own pages may be smaller */
     if (at == 0 && want->unbacked)
         return 0; /* frames without addresses: experiments with PFNs still work */
     if (at == 0)

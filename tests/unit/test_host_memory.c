@@ -184,6 +184,25 @@ static void a_reservation_faults_everywhere(void **state)
     host_release(NULL, page);
 }
 
+/* Several at once, so that not every address is a multiple by chance; what lies around each is nobody's again. */
+static void a_reservation_can_be_aligned(void **state)
+{
+    (void)state;
+    size_t page = host_page_size();
+    char  *odd[8], *at[8];
+    for (int i = 0; i < 8; i++) {
+        odd[i] = host_reserve(page * (size_t)(2 * i + 1));
+        at[i] = host_reserve_aligned(3 * page, (size_t)4 << i << 12);
+        assert_non_null(at[i]);
+        assert_int_equal((uintptr_t)at[i] % ((size_t)4 << i << 12), 0);
+        assert_false(readable(at[i]) || readable(at[i] + 3 * page - 1));
+    }
+    for (int i = 0; i < 8; i++) {
+        host_release(at[i], 3 * page);
+        host_release(odd[i], page * (size_t)(2 * i + 1));
+    }
+}
+
 static void a_hint_is_taken_or_refused(void **state)
 {
     (void)state;
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(discarding_by_writing_is_zero_as_well),
         cmocka_unit_test(discard_gives_the_memory_back),
         cmocka_unit_test(a_reservation_faults_everywhere),
+        cmocka_unit_test(a_reservation_can_be_aligned),
         cmocka_unit_test(a_hint_is_taken_or_refused),
         cmocka_unit_test(tables_are_zero_sparse_and_clearable),
         cmocka_unit_test(the_host_tells_its_limits),
