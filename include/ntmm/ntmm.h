@@ -25,6 +25,10 @@ typedef struct ntmm_ram_range {
 } ntmm_ram_range;
 
 enum ntmm_pool_model { NTMM_POOL_CLASSIC, NTMM_POOL_SEGMENT };
+/** How pages of pageable memory are opened and closed; BEST is userfaultfd where the host permits it, mprotect elsewhere. */
+enum ntmm_page_gate { NTMM_GATE_BEST, NTMM_GATE_USERFAULTFD, NTMM_GATE_MPROTECT };
+/** Which page leaves the working set when frames are short: that which waited longest since it was touched, the oldest, or any, by the seed. */
+enum ntmm_page_replacement { NTMM_REPLACE_CLOCK, NTMM_REPLACE_FIFO, NTMM_REPLACE_RANDOM };
 enum ntmm_run_policy { NTMM_RUNS_INDEXED, NTMM_RUNS_LINEAR, NTMM_RUNS_BUDDY };
 
 #define NTMM_VERIFY_SPECIAL_POOL 0x1u
@@ -45,8 +49,8 @@ typedef struct ntmm_config {
     uint32_t              processors;          /* 0 = 4; at most 64 */
     uint32_t              numa_nodes;          /* 0 = 1; at most 64; frames and processors are dealt out evenly, in order */
     uint64_t              nonpaged_pool_limit; /* bytes; 0 = 75 % of RAM */
-    uint64_t              paged_pool_limit;    /* bytes; 0 = RAM */
-    uint64_t              page_file_size;      /* bytes; 0 = as much as RAM */
+    uint64_t              paged_pool_limit;    /* bytes; 0 = RAM and page file */
+    uint64_t              page_file_size; /* bytes; 0 = as much as RAM. A file without a name in TMPDIR or /tmp, made when first needed */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
     uint32_t              verifier;        /* NTMM_VERIFY_* */
@@ -62,7 +66,9 @@ typedef struct ntmm_config {
 
     /* Tags of large allocations that the big-page table has room for: at least 64, a power of two, at most 65536. Whatever finds it full goes
      * on under the tag `BIG `. 0 = it never fills. */
-    uint32_t big_page_table_entries;
+    uint32_t                   big_page_table_entries;
+    enum ntmm_page_gate        page_gate; /* the same without a new build: NTMM_PAGE_GATE=userfaultfd or mprotect in the environment */
+    enum ntmm_page_replacement page_replacement;
 } ntmm_config;
 
 /* ---- life of the machine ---- */
@@ -169,9 +175,21 @@ NTMM_PUBLIC size_t ntmm_query_tags(const char *pattern,
 
 typedef struct ntmm_memory_usage {
     uint64_t total, zeroed, free, standby, modified, bad, active, largest_free_run; /* pages */
-    uint64_t commit_limit, committed; /* pages: RAM, since there is no page file yet; what pools, contiguous and noncached memory hold */
+    uint64_t commit_limit, committed; /* pages: RAM and page file; what pools, contiguous and noncached memory hold */
 } ntmm_memory_usage;
 NTMM_PUBLIC void ntmm_query_memory(ntmm_memory_usage *out);
+
+/** Page faults since boot. `soft`: the page was still in RAM, on the standby or modified list; `hard`: it was read from the page file;
+ *  `demand_zero`: it was touched for the first time. Each fault counts once, however many pages came with it. */
+typedef struct ntmm_fault_counts {
+    uint64_t soft, hard, demand_zero, copy_on_write, access_violations;
+} ntmm_fault_counts;
+NTMM_PUBLIC void ntmm_query_faults(ntmm_fault_counts *out);
+
+/** Every pageable page leaves the working set; soft faults bring it back. @return pages trimmed */
+NTMM_PUBLIC size_t ntmm_trim_pageable(void);
+/** The same, then all of them are written to the page file and give up their frames; hard faults bring them back. @return pages put out */
+NTMM_PUBLIC size_t ntmm_page_out(void);
 
 /** Verifies every invariant of every structure; every other thread must be outside the library, or asleep in a wait for an event.
  *  @return false, with the first broken one in ntmm_error() */

@@ -115,17 +115,19 @@ static void **spare_part(ex_magazine_t *magazine)
     return part;
 }
 
+/* Links lie in the blocks: at DISPATCH_LEVEL those of paged pool stay what they are. */
 static void visit(ex_thread_t *own, uint32_t number, ptrdiff_t wanted, ex_stop_t *stop)
 {
-    if (number < BLOCK_MAGAZINES) {
-        mm_pool_t pool = (mm_pool_t)(number / EX_PAGE_UNITS);
-        unsigned  units = number % EX_PAGE_UNITS;
-        give_blocks(own, pool, units, spare_part(&own->blocks[pool][units]), wanted, stop);
-    } else {
-        mm_pool_t pool = (mm_pool_t)((number - BLOCK_MAGAZINES) / (EX_RUN_PAGES_MAX + 1));
-        unsigned  pages = (number - BLOCK_MAGAZINES) % (EX_RUN_PAGES_MAX + 1);
-        give_runs(own, pool, pages, spare_part(&own->runs[pool][pages]), wanted);
-    }
+    bool      of_blocks = number < BLOCK_MAGAZINES;
+    unsigned  run = of_blocks ? 0 : number - BLOCK_MAGAZINES;
+    mm_pool_t pool = (mm_pool_t)(of_blocks ? number / EX_PAGE_UNITS : run / (EX_RUN_PAGES_MAX + 1));
+    unsigned  size = of_blocks ? number % EX_PAGE_UNITS : run % (EX_RUN_PAGES_MAX + 1);
+    if (pool == MM_PAGED && !mm_may_touch_pageable())
+        return;
+    if (of_blocks)
+        give_blocks(own, pool, size, spare_part(&own->blocks[pool][size]), wanted, stop);
+    else
+        give_runs(own, pool, size, spare_part(&own->runs[pool][size]), wanted);
 }
 
 /* What drivers have now decides, so that a pool that shrinks takes its magazines along. */
@@ -164,7 +166,8 @@ void ex_magazines_empty(ex_thread_t *own, ex_stop_t *stop)
     }
     if (own->limit != 0)
         atomic_fetch_sub_explicit(&keepers, 1, memory_order_relaxed);
-    own->room = own->limit = 0;
+    own->room -= own->limit; /* less than nothing if paged blocks had to stay */
+    own->limit = 0;
 }
 
 void ex_magazines_boot(bool on)

@@ -102,6 +102,9 @@ static void *pop_locked(ex_found_t *found)
     return oldest->address;
 }
 
+/* A paged block's turn is put off while nobody may touch it. */
+static bool oldest_may_go_locked(void) { return queue.entry[queue.first].found.pool != MM_PAGED || mm_may_touch_pageable(); }
+
 void *ex_tools_exchange(ex_found_t *found, void *address)
 {
     waiting_t entry = { *found, address, bytes_of(found) };
@@ -112,9 +115,12 @@ void *ex_tools_exchange(ex_found_t *found, void *address)
         return address;
     mark_free(found);
     ke_lock(&queue_lock);
-    if (queue.count == QUEUE_MOST || queue.bytes + entry.bytes > QUEUE_BYTES)
+    bool full = queue.count == QUEUE_MOST || queue.bytes + entry.bytes > QUEUE_BYTES;
+    if (full && oldest_may_go_locked())
         oldest = pop_locked(found);
-    if (queue.count < QUEUE_MOST) {
+    else if (full)
+        oldest = address;
+    if (oldest != address) {
         queue.entry[(queue.first + queue.count) % QUEUE_MOST] = entry;
         queue.count++;
         queue.bytes += entry.bytes;
@@ -127,7 +133,7 @@ void *ex_tools_oldest(ex_found_t *found)
 {
     void *oldest = NULL;
     ke_lock(&queue_lock);
-    if (queue.count != 0)
+    if (queue.count != 0 && oldest_may_go_locked())
         oldest = pop_locked(found);
     ke_unlock(&queue_lock);
     return oldest;

@@ -52,6 +52,17 @@ int   host_tables_clear(void *tables, size_t bytes); /* zero again, memory given
 uint64_t host_resident_bytes(void);                  /* of this process, shared pages included; 0 if the host does not tell */
 size_t   host_mapping_limit(void);                   /* how many separate mappings a process may have */
 
+/* ---- a file without a name (file_posix.c); by the caller's lock ---- */
+
+typedef struct host_file {
+    int fd; /* -1: none */
+} host_file_t;
+int  host_file_create(host_file_t *file); /* empty; grows as it is written */
+void host_file_close(host_file_t *file);
+int  host_file_forget_bytes(host_file_t *file); /* empty again: the disk has its space back */
+int  host_file_write(const host_file_t *file, uint64_t offset, const void *from, size_t bytes); /* all of them, or an error */
+int  host_file_read(const host_file_t *file, uint64_t offset, void *to, size_t bytes);          /* likewise; -EIO: it ends before */
+
 /* ---- faults (fault_posix.c) ---- */
 
 /* How a fault is described to the machine. Filled from the signal frame; valid during the handler only. */

@@ -1,5 +1,8 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/memory_posix.c
+  ${CMAKE_CURRENT_LIST_DIR}/page_gate.c
+  ${CMAKE_CURRENT_LIST_DIR}/page_gate_userfault.c
+  ${CMAKE_CURRENT_LIST_DIR}/file_posix.c
   ${CMAKE_CURRENT_LIST_DIR}/memory_tools.c
   ${CMAKE_CURRENT_LIST_DIR}/copy_safely.c
   ${CMAKE_CURRENT_LIST_DIR}/fault_posix.c

@@ -10,4 +10,6 @@
 void ke_exception_unhandled(ke_stop_t *stop, const ke_thread_t *thread, NTSTATUS status, uintptr_t address, uintptr_t information0,
                             uintptr_t information1);
 
+extern _Atomic uint64_t ke_access_violations; /* user addresses that were touched and are not there, since boot (fault.c) */
+
 #endif

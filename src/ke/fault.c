@@ -32,6 +32,7 @@
 #define TRACE_MAX 48u
 
 ke_fault_resolver_t ke_fault_resolver;
+_Atomic uint64_t    ke_access_violations;
 
 /* A thread that never called in has no record. Its fault borrows this one while the resolver looks at it. */
 static ke_thread_t      guest = { .irql = PASSIVE_LEVEL, .processor = &ke_no_processor };
@@ -162,6 +163,7 @@ static host_fault_verdict_t wild_address(const ke_thread_t *thread, host_fault_t
         return stop_send(fault, "An address with nothing behind it was touched at DISPATCH_LEVEL or above.", NULL);
     }
     if (user) {
+        atomic_fetch_add_explicit(&ke_access_violations, 1, memory_order_relaxed);
         ke_exception_unhandled(&pending, thread, STATUS_ACCESS_VIOLATION, fault->pc, access_bits(fault), fault->address);
         return stop_send(fault, "A user address, perhaps a NULL pointer, was touched outside of any __try.", NULL);
     }
@@ -225,6 +227,7 @@ int ke_faults_boot(void)
     void *first_call[1];
     int   result = host_faults_start(on_fault);
 
+    atomic_store(&ke_access_violations, 0);
     (void)host_backtrace(first_call, 1);
     return result == 0 ? 0 : ke_error(result, "the handlers of SIGSEGV and SIGBUS could not be installed");
 }

@@ -46,6 +46,14 @@ static inline void ke_lock(ke_lock_t *lock)
     if (NTMM_UNLIKELY(!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire, memory_order_relaxed)))
         ke_lock_slow(lock);
 }
+static inline bool ke_lock_try(ke_lock_t *lock)
+{
+    uint32_t expected = 0;
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire, memory_order_relaxed))
+        return false;
+    ke_lock_rank_push(lock);
+    return true;
+}
 static inline void ke_unlock(ke_lock_t *lock)
 {
     ke_lock_rank_pop(lock);

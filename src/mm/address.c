@@ -9,9 +9,7 @@
 #include <ntddk.h>
 
 #include "ke/bugcheck.h"
-#include "mm/machine.h"
-#include "mm/pfn.h"
-#include "mm/pte.h"
+#include "mm/paging.h"
 
 /* A halted machine may be looked at; when none is up, what the tables still say is about nothing. */
 static bool machine_is_there(const char *routine)
@@ -35,30 +33,34 @@ PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
     return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)physical };
 }
 
-/* Where a frame that backs a page is reached through that page alone: paged pool has its bytes elsewhere, secure pool must not be written. */
-static bool only_through_its_page(const mm_pfn_t *entry)
+/* Secure pool must not be written, so it is reached through its mapping alone. */
+static bool is_secure(const mm_pfn_t *entry)
 {
     if (entry->list != MM_ACTIVE || entry->mapped.use != MM_USE_MAPPED)
         return false;
     const mm_owner_t *owner = mm_owner_of((void *)entry->mapped.va);
-    return mm_in(&mm_paged_region, entry->mapped.va) || (owner != NULL && (owner->flags & MM_OWNER_SECURE) != 0);
+    return owner != NULL && (owner->flags & MM_OWNER_SECURE) != 0;
 }
 
-/* Where the bytes of a frame can be reached: at home, or through the page that it backs. */
-static void *virtual_of(uint64_t physical)
+/* Where the bytes of a frame can be reached: at home, or through the page that it backs. `alias`: where mm itself reaches a page of paged pool,
+ * there or not. */
+static void *virtual_of(uint64_t physical, bool alias)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
     if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    if (only_through_its_page(entry))
-        return (void *)(entry->mapped.va + (physical & (PAGE_SIZE - 1)));
+    uintptr_t       region = alias ? mm_slot_region.base : mm_paged_region.base, offset = physical & (PAGE_SIZE - 1);
+    if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry))
+        return (void *)(entry->mapped.va - mm_paged_region.base + region + offset);
+    if (is_secure(entry))
+        return (void *)(entry->mapped.va + offset);
     return (void *)(mm_physical_map.base + physical);
 }
 
 PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 {
-    return machine_is_there(__func__) ? virtual_of((uint64_t)PhysicalAddress.QuadPart) : NULL;
+    return machine_is_there(__func__) ? virtual_of((uint64_t)PhysicalAddress.QuadPart, false) : NULL;
 }
 
 /* A page of the machine that nobody owns is not there, though the host may have bytes at its address. */
@@ -82,12 +84,23 @@ static SIZE_T left_in_page(uint64_t address, SIZE_T bytes)
     return bytes < left ? bytes : left;
 }
 
+#define PAGE_IN_TRIES 100u /* others may take the page away again */
+
+/* A page that is somewhere else is fetched. */
+static SIZE_T copy_page(char *to, const char *from, SIZE_T bytes)
+{
+    SIZE_T done = host_copy_safely(to, from, bytes);
+    for (unsigned i = 0; i < PAGE_IN_TRIES && done != bytes && mm_make_resident(from); i++)
+        done = host_copy_safely(to, from, bytes);
+    return done;
+}
+
 static NTSTATUS copy_virtual(char *to, uintptr_t from, SIZE_T bytes, PSIZE_T copied)
 {
     for (*copied = 0; *copied < bytes;) {
         uintptr_t at = from + *copied; /* may be no address of anything: a number until it is known to be there */
         SIZE_T    now = left_in_page(at, bytes - *copied);
-        SIZE_T    done = is_gone(at) ? 0 : host_copy_safely(to + *copied, (const void *)at, now);
+        SIZE_T    done = is_gone(at) ? 0 : copy_page(to + *copied, (const char *)at, now);
         *copied += done;
         if (done != now)
             return STATUS_ACCESS_VIOLATION;
@@ -99,7 +112,7 @@ static NTSTATUS copy_physical(char *to, uint64_t from, SIZE_T bytes, PSIZE_T cop
 {
     for (*copied = 0; *copied < bytes;) {
         SIZE_T      now = left_in_page(from + *copied, bytes - *copied);
-        const void *source = virtual_of(from + *copied);
+        const void *source = virtual_of(from + *copied, true);
         if (source == NULL)
             return STATUS_INVALID_ADDRESS;
         SIZE_T done = host_copy_safely(to + *copied, source, now);

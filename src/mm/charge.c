@@ -1,10 +1,10 @@
 /*
  * charge.c - the limits, and what they are derived from.
- * The commit limit is RAM: a page file would be added to it, but this version has none. As every committed page is resident, free memory is
- * what is usable and not committed.
+ * The commit limit is RAM and the page file. Of the conditions of memory, those of RAM go by what is committed, too: memory is plenty while
+ * all that was promised would fit into RAM.
  *
  * Source      WDK reference and glossary: commit charge, commit limit. Windows Internals: nonpaged pool may be 75 % of RAM.
- * Fidelity    paged pool may be all of RAM (choice). The limits of the pools are those of the RAM at boot; the commit limit follows
+ * Fidelity    paged pool may be all that can be committed (choice). The limits of the pools are those of the RAM at boot; the commit limit follows
  *             MmAddPhysicalMemory and MmRemovePhysicalMemory.
  */
 #include "mm/charge.h"
@@ -21,14 +21,33 @@ void mm_charges_boot(const ntmm_config *config)
     for (unsigned kind = 0; kind < MM_CHARGE_KINDS; kind++)
         atomic_store(&mm_charges.held[kind], 0);
     atomic_store(&mm_charges.limit[MM_GAUGE_NONPAGED], limit_of(config->nonpaged_pool_limit, ram / 4 * 3 + ram % 4));
-    atomic_store(&mm_charges.limit[MM_GAUGE_PAGED], limit_of(config->paged_pool_limit, ram));
+    uint64_t file = config->unbacked_ram ? 0 : limit_of(config->page_file_size, ram);
+    atomic_store(&mm_charges.limit[MM_GAUGE_PAGED], limit_of(config->paged_pool_limit, ram + file));
+    atomic_store(&mm_charges.file, file);
     mm_charges_ram_changed_locked();
 }
 
 void mm_charges_ram_changed_locked(void)
 {
-    atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], mm_frames.map.page_count);
+    atomic_store(&mm_charges.ram, mm_frames.map.page_count);
+    atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], mm_frames.map.page_count + atomic_load(&mm_charges.file));
     atomic_store(&mm_charges.usable, mm_frames.map.page_count - mm_frames.list[MM_BAD].count);
+    atomic_store(&ke_leave_due, MM_CHARGE_WORD);
+}
+
+bool mm_charges_fit_without_locked(uint64_t ram_pages)
+{
+    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), paged = mm_gauge_now(MM_GAUGE_PAGED), ram = atomic_load(&mm_charges.ram);
+    uint64_t left = ram > ram_pages ? ram - ram_pages : 0;
+    return mm_fixed_pages(committed, paged) <= left && committed <= left + atomic_load(&mm_charges.file);
+}
+
+void mm_charges_page_file_is(uint64_t pages)
+{
+    if (pages >= atomic_load(&mm_charges.file))
+        return;
+    atomic_store(&mm_charges.file, pages);
+    atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], atomic_load(&mm_charges.ram) + pages);
     atomic_store(&ke_leave_due, MM_CHARGE_WORD);
 }
 

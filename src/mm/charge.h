@@ -1,16 +1,20 @@
 /*
  * charge.h - who holds how many pages, and how many may be held: the limits of the pools and the commit limit. Only mm includes this.
- * Whoever takes pages is charged first, and finds frames then; whoever gives pages back is uncharged when the frames are free again. So a
- * charge that was granted finds its frames, unless they lie apart where a run is asked for, or are bad.
+ * Whoever takes pages is charged first, and finds frames then; whoever gives pages back is uncharged when the frames are free again.
  *
  *     kind      nonpaged NX | nonpaged execute | paged | other (contiguous, noncached)
  *     gauges    `-- nonpaged: limit ---------'   limit   none
- *               `------------- committed: commit limit ------------'
+ *               `------------- committed: RAM and page file -------'
+ *     besides   nonpaged and other, and MM_RESERVE pages of paged pool: RAM
+ *
+ * So a charge that was granted finds its frames, unless they lie apart where a run is asked for, or are bad: for what must stay in RAM there is
+ * RAM, other pages make room for it (reclaim.c), and each page that has to go finds a place in the page file, unless the host refuses
+ * it. Paged pool of any size can have MM_RESERVE pages in RAM at once, which is more than an instruction touches.
  *
  * Each gauge has a band: while its value is inside, none of the conditions of pressure.c changes.
  *
  * Units       pages.
- * Invariants  the sum of all kinds <= commit limit; each pool's gauge <= its limit
+ * Invariants  the sum of all kinds <= commit limit; each pool's gauge <= its limit; what must be in RAM <= RAM
  * Locks       none. A charge is counted first and looked at then: two that race for the last page may both be refused, never both served.
  *             More than a page that has no chance is not even counted, so that it stands in nobody's way.
  */
@@ -31,7 +35,9 @@ typedef struct mm_charges {
     _Atomic uint64_t limit[MM_GAUGES];             /* (A) those of the pools: (B) */
     _Alignas(64) _Atomic uint64_t band[MM_GAUGES]; /* (A) lowest value in the low half, number of values in the high half */
     _Atomic uint64_t usable;                       /* (A) RAM but for bad frames */
+    _Atomic uint64_t ram, file;                    /* (A) whose sum is the commit limit */
 } mm_charges_t;
+#define MM_RESERVE 32u
 extern _Alignas(64) mm_charges_t mm_charges;
 
 static inline uint64_t mm_gauge_now(enum mm_gauge gauge)
@@ -52,6 +58,16 @@ static inline enum mm_gauge mm_gauge_of(unsigned kind)
 static inline bool mm_limit_allows(enum mm_gauge gauge, uint64_t value)
 {
     return value <= atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
+}
+
+/* Of so many committed pages, of which so many are pageable, how many must be in RAM: a few of those, too, for who touches them. */
+static inline uint64_t mm_fixed_pages(uint64_t committed, uint64_t paged)
+{
+    return committed - paged + (paged < MM_RESERVE ? paged : MM_RESERVE);
+}
+static inline bool mm_ram_allows(uint64_t committed, uint64_t paged)
+{
+    return mm_fixed_pages(committed, paged) <= atomic_load_explicit(&mm_charges.ram, memory_order_relaxed);
 }
 static inline bool mm_band_has(enum mm_gauge gauge, uint64_t value)
 {
@@ -75,21 +91,27 @@ static inline void mm_uncharge(unsigned kind, uint64_t page_count)
 }
 
 /* More than can ever be had, or than is left. */
-static inline bool mm_charge_is_hopeless(enum mm_gauge gauge, uint64_t page_count)
+static inline bool mm_charge_is_hopeless(unsigned kind, uint64_t page_count)
 {
-    uint64_t most = atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
-    return page_count > most || mm_gauge_now(gauge) > most - page_count;
+    enum mm_gauge gauge = mm_gauge_of(kind);
+    uint64_t      most = atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
+    uint64_t      all = atomic_load_explicit(&mm_charges.limit[MM_GAUGE_COMMITTED], memory_order_relaxed);
+    uint64_t      committed = mm_gauge_now(MM_GAUGE_COMMITTED), paged = mm_gauge_now(MM_GAUGE_PAGED);
+    if (page_count > most || mm_gauge_now(gauge) > most - page_count || page_count > all || committed > all - page_count)
+        return true;
+    return !mm_ram_allows(committed + page_count, kind == MM_PAGED ? paged + page_count : paged);
 }
 
 /* false: a limit is in the way. */
 static inline bool mm_charge(unsigned kind, uint64_t page_count)
 {
     enum mm_gauge gauge = mm_gauge_of(kind);
-    if (page_count > 1 && (mm_charge_is_hopeless(gauge, page_count) || mm_charge_is_hopeless(MM_GAUGE_COMMITTED, page_count)))
+    if (page_count > 1 && mm_charge_is_hopeless(kind, page_count))
         return false;
     atomic_fetch_add(&mm_charges.held[kind], page_count);
-    uint64_t value = mm_gauge_now(gauge), committed = mm_gauge_now(MM_GAUGE_COMMITTED);
-    if (NTMM_UNLIKELY(!mm_limit_allows(gauge, value) || !mm_limit_allows(MM_GAUGE_COMMITTED, committed))) {
+    uint64_t value = mm_gauge_now(gauge), paged = mm_gauge_now(MM_GAUGE_PAGED), committed = mm_gauge_now(MM_GAUGE_COMMITTED);
+    if (NTMM_UNLIKELY(!mm_limit_allows(gauge, value) || !mm_limit_allows(MM_GAUGE_COMMITTED, committed) ||
+                      !mm_ram_allows(committed, paged))) {
         mm_uncharge(kind, page_count);
         return false;
     }
@@ -97,7 +119,9 @@ static inline bool mm_charge(unsigned kind, uint64_t page_count)
     return true;
 }
 
-void mm_charges_boot(const ntmm_config *config); /* after the frames are there */
-void mm_charges_ram_changed_locked(void);        /* under mm_pfn_lock: there is more or less RAM, or more of it is bad */
+void mm_charges_boot(const ntmm_config *config);        /* after the frames are there */
+void mm_charges_ram_changed_locked(void);               /* under mm_pfn_lock: there is more or less RAM, or more of it is bad */
+bool mm_charges_fit_without_locked(uint64_t ram_pages); /* with so much less RAM what is committed could still be had */
+void mm_charges_page_file_is(uint64_t pages);           /* the host refuses more: what the page file can hold from now on */
 
 #endif

@@ -6,8 +6,11 @@
  *     caches       the frames in them       ==   the frames that are MM_CACHED, each once
  *     lists        next, prev, count        ==   the frames whose entry names the list
  *     PTEs         valid                    <->  the page is taken; its frame is active, and a frame that backs one page points back at it
- *     pools        pages held by paged pool ==   valid PTEs of its region
- *     commit       pages charged        <=   frames in use
+ *     pageable     states of page_state.c   <->  the PFN entry, the list, the slot of the page file
+ *     working set  frames on it             ==   valid PTEs of pageable regions
+ *     page file    slots in use             ==   slots that PTEs and PFN entries name, each once
+ *     pools        pages held by paged pool ==   PTEs of its region that are taken
+ *     commit       pages charged that must be in RAM  <=   frames in use
  *     host         mappings counted         ==   mappings that the PTEs make
  *
  * Every other thread is outside the library while this runs. Machines of up to a million frames have every PFN entry looked at; of larger
@@ -16,9 +19,7 @@
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
-#include "mm/machine.h"
-#include "mm/pfn.h"
-#include "mm/pte.h"
+#include "mm/paging.h"
 #include "mm/system_pte.h"
 
 #define LOOK_AT_ALL_FRAMES ((uint64_t)1 << 20)
@@ -182,81 +183,136 @@ static bool check_caches(uint64_t cached)
 /* ---- PTEs ---- */
 
 typedef struct table_check {
-    uint64_t valid;
+    uint64_t taken, valid, file_slots;
     bool     sound;
 } table_check_t;
 
-static bool check_page(const mm_page_table_t *table, size_t index, uint64_t *valid)
+static bool check_system_page(const mm_page_table_t *table, size_t index)
 {
-    uint64_t pte = table->ptes[index];
-    ull      va = mm_table_va(table, index);
-    bool     taken = !rt_runs_is_free(&table->runs, index);
-    if (!mm_pte_is_valid(pte)) {
-        if (table == &mm_paged_table && taken)
-            return ke_error(false, "the page of paged pool at 0x%llx is taken and has no frame", va);
-        if (pte != 0 && (taken || pte != MM_PTE_STALE_SLOT))
-            return ke_error(false, "the PTE of 0x%llx is 0x%llx, which is neither valid nor empty", va, (ull)pte);
-        return true;
-    }
-    ++*valid;
+    uint64_t        pte = table->ptes[index];
+    ull             va = mm_table_va(table, index);
+    bool            taken = !rt_runs_is_free(&table->runs, index);
     mm_pfn_number_t pfn = mm_pte_pfn(pte);
-    if (!taken || !mm_pfn_is_ram_locked(pfn) || mm_pfn_entry(pfn)->list != MM_ACTIVE)
-        return ke_error(false, "the page at 0x%llx is mapped to frame 0x%llx, but %s", va, (ull)pfn,
-                        taken ? "that is not active" : "is not taken");
-    if (table == &mm_paged_table && (mm_pfn_entry(pfn)->mapped.use != MM_USE_MAPPED || mm_pfn_entry(pfn)->mapped.va != va))
-        return ke_error(false, "frame 0x%llx does not point back at its page of paged pool at 0x%llx", (ull)pfn, va);
-    return true;
+    if (!mm_pte_is_valid(pte))
+        return pte == 0 || ke_error(false, "the PTE of 0x%llx is 0x%llx, which is neither valid nor empty", va, (ull)pte);
+    if (taken && mm_pfn_is_ram_locked(pfn) && mm_pfn_entry(pfn)->list == MM_ACTIVE)
+        return true;
+    return ke_error(false, "the page at 0x%llx is mapped to frame 0x%llx, but %s", va, (ull)pfn,
+                    taken ? "that is not active" : "is not taken");
+}
+
+/* A frame, and the state that PTE, list and page file give the page. */
+static bool check_page_with_frame(table_check_t *check, ull va, uint64_t pte)
+{
+    mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    const mm_pfn_t *entry = mm_pfn_is_ram_locked(pfn) ? mm_pfn_entry(pfn) : NULL;
+    if (entry == NULL || entry->mapped.use != MM_USE_MAPPED || entry->mapped.va != va)
+        return ke_error(false, "frame 0x%llx does not point back at its pageable page at 0x%llx", (ull)pfn, va);
+    uint32_t file_slot = entry->mapped.file_slot;
+    check->valid += mm_pte_is_valid(pte);
+    check->file_slots += file_slot != 0;
+    if (mm_pte_is_valid(pte) && entry->list == MM_ACTIVE)
+        return file_slot == 0 || (pte & MM_PTE_DIRTY) == 0 ||
+               ke_error(false, "the page at 0x%llx is dirty and still has slot 0x%x of the page file", va, file_slot);
+    if (!mm_pte_is_valid(pte) && entry->list == (file_slot != 0 ? MM_STANDBY : MM_MODIFIED))
+        return true;
+    return ke_error(false, "the page at 0x%llx has PTE 0x%llx and slot 0x%x of the page file, but its frame 0x%llx is on list %u", va,
+                    (ull)pte, file_slot, (ull)pfn, entry->list);
+}
+
+static bool check_pageable_page(table_check_t *check, const mm_page_table_t *table, size_t index)
+{
+    const uint64_t left = MM_PTE_STALE_SLOT | MM_PTE_GATE_OPEN;
+    uint64_t       pte = table->ptes[index];
+    ull            va = mm_table_va(table, index);
+    bool           taken = !rt_runs_is_free(&table->runs, index);
+    if (taken != mm_pte_is_taken(pte) || (!taken && (pte & ~left) != 0))
+        return ke_error(false, "the page of paged pool at 0x%llx is %s, and its PTE is 0x%llx", va, taken ? "taken" : "free", (ull)pte);
+    check->taken += taken;
+    if (mm_pte_has_frame(pte))
+        return check_page_with_frame(check, va, pte);
+    check->file_slots += mm_pte_file_slot(pte) != 0;
+    return !taken || (pte & MM_PTE_GATE_OPEN) == 0 || ke_error(false, "the gate of the absent page at 0x%llx is open", va);
 }
 
 static void check_table_page(void *context, mm_page_table_t *table, size_t index)
 {
     table_check_t *check = context;
-    check->sound = check->sound && check_page(table, index, &check->valid);
+    if (check->sound)
+        check->sound = table == &mm_paged_table ? check_pageable_page(check, table, index) : check_system_page(table, index);
 }
 
-static bool check_table(mm_page_table_t *table, uint64_t *valid)
+static bool check_table(mm_page_table_t *table, table_check_t *check)
 {
-    table_check_t check = { 0, true };
-    const char   *what = "";
-    *valid = 0;
+    const char *what = "";
+    check->sound = true;
     if (table->tables == NULL)
         return true;
     if (!rt_runs_check(&table->runs, &what))
         return ke_error(false, "run index of the region at 0x%llx: %s", (ull)table->region->base, what);
-    mm_table_visit(table, check_table_page, &check);
-    *valid = check.valid;
-    return check.sound;
+    mm_table_visit(table, check_table_page, check);
+    return check->sound;
+}
+
+static bool check_working_set(uint64_t valid)
+{
+    uint32_t prev = 0, at = mm_working_set.head;
+    uint64_t length = 0;
+    for (; at != 0 && length <= valid; length++) {
+        const mm_pfn_t *entry = mm_pfn_is_ram_locked(at - 1) ? mm_pfn_entry(at - 1) : NULL;
+        if (entry == NULL || entry->list != MM_ACTIVE || entry->prev != prev || !mm_frame_is_pageable(entry))
+            return ke_error(false, "the working set is broken at its page %llu", (ull)length);
+        prev = at;
+        at = entry->next;
+    }
+    if (length == valid && mm_working_set.count == valid && mm_working_set.tail == prev)
+        return true;
+    return ke_error(false, "%llu pageable pages are valid, and the working set has %llu", (ull)valid, (ull)length);
+}
+
+static bool check_page_file(uint64_t named)
+{
+    const char *what = "";
+    if (!mm_page_file_check(&what))
+        return ke_error(false, "index of the page file: %s", what);
+    return mm_page_file_used_locked() == named ||
+           ke_error(false, "%llu slots of the page file are in use, and pages name %llu", (ull)mm_page_file_used_locked(), (ull)named);
 }
 
 static bool check_tables(void)
 {
-    uint64_t system_pages, paged_pages;
-    if (!check_table(&mm_system_table, &system_pages) || !check_table(&mm_paged_table, &paged_pages))
+    table_check_t system = { 0 }, paged = { 0 };
+    if (!check_table(&mm_system_table, &system) || !check_table(&mm_paged_table, &paged))
         return false;
-    if (paged_pages != mm_pool_page_count(MM_PAGED))
-        return ke_error(false, "paged pool has %llu pages, and says that it holds %zu", (ull)paged_pages, mm_pool_page_count(MM_PAGED));
-    return mm_system_pte_check();
+    if (paged.taken != mm_pool_page_count(MM_PAGED))
+        return ke_error(false, "paged pool has %llu pages, and says that it holds %zu", (ull)paged.taken, mm_pool_page_count(MM_PAGED));
+    return check_working_set(paged.valid) && check_page_file(paged.file_slots) && mm_system_pte_check();
 }
 
 static bool check_commit(const frame_check_t *check)
 {
-    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED);
-    if (committed <= check->on_list[MM_ACTIVE])
+    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), fixed = committed - mm_gauge_now(MM_GAUGE_PAGED);
+    if (fixed <= check->on_list[MM_ACTIVE])
         return true;
-    return ke_error(false, "%llu pages are committed, but only %llu frames are in use", (ull)committed, (ull)check->on_list[MM_ACTIVE]);
+    return ke_error(false, "%llu pages that must be in RAM are committed, but only %llu frames are in use", (ull)fixed,
+                    (ull)check->on_list[MM_ACTIVE]);
 }
 
 bool mm_check(void)
 {
     bool          lock = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_HALTED;
     frame_check_t check = { .sound = true };
-    if (lock)
+    if (lock) {
+        ke_lock(&mm_paging_lock);
         ke_lock(&mm_pfn_lock);
+    }
     bool sound = check_spaces(&check) && check_counts(&check) && check_caches(check.on_list[MM_CACHED]);
     for (uint32_t list = MM_STANDBY; list <= MM_BAD && sound; list++)
         sound = check_list(list);
     sound = sound && check_tables() && (!lock || check_commit(&check)); /* who was stopped on the way may have been charged already */
-    if (lock)
+    if (lock) {
         ke_unlock(&mm_pfn_lock);
+        ke_unlock(&mm_paging_lock);
+    }
     return sound;
 }

@@ -21,6 +21,7 @@
 #include "mm/charge.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
+#include "mm/paging.h"
 #include "mm/pinned.h"
 
 #define TAG_CONTIGUOUS NTMM_TAG("MmCm")
@@ -117,6 +118,8 @@ static void *allocate_run(const contiguous_request_t *request)
         want.node = MM_ANY_NODE;
         first = mm_frames_get(&want, NULL);
     }
+    if (first == MM_PFN_NONE && !request->fast_only && mm_reclaim_for_run(want.page_count))
+        first = mm_frames_get(&want, NULL);
     if (first != MM_PFN_NONE)
         return describe_run(request, first, want.page_count);
     mm_uncharge(MM_CHARGE_OTHER, want.page_count);

@@ -1,23 +1,24 @@
 /*
  * fault.c - a touch of an address of the machine that the host refused, and what a stop report says of such an address.
- * All memory of this version is nonpaged or resident, so a fault in one of the regions is never ours to mend: it is a rule that was broken.
+ * Pages of pageable regions come and go; what they need is page_fault.c's affair. Anything else that faults is a rule that was broken:
  *
  *     the page is there          instruction fetch, NX page           0xFC  ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY
  *                                write, read-only page                0xBE  ATTEMPTED_WRITE_TO_READONLY_MEMORY
  *                                else                                 not the driver's doing: the host is out of memory
  *     it is not, IRQL >= DISPATCH_LEVEL, a driver's instruction       0xD1  DRIVER_IRQL_NOT_LESS_OR_EQUAL
  *                                        the library's own            0xA   IRQL_NOT_LESS_OR_EQUAL
- *     it is not, below                                                0x50  PAGE_FAULT_IN_NONPAGED_AREA
+ *     it is nobody's, below                                           0x50  PAGE_FAULT_IN_NONPAGED_AREA
+ *     it cannot be had           no frame                             0x4D  NO_PAGES_AVAILABLE
+ *                                the page file cannot be read         0x7A  KERNEL_DATA_INPAGE_ERROR
  *
- * Locks   none: the resolver runs in a signal handler, the description on a halted machine.
- * Source  WDK reference: Bug Checks 0xA, 0x50, 0xBE, 0xD1, 0xFC.
+ * Locks   none here: the resolver runs in a signal handler, the description on a halted machine.
+ * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xD1, 0xFC.
  */
 #include <stdio.h>
 
 #include "ke/bugcheck.h"
-#include "mm/machine.h"
-#include "mm/pfn.h"
-#include "mm/pte.h"
+#include "mm/charge.h"
+#include "mm/paging.h"
 
 enum fault_type { PTE_IS_FREE = 0, NO_PTE = 2 }; /* the fourth parameter of 0x50 */
 
@@ -41,27 +42,65 @@ static ke_fault_answer_t refused_access(ke_thread_t *thread, const host_fault_t 
     return KE_FAULT_UNKNOWN;
 }
 
-ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
+static ke_fault_answer_t irql_too_high(ke_thread_t *thread, const host_fault_t *fault)
 {
-    if (!mm_in(&mm_all, fault->address) || fault->non_canonical)
-        return KE_FAULT_UNKNOWN;
-    uint64_t pte = mm_pte_of(fault->address);
-    if (mm_pte_is_valid(pte))
-        return refused_access(thread, fault, pte);
-    if (thread->irql >= DISPATCH_LEVEL) {
-        bool ours = host_is_library_code(fault->pc);
-        return stop(thread, ours ? IRQL_NOT_LESS_OR_EQUAL : DRIVER_IRQL_NOT_LESS_OR_EQUAL, fault->address, thread->irql,
-                    fault->execute ? 8
-                    : fault->write ? 1
-                                   : 0,
-                    fault->pc);
-    }
+    bool ours = host_is_library_code(fault->pc);
+    return stop(thread, ours ? IRQL_NOT_LESS_OR_EQUAL : DRIVER_IRQL_NOT_LESS_OR_EQUAL, fault->address, thread->irql,
+                fault->execute ? 8
+                : fault->write ? 1
+                               : 0,
+                fault->pc);
+}
+
+static ke_fault_answer_t nobodys_page(ke_thread_t *thread, const host_fault_t *fault)
+{
+    if (thread->irql >= DISPATCH_LEVEL)
+        return irql_too_high(thread, fault);
     bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address);
     return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address,
                 fault->execute ? 0x10
                 : fault->write ? 2
                                : 0,
                 fault->pc, has_table ? PTE_IS_FREE : NO_PTE);
+}
+
+static ke_fault_answer_t no_pages(ke_thread_t *thread)
+{
+    uint64_t dirty = mm_frames.list[MM_MODIFIED].count;
+    uint64_t nonpaged = mm_pool_limit_pages(MM_NONPAGED_NX) - mm_gauge_now(MM_GAUGE_NONPAGED);
+    return stop(thread, NO_PAGES_AVAILABLE, dirty, dirty, nonpaged, (ULONG)mm_modified_error);
+}
+
+static ke_fault_answer_t in_page_error(ke_thread_t *thread, const host_fault_t *fault)
+{
+    const uint64_t *pte = &mm_paged_table.ptes[mm_table_index(&mm_paged_table, fault->address)];
+    return stop(thread, KERNEL_DATA_INPAGE_ERROR, (uintptr_t)pte, (uintptr_t)(ULONG)STATUS_IO_DEVICE_ERROR, mm_pte_read(pte),
+                fault->address);
+}
+
+static ke_fault_answer_t pageable_page(ke_thread_t *thread, const host_fault_t *fault)
+{
+    switch (mm_page_fault(thread, fault)) {
+    case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
+    case MM_PAGE_ABSENT: return nobodys_page(thread, fault);
+    case MM_PAGE_REFUSED: return refused_access(thread, fault, mm_pte_of(fault->address));
+    case MM_PAGE_IRQL: return irql_too_high(thread, fault);
+    case MM_PAGE_NO_FRAME: return no_pages(thread);
+    case MM_PAGE_IO_ERROR: return in_page_error(thread, fault);
+    default: return KE_FAULT_UNKNOWN;
+    }
+}
+
+ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
+{
+    if (!mm_in(&mm_all, fault->address) || fault->non_canonical)
+        return KE_FAULT_UNKNOWN;
+    if (mm_pageable_of(fault->address) != NULL)
+        return pageable_page(thread, fault);
+    uint64_t pte = mm_pte_of(fault->address);
+    if (mm_pte_is_valid(pte))
+        return refused_access(thread, fault, pte);
+    return nobodys_page(thread, fault);
 }
 
 /* ---- stop reports ---- */
@@ -117,6 +156,22 @@ static bool describe_page(const char *region, const mm_page_table_t *table, uint
     return true;
 }
 
+/* Where a page is that somebody has and that is not there. False: it is. */
+static bool describe_absent(uint64_t pte, char *line, size_t bytes)
+{
+    mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    if (mm_pte_is_valid(pte) || !mm_pte_is_taken(pte))
+        return false;
+    if (mm_pte_is_transition(pte))
+        snprintf(line, bytes, "paged pool, not in the working set: PFN 0x%llx on the %s list, a soft fault away", (unsigned long long)pfn,
+                 list_name(mm_pfn_entry(pfn)->list));
+    else if (mm_pte_file_slot(pte) != 0)
+        snprintf(line, bytes, "paged pool, paged out: in the page file at slot 0x%x", mm_pte_file_slot(pte));
+    else
+        snprintf(line, bytes, "paged pool, a page that was never touched: it would be zeros");
+    return true;
+}
+
 static bool describe(uintptr_t va, char *line, size_t bytes)
 {
     if (mm_in(&mm_physical_map, va))
@@ -126,7 +181,10 @@ static bool describe(uintptr_t va, char *line, size_t bytes)
     if (mm_in(&mm_system_pte_region, va))
         return describe_page("system PTEs", &mm_system_table, va, line, bytes);
     if (mm_in(&mm_paged_region, va))
-        return describe_page("paged pool", &mm_paged_table, va, line, bytes);
+        return describe_absent(mm_pte_of(va), line, bytes) || describe_page("paged pool", &mm_paged_table, va, line, bytes);
+    if (mm_in(&mm_slot_region, va))
+        return describe_page("the machine's own view of paged pool", &mm_paged_table, va - mm_slot_region.base + mm_paged_region.base, line,
+                             bytes);
     return false;
 }
 

@@ -2,9 +2,9 @@
  * machine.c - the bytes behind the machine: one memory object, one reservation of address space, the tables.
  *
  *     object        | homes: file offset = physical address                    | slots of paged pool |
- *                      |            |                                               |
- *     reservation   | physical map | executable map | system PTEs            | paged pool          |
- *                     one mapping for each range of RAM | page by page         | one mapping         |
+ *                      |            |                                               |              |
+ *     reservation   | physical map | executable map | system PTEs            | paged pool        | slots            |
+ *                     one mapping for each range of RAM | page by page         | through a gate    | always open      |
  *
  *     tables        PFN database (32 bytes a frame), PTEs and owners (24 bytes a page of the last two regions), indexes of what is free
  *
@@ -23,29 +23,33 @@
 #include <string.h>
 
 #include "host/memory_tools.h"
+#include "ke/balance.h"
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
-#include "mm/pfn.h"
+#include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
-#include "mm/pte.h"
 
 #define SYSTEM_PTE_BYTES ((size_t)1 << 30)   /* room for mappings, as Windows had on x86 */
 #define PAGED_REGION_LEAST ((size_t)1 << 30) /* addresses cost nothing; fragmented ones should not be what ends an allocation */
 #define HOT_ADD_ROOM ((uint64_t)4 << 30)     /* physical addresses above RAM where MmAddPhysicalMemory finds room */
 #define SPAN_UNIT ((uint64_t)1 << 30)
+#define GATE_MAPPINGS_SHARE 3u /* of the mappings that the host allows; as many are for system PTEs */
+#define FILE_PAGES_MOST ((uint64_t)1 << 31)
 #define PFNS_MOST ((uint64_t)UINT32_MAX - 1) /* next and prev hold PFN + 1 in 32 bits: 16 TiB with 4 KiB pages */
 #define NTDDI_OF_SERVER_2008 0x06000100u
 #define DISCARD_LEAST 64u                        /* pages: from here on giving memory back is cheaper than clearing it */
 #define TABLES_DISCARD_LEAST ((uint64_t)1 << 22) /* touched frames: from here on so it is for the PFN database */
 
-mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_all;
+mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region, mm_all;
 mm_pfn_t   *mm_pfn_database;
 uint64_t    mm_highest_pfn;
 bool        mm_unbacked;
 
-mm_page_table_t mm_system_table = { .region = &mm_system_pte_region, .lock = KE_LOCK_INIT(KE_RANK_MM_SYSTEM_PTE) };
-mm_page_table_t mm_paged_table = { .region = &mm_paged_region, .lock = KE_LOCK_INIT(KE_RANK_MM_POOL_VA) };
+mm_page_table_t mm_system_table = { .region = &mm_system_pte_region };
+ke_lock_t       mm_system_table_lock = KE_LOCK_INIT(KE_RANK_MM_SYSTEM_PTE);
+mm_page_table_t mm_paged_table = { .region = &mm_paged_region };
+mm_pageable_t   mm_paged = { .table = &mm_paged_table };
 host_object_t   mm_object = { .fd = -1 };
 uint64_t        mm_span_pfns, mm_slot_offset;
 bool            mm_executable_map_is_nx, mm_is_server, mm_map_changed;
@@ -57,6 +61,8 @@ typedef struct mm_shape {
     bool                   unbacked, portable;
     uint64_t               span_pfns;
     size_t                 paged_bytes;
+    uint64_t               file_pages;
+    enum host_gate_kind    gate; /* as asked for */
     const rt_run_policy_t *policy;
     mm_ram_map_t           map;
 } mm_shape_t;
@@ -87,7 +93,7 @@ void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count)
 uint64_t mm_frame_offset(mm_pfn_number_t pfn)
 {
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    if (entry->list == MM_ACTIVE && entry->mapped.use == MM_USE_MAPPED && mm_in(&mm_paged_region, entry->mapped.va))
+    if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry))
         return mm_slot_offset + (entry->mapped.va - mm_paged_region.base);
     return pfn << PAGE_SHIFT;
 }
@@ -148,12 +154,14 @@ static void table_release(mm_page_table_t *table)
 
 static void forget_regions(void)
 {
-    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_all = (mm_region_t){ 0, 0 };
+    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_slot_region = mm_all = (mm_region_t){ 0, 0 };
 }
 
 static void release_memory(void)
 {
     mm_frames_release();
+    mm_page_file_release();
+    host_gate_destroy(&mm_paged.gate);
     table_release(&mm_system_table);
     table_release(&mm_paged_table);
     if (mm_pfn_database != NULL)
@@ -180,7 +188,7 @@ static int reserve_regions(const mm_shape_t *want)
 {
     size_t    span_bytes = want->span_pfns << PAGE_SHIFT;
     size_t    system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
-    size_t    bytes = 2 * span_bytes + system_bytes + want->paged_bytes;
+    size_t    bytes = 2 * span_bytes + system_bytes + 2 * want->paged_bytes;
     uintptr_t at = (uintptr_t)host_reserve_aligned(bytes, PAGE_SIZE); /* the host's own pages may be smaller */
     if (at == 0 && want->unbacked)
         return 0; /* frames without addresses: experiments with PFNs still work */
@@ -191,6 +199,7 @@ static int reserve_regions(const mm_shape_t *want)
     mm_executable_map = carve(&at, span_bytes);
     mm_system_pte_region = carve(&at, system_bytes);
     mm_paged_region = carve(&at, want->paged_bytes);
+    mm_slot_region = carve(&at, want->paged_bytes);
     return 0;
 }
 
@@ -205,9 +214,21 @@ static int map_memory(const mm_shape_t *want)
     mm_executable_map_is_nx = false;
     for (uint32_t i = 0; i < want->map.range_count && status == 0; i++)
         status = mm_map_homes(want->map.range[i].first_pfn, want->map.range[i].page_count);
-    if (status == 0)
-        status = host_map_object((void *)mm_paged_region.base, &mm_object, mm_slot_offset, want->paged_bytes, HOST_READ | HOST_WRITE);
     return status == 0 ? 0 : ke_error(status, "the host refuses to map the machine's memory");
+}
+
+static int build_gate(const mm_shape_t *want)
+{
+    if (want->unbacked)
+        return 0;
+    size_t limit = host_mapping_limit() / GATE_MAPPINGS_SHARE;
+    int    status = host_gate_create(&mm_paged.gate, &mm_object, mm_slot_offset, (void *)mm_paged_region.base, (void *)mm_slot_region.base,
+                                     want->paged_bytes, want->gate, limit);
+    mm_paged.slot_offset = mm_slot_offset;
+    mm_paged.alias = mm_slot_region.base;
+    if (status == -ENOTSUP)
+        return ke_error(status, "the host permits no userfaultfd that can open and close pages");
+    return status == 0 ? 0 : ke_error(status, "the host refuses to map paged pool");
 }
 
 mm_owner_t *mm_paged_owners;
@@ -218,6 +239,8 @@ static int build_tables(const mm_shape_t *want)
     if (mm_pfn_database == NULL || table_build(&mm_system_table) != 0 || table_build(&mm_paged_table) != 0)
         return ke_error(-ENOMEM, "the host has no memory for the tables of %llu frames", (unsigned long long)want->span_pfns);
     mm_paged_owners = mm_paged_table.owners;
+    if (mm_page_file_build(want->file_pages) != 0)
+        return ke_error(-ENOMEM, "the host has no memory for the index of a page file of %llu pages", (unsigned long long)want->file_pages);
     return 0;
 }
 
@@ -228,6 +251,8 @@ static int build_memory(const mm_shape_t *want, uint32_t node_count)
     int status = reserve_regions(want);
     if (status == 0)
         status = map_memory(want);
+    if (status == 0)
+        status = build_gate(want);
     if (status == 0)
         status = build_tables(want);
     if (status == 0)
@@ -244,7 +269,7 @@ static int build_memory(const mm_shape_t *want, uint32_t node_count)
 static bool same_shape(const mm_shape_t *a, const mm_shape_t *b)
 {
     return a->unbacked == b->unbacked && a->portable == b->portable && a->span_pfns == b->span_pfns && a->paged_bytes == b->paged_bytes &&
-           a->policy == b->policy && a->map.range_count == b->map.range_count &&
+           a->file_pages == b->file_pages && a->gate == b->gate && a->policy == b->policy && a->map.range_count == b->map.range_count &&
            memcmp(a->map.range, b->map.range, a->map.range_count * sizeof a->map.range[0]) == 0;
 }
 
@@ -262,11 +287,19 @@ static int shape_from_config(mm_shape_t *want, const ntmm_config *config)
     if (end > PFNS_MOST)
         return ke_error(-ENOTSUP, "RAM goes above physical address 0x%llx: not built yet", (unsigned long long)PFNS_MOST << PAGE_SHIFT);
     uint64_t span = round_up(end, unit) + (HOT_ADD_ROOM >> PAGE_SHIFT);
-    uint64_t paged = config->paged_pool_limit != 0 ? config->paged_pool_limit : want->map.page_count << PAGE_SHIFT;
+    uint64_t ram = want->map.page_count << PAGE_SHIFT, file = config->page_file_size != 0 ? config->page_file_size : ram;
+    uint64_t paged = config->paged_pool_limit != 0 ? config->paged_pool_limit : ram + file;
+    if (file >> PAGE_SHIFT > FILE_PAGES_MOST)
+        return ke_error(-EINVAL, "page_file_size is %llu bytes; at most %llu", (unsigned long long)file,
+                        (unsigned long long)FILE_PAGES_MOST << PAGE_SHIFT);
     if (paged > (uint64_t)1 << 44)
         return ke_error(-EINVAL, "paged_pool_limit is %llu bytes: more than any host has addresses for", (unsigned long long)paged);
     want->span_pfns = span < PFNS_MOST ? span : PFNS_MOST;
     want->paged_bytes = config->unbacked_ram ? 0 : round_up(paged > PAGED_REGION_LEAST ? paged : PAGED_REGION_LEAST, PAGE_SIZE);
+    want->file_pages = config->unbacked_ram ? 0 : file >> PAGE_SHIFT;
+    want->gate = config->page_gate == NTMM_GATE_USERFAULTFD ? HOST_GATE_USERFAULT
+                 : config->page_gate == NTMM_GATE_MPROTECT  ? HOST_GATE_PROTECT
+                                                            : HOST_GATE_BEST;
     want->policy = policies[config->run_policy];
     want->unbacked = config->unbacked_ram;
     want->portable = config->portable_memory;
@@ -276,8 +309,7 @@ static int shape_from_config(mm_shape_t *want, const ntmm_config *config)
 static void init_locks(void) /* a halted machine may have left them held */
 {
     ke_lock_init(&mm_pfn_lock, KE_RANK_MM_PFN);
-    ke_lock_init(&mm_system_table.lock, KE_RANK_MM_SYSTEM_PTE);
-    ke_lock_init(&mm_paged_table.lock, KE_RANK_MM_POOL_VA);
+    ke_lock_init(&mm_system_table_lock, KE_RANK_MM_SYSTEM_PTE);
     mm_physical_memory_boot();
 }
 
@@ -306,7 +338,10 @@ int mm_boot(const ntmm_config *config)
     init_locks();
     mm_charges_boot(config);
     mm_pressure_boot(config);
-    mm_pool_pages_boot();
+    mm_faults_boot();
+    ke_balance_register(mm_balance_working_set);
+    mm_slots_boot();
+    mm_working_set_boot(config);
     mm_system_pte_boot();
     return 0;
 }
@@ -429,7 +464,11 @@ uint64_t mm_pte_of(uintptr_t va)
     if (mm_in(&mm_system_pte_region, va))
         return mm_system_table.ptes[mm_table_index(&mm_system_table, va)];
     if (mm_in(&mm_paged_region, va))
-        return mm_paged_table.ptes[mm_table_index(&mm_paged_table, va)];
+        return mm_pte_read(&mm_paged_table.ptes[mm_table_index(&mm_paged_table, va)]);
+    if (mm_in(&mm_slot_region, va)) { /* the alias of a page that has a frame, there or not */
+        uint64_t pte = mm_pte_read(&mm_paged_table.ptes[(va - mm_slot_region.base) >> PAGE_SHIFT]);
+        return mm_pte_has_frame(pte) ? mm_pte_dirty(mm_pte_pfn(pte)) : 0;
+    }
     bool executable = mm_in(&mm_executable_map, va);
     if (!executable && !mm_in(&mm_physical_map, va))
         return 0;

@@ -8,10 +8,9 @@
 #include "mm/mm.h"
 #include "rtl/runs.h"
 
-/* A region whose pages come and go one by one: addresses, PTEs, owners. Lock key: (R) lock */
+/* A region whose pages come and go one by one: addresses, PTEs, owners. Lock key: (R) the region's: mm_system_table_lock, or mm_paging_lock */
 typedef struct mm_page_table {
     mm_region_t *region;
-    ke_lock_t    lock;
     rt_runs_t    runs;   /* (R) which pages are taken */
     uint64_t    *ptes;   /* (R) to change; a page's owner may read its own */
     mm_owner_t  *owners; /* the owner of the page */
@@ -19,8 +18,9 @@ typedef struct mm_page_table {
     size_t       table_bytes;
 } mm_page_table_t;
 
-extern mm_page_table_t mm_system_table; /* lock: KE_RANK_MM_SYSTEM_PTE */
-extern mm_page_table_t mm_paged_table;  /* lock: KE_RANK_MM_POOL_VA */
+extern mm_page_table_t mm_system_table;
+extern ke_lock_t       mm_system_table_lock; /* KE_RANK_MM_SYSTEM_PTE */
+extern mm_page_table_t mm_paged_table;       /* its lock: mm_paging_lock (paging.h) */
 
 extern host_object_t mm_object;               /* file offset = physical address; the slots of paged pool follow */
 extern uint64_t      mm_span_pfns;            /* frames that the PFN database and the maps have room for, RAM or not */
@@ -30,7 +30,7 @@ extern bool          mm_is_server;
 extern KIRQL         mm_contiguous_free_irql; /* the highest that this Windows allows at MmFreeContiguousMemory */
 extern bool          mm_map_changed;          /* memory was added or removed: the next boot starts from nothing */
 
-/* Pages. The host's memory in use is at most RAM plus one batch of slots and one of homes (pool_pages.c). */
+/* Pages. The host's memory in use is at most RAM plus one batch of slots and one of homes (slots.c). */
 #define MM_STALE_HOMES 32u
 #define MM_STALE_SLOTS_LEAST 256u
 #define MM_STALE_SLOTS_MOST 16384u
@@ -56,7 +56,6 @@ void mm_unpoison(uintptr_t va, size_t bytes);
 void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count);
 
 /* pool_pages.c */
-void mm_pool_pages_boot(void);
 void mm_pool_pages_shutdown(void);
 /* system_pte.c */
 void mm_system_pte_boot(void);

@@ -4,8 +4,9 @@
  *   region            what lies there                                        frames
  *   physical map      nonpaged pool (NX), contiguous NX memory               at home: address = base + physical address
  *   executable map    the same bytes again, executable: executable pool      at home, second alias
- *   system PTEs       scattered frames, noncached memory, secure pool         at home, mapped one by one or in runs
- *   paged pool        pages mapped once, each to its own slot                in the slot of the page
+ *   system PTEs       scattered frames, noncached memory, secure pool        at home, mapped one by one or in runs
+ *   paged pool        pages mapped once, each to its own slot, and opened    in the slot of the page; there or not (paging.h)
+ *   slots             the same bytes, always open: for mm itself             likewise
  *
  * Units   bytes at the driver's interface, pages and PFNs inside.
  * Locks   each function says; nothing here calls out while holding one.
@@ -97,7 +98,7 @@ static inline void mm_owner_turn(mm_owner_t *owner, unsigned use, unsigned first
 
 typedef struct
     mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
-    uint32_t         next, prev; /* (P) PFN + 1 of the neighbours on a list; 0: end */
+    uint32_t         next, prev; /* (P) PFN + 1 of the neighbours on a list; 0: end. In the working set: by the lock of the page table */
     _Atomic uint32_t pins;       /* references that keep the frame where it is: MDL locks */
     union {
         struct {
@@ -109,11 +110,11 @@ typedef struct
         uint32_t state; /* the four at once, list in the lowest byte: our hosts are little-endian */
     };
     union {
-        mm_owner_t owner; /* (O) at home */
-        struct {          /* MM_USE_MAPPED: use stays at the same offset */
-            uint64_t va;  /* the page that this frame backs */
-            uint32_t reserved;
-            uint8_t  use; /* MM_USE_MAPPED */
+        mm_owner_t owner;       /* (O) at home */
+        struct {                /* MM_USE_MAPPED: use stays at the same offset. Of a pageable page: by the lock of its page table */
+            uint64_t va;        /* the page that this frame backs */
+            uint32_t file_slot; /* in the page file, where the same bytes are; 0: none, the page was written since */
+            uint8_t  use;       /* MM_USE_MAPPED */
             uint8_t  pad[3];
         } mapped;
     };
@@ -126,8 +127,8 @@ typedef struct mm_region { /* [base, base + bytes) */
     uintptr_t base;
     size_t    bytes;
 } mm_region_t;
-extern mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region;
-extern mm_region_t mm_all; /* the reservation that holds the four */
+extern mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region;
+extern mm_region_t mm_all; /* the reservation that holds the five */
 extern mm_pfn_t   *mm_pfn_database;
 extern uint64_t    mm_highest_pfn; /* inclusive */
 extern bool        mm_unbacked;    /* frames without memory: the two maps are addresses that fault, there are no other regions */
@@ -189,7 +190,8 @@ void *mm_secure_alloc(uint32_t node, size_t page_count);
 void  mm_secure_write(void *va, const void *from, size_t bytes); /* any bytes of such pages */
 void  mm_secure_free(void *va, size_t page_count);
 
-/* The owner entry of the page that va lies in, for all four regions; NULL outside, in a hole, or for a page that is not active. */
+/* The owner entry of the page that va lies in, for all four regions of memory that is handed out; NULL outside, in a hole, or for a page that
+ * nobody has. A page of paged pool need not be there. */
 mm_owner_t *mm_owner_of(const void *va);
 /* The entry of a page that is known to lie in the paged region, without asking whether the page is there: use is MM_USE_NONE if it is not. */
 extern mm_owner_t        *mm_paged_owners;
@@ -202,6 +204,12 @@ mm_pool_t mm_pool_of(const void *va);
 /* Every page of all regions with an owner entry in use, ascending by address, region by region (nonpaged by PFN, then system PTE,
  * then paged). */
 void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner), void *context);
+
+/* ---- paging (page_fault.c, paging_control.c) ---- */
+/* Between the two the calling thread may touch pageable memory at any IRQL: the machine's own walks, not the driver. They nest. */
+void mm_faults_forgive(bool on);
+bool mm_may_touch_pageable(void);  /* the calling thread is below DISPATCH_LEVEL, or forgiven */
+void mm_balance_working_set(void); /* a step of the working set manager: trims and writes when memory is short. At APC_LEVEL or below */
 
 /* ---- system PTEs (system_pte.c) ---- */
 void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access /* enum host_access */); /* NULL: none left */

@@ -18,10 +18,17 @@ static mm_owner_t *owner_at_home(mm_pfn_number_t pfn)
     return &entry->owner;
 }
 
+/* A pageable page is somebody's whether it is there or not. */
+static bool is_somebodys(const mm_page_table_t *table, size_t index)
+{
+    uint64_t pte = mm_pte_read(&table->ptes[index]);
+    return table == &mm_paged_table ? mm_pte_is_taken(pte) : mm_pte_is_valid(pte);
+}
+
 static mm_owner_t *owner_in_table(const mm_page_table_t *table, uintptr_t va)
 {
     size_t index = mm_table_index(table, va);
-    return mm_pte_is_valid(table->ptes[index]) ? &table->owners[index] : NULL;
+    return is_somebodys(table, index) ? &table->owners[index] : NULL;
 }
 
 mm_owner_t *mm_owner_of(const void *address)
@@ -100,7 +107,7 @@ static void visit_home(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry)
 static void visit_page(void *context, mm_page_table_t *table, size_t index)
 {
     owner_walk_t *walk = context;
-    if (mm_pte_is_valid(table->ptes[index]) && table->owners[index].use != MM_USE_NONE)
+    if (is_somebodys(table, index) && table->owners[index].use != MM_USE_NONE)
         walk->visit(walk->context, (void *)mm_table_va(table, index), &table->owners[index]);
 }
 

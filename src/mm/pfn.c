@@ -465,6 +465,22 @@ static void link_between(mm_page_list_t *list, uint32_t prev, uint32_t self, uin
     list->count++;
 }
 
+void mm_links_push_tail(mm_page_list_t *list, mm_pfn_number_t pfn) { link_between(list, list->tail, (uint32_t)pfn + 1, 0); }
+void mm_links_push_head(mm_page_list_t *list, mm_pfn_number_t pfn) { link_between(list, 0, (uint32_t)pfn + 1, list->head); }
+
+void mm_links_remove(mm_page_list_t *list, mm_pfn_number_t pfn)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    uint32_t  self = (uint32_t)pfn + 1;
+    uint32_t *from_prev = entry->prev != 0 ? &mm_pfn_entry(entry->prev - 1)->next : &list->head;
+    uint32_t *from_next = entry->next != 0 ? &mm_pfn_entry(entry->next - 1)->prev : &list->tail;
+    NTMM_INVARIANT(*from_prev == self && *from_next == self, "both neighbours point at the frame between them");
+    *from_prev = entry->next;
+    *from_next = entry->prev;
+    entry->next = entry->prev = 0;
+    list->count--;
+}
+
 static mm_page_list_t *linked_list(mm_list_t list)
 {
     NTMM_INVARIANT(ke_lock_is_held(&mm_pfn_lock), "mm_pfn_lock is held");
@@ -485,29 +501,22 @@ void mm_list_push_tail_locked(mm_list_t list, mm_pfn_number_t pfn)
 {
     mm_page_list_t *pages = linked_list(list);
     enter_list(list, pfn);
-    link_between(pages, pages->tail, (uint32_t)pfn + 1, 0);
+    mm_links_push_tail(pages, pfn);
 }
 
 void mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn)
 {
     mm_page_list_t *pages = linked_list(list);
     enter_list(list, pfn);
-    link_between(pages, 0, (uint32_t)pfn + 1, pages->head);
+    mm_links_push_head(pages, pfn);
 }
 
 void mm_list_remove_locked(mm_list_t list, mm_pfn_number_t pfn)
 {
     mm_page_list_t *pages = linked_list(list);
     mm_pfn_t       *entry = mm_pfn_entry(pfn);
-    uint32_t        self = (uint32_t)pfn + 1;
-    uint32_t       *from_prev = entry->prev != 0 ? &mm_pfn_entry(entry->prev - 1)->next : &pages->head;
-    uint32_t       *from_next = entry->next != 0 ? &mm_pfn_entry(entry->next - 1)->prev : &pages->tail;
     NTMM_INVARIANT(entry->list == list, "a frame is removed from the list that it is on");
-    NTMM_INVARIANT(*from_prev == self && *from_next == self, "both neighbours point at the frame between them");
-    *from_prev = entry->next;
-    *from_next = entry->prev;
-    entry->next = entry->prev = 0;
-    pages->count--;
+    mm_links_remove(pages, pfn);
     __atomic_store_n(&entry->list, (uint8_t)MM_ACTIVE, __ATOMIC_RELAXED);
 }
 

@@ -47,8 +47,9 @@ typedef struct mm_frames {
 extern mm_frames_t mm_frames;
 extern ke_lock_t   mm_pfn_lock; /* KE_RANK_MM_PFN */
 
-/* entry.flags of an active frame: what the bytes at its home are. Zero: unknown, somebody writes there. */
+/* entry.flags of an active, standby or modified frame: what the bytes at its home are. Zero: unknown, somebody writes there. */
 #define MM_PFN_HOME_ZERO 0x01u  /* MM_USE_MAPPED to a slot: the home bytes still are zero */
+#define MM_PFN_CHOSEN 0x04u     /* about to leave the working set */
 #define MM_PFN_HOME_STALE 0x02u /* MM_USE_MAPPED to a slot: the home bytes are left over and the host still keeps them */
 
 int  mm_frames_boot(const mm_ram_map_t *map, const rt_run_policy_t *policy, uint32_t node_count); /* spaces for a new map; -ENOMEM */
@@ -72,6 +73,11 @@ void     mm_frames_give_locked(const uint32_t *pfns, uint32_t count); /* MM_CACH
 /* The best run that satisfies `want`, or MM_PFN_NONE; nothing changes. Does not look into the frame caches. */
 mm_pfn_number_t mm_frames_find_locked(const mm_frame_want_t *want);
 bool            mm_frames_all_free_locked(mm_pfn_number_t first, uint64_t page_count);
+
+/* A list of frames through next and prev, by whichever lock is its. */
+void mm_links_push_tail(mm_page_list_t *list, mm_pfn_number_t pfn);
+void mm_links_push_head(mm_page_list_t *list, mm_pfn_number_t pfn);
+void mm_links_remove(mm_page_list_t *list, mm_pfn_number_t pfn);
 
 void            mm_list_push_tail_locked(mm_list_t list, mm_pfn_number_t pfn);
 void            mm_list_push_head_locked(mm_list_t list, mm_pfn_number_t pfn);

@@ -131,6 +131,8 @@ static NTSTATUS remove_pages(pages_of_t pages)
         mm_frame_caches_drain_locked();
     if (NT_SUCCESS(status) && !mm_frames_all_free_locked(pages.first, pages.page_count))
         status = STATUS_INSUFFICIENT_RESOURCES;
+    if (NT_SUCCESS(status) && !mm_charges_fit_without_locked(pages.page_count))
+        status = STATUS_INSUFFICIENT_RESOURCES; /* free now, and promised */
     if (NT_SUCCESS(status))
         status = adopt_new_map_locked();
     if (NT_SUCCESS(status))

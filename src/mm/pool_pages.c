@@ -4,48 +4,26 @@
  *     nonpaged, 1 page    a frame from this thread's cache, at its home: address = map + physical address         no lock, no system call
  *     nonpaged, n pages   a run of frames, at home                                                                 no system call
  *                         no such run: frames from anywhere, mapped in a row through system PTEs
- *     paged, n pages      a run of addresses of the paged region, a frame charged for each page; the bytes lie in the page's slot
+ *     paged, n pages      a run of addresses of the paged region; the bytes lie in the page's slot
+ *         up to 16        with frames, open: more come with them while the pool grows
+ *         more            no frames but where the gate was left open: they come when a page is touched (page_fault.c)
  *
- * Slots and homes. A page of paged pool has two places where the host may keep bytes for it: its slot, and the home of the frame that it
- * is charged. Only the slot is in use. What is left over in the other, and in the slot of a freed page, is stale: it is noted, and when the
- * batch is full all of it is given back to the host at once. A freed slot is likely to be used again soon, so its batch is large (a quarter
- * of RAM, at most 64 MiB with 4 KiB pages); a stale home is of no use to anybody, so its batch is small. The host never keeps more than RAM
- * plus both.
- *
- *     slot    zero --- alloc ---> used --- free ---> stale --- batch is full ---> zero
- *                                  ^------ alloc ------'
- *
- * Invariants  a paged page that is taken has a valid PTE, and its frame's entry points back at it
- *             a page that is not taken has PTE 0 (slot bytes are zero) or MM_PTE_STALE_SLOT
- * Locks       nonpaged: none of its own. Paged: mm_paged_table.lock for all of an allocation; frames are fetched under it.
- * Elsewhere   limits: charge.h. Blocks within a page, owners' words: ex. Fault injection is asked by the caller.
+ * Invariants  a paged page that is taken has a PTE that says so, one that is free has none, but for what is left of it (pte.h)
+ * Locks       nonpaged: none of its own. Paged: mm_paging_lock for all of an allocation; frames are fetched under it.
+ * Elsewhere   limits: charge.h. States of a pageable page: page_state.c. Left-over bytes: slots.c. Blocks within a page, owners' words: ex.
+ *             Fault injection is asked by the caller.
  */
+#include <string.h>
+
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
-#include "mm/machine.h"
-#include "mm/pfn.h"
-#include "mm/pte.h"
+#include "mm/paging.h"
 #include "mm/system_pte.h"
 
 #define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
 #define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once: a run, or, page by page, those that follow, */
 #define GROW_SHARE 8u    /* but at most 1/GROW_SHARE of what the pool holds */
-
-typedef struct page_batch { /* indexes of pages of the paged region; under its lock */
-    uint32_t count, most;
-    uint32_t index[MM_STALE_SLOTS_MOST];
-} page_batch_t;
-static page_batch_t stale_slots, stale_homes;
-
-void mm_pool_pages_boot(void)
-{
-    uint64_t share = mm_frames.map.page_count / 4;
-    stale_slots.count = stale_homes.count = 0;
-    stale_homes.most = MM_STALE_HOMES;
-    stale_slots.most = share < MM_STALE_SLOTS_LEAST  ? MM_STALE_SLOTS_LEAST
-                       : share > MM_STALE_SLOTS_MOST ? MM_STALE_SLOTS_MOST
-                                                     : (uint32_t)share;
-}
+#define MAKE_MOST 64u    /* pages of a run that may get frames at once: longer ones left no gate open when they were freed */
 
 /* ---- nonpaged ---- */
 
@@ -92,7 +70,7 @@ static unsigned access_of(mm_pool_t pool) { return HOST_READ | HOST_WRITE | (poo
 
 static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
 {
-    mm_pfn_number_t first = page_count == 1 ? mm_frame_get_inline(node, MM_FREE, zeroed) : get_run(node, page_count, zeroed);
+    mm_pfn_number_t first = page_count == 1 ? mm_frame_get_or_reclaim(node, zeroed) : get_run(node, page_count, zeroed);
     if (first == MM_PFN_NONE && page_count > 1)
         return mm_scattered_alloc(node, page_count, access_of(pool), pool, 1 + MmCached, zeroed);
     if (first == MM_PFN_NONE)
@@ -132,116 +110,7 @@ static void nonpaged_free(mm_pool_t pool, void *va, size_t page_count)
         mm_frames_put(first, page_count);
 }
 
-/* ---- stale slots and homes, under the region's lock ---- */
-
-static uint64_t slot_offset(size_t index) { return mm_slot_offset + ((uint64_t)index << PAGE_SHIFT); }
-
-static bool slot_is_stale(size_t index)
-{
-    return index < mm_table_pages(&mm_paged_table) && mm_paged_table.ptes[index] == MM_PTE_STALE_SLOT &&
-           rt_runs_is_free(&mm_paged_table.runs, index);
-}
-
-/* Neighbours that are stale as well go in the same stroke: they are in the batch too, and are skipped when their turn comes. */
-static void discard_stale_slots(void)
-{
-    for (uint32_t i = 0; i < stale_slots.count; i++) {
-        size_t first = stale_slots.index[i], end = first;
-        while (slot_is_stale(end))
-            end++;
-        if (end == first)
-            continue;
-        while (first > 0 && slot_is_stale(first - 1))
-            first--;
-        mm_discard(slot_offset(first), end - first);
-        for (size_t k = first; k < end; k++)
-            mm_paged_table.ptes[k] = 0;
-    }
-    stale_slots.count = 0;
-}
-
-/* The frame of a taken page whose home is stale, or MM_PFN_NONE. */
-static mm_pfn_number_t stale_home(size_t index)
-{
-    uint64_t pte = index < mm_table_pages(&mm_paged_table) ? mm_paged_table.ptes[index] : 0;
-    if (!mm_pte_is_valid(pte) || (mm_pfn_entry(mm_pte_pfn(pte))->flags & MM_PFN_HOME_STALE) == 0)
-        return MM_PFN_NONE;
-    return mm_pte_pfn(pte);
-}
-
-static void discard_stale_homes(void)
-{
-    for (uint32_t i = 0; i < stale_homes.count; i++) {
-        size_t          index = stale_homes.index[i], count = 0;
-        mm_pfn_number_t first = stale_home(index);
-        if (first == MM_PFN_NONE)
-            continue;
-        for (; stale_home(index + count) == first + count; count++)
-            mm_pfn_entry(first + count)->flags = MM_PFN_HOME_ZERO;
-        mm_discard(first << PAGE_SHIFT, count);
-    }
-    stale_homes.count = 0;
-}
-
-static void note(page_batch_t *batch, size_t index, void (*when_full)(void))
-{
-    batch->index[batch->count++] = (uint32_t)index;
-    if (batch->count == batch->most)
-        when_full();
-}
-
 /* ---- paged ---- */
-
-static void attach_frame(size_t index, mm_pfn_number_t pfn, bool home_zero)
-{
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
-    entry->cache = 1 + MmCached;
-    entry->flags = home_zero ? MM_PFN_HOME_ZERO : MM_PFN_HOME_STALE;
-    entry->mapped.va = mm_table_va(&mm_paged_table, index);
-    entry->mapped.use = MM_USE_MAPPED;
-    mm_paged_table.ptes[index] = mm_pte_make(pfn, HOST_READ | HOST_WRITE);
-    mm_paged_table.owners[index].pool = MM_PAGED;
-    if (!home_zero)
-        note(&stale_homes, index, discard_stale_homes);
-}
-
-static void detach_frame(size_t index)
-{
-    mm_frame_put_inline(mm_pte_pfn(mm_paged_table.ptes[index]));
-    mm_paged_table.ptes[index] = MM_PTE_STALE_SLOT;
-    mm_paged_table.owners[index] = (mm_owner_t){ 0 };
-}
-
-static void free_addresses(size_t first, size_t page_count)
-{
-    rt_runs_give(&mm_paged_table.runs, first, page_count);
-    if (page_count >= FREE_AT_ONCE) {
-        mm_discard(slot_offset(first), page_count);
-        for (size_t i = first; i < first + page_count; i++)
-            mm_paged_table.ptes[i] = 0;
-        return;
-    }
-    for (size_t i = first; i < first + page_count; i++)
-        if (mm_paged_table.ptes[i] == MM_PTE_STALE_SLOT)
-            note(&stale_slots, i, discard_stale_slots);
-}
-
-static bool charge_frames(uint32_t node, size_t first, size_t page_count, bool *zeroed)
-{
-    *zeroed = true;
-    for (size_t i = first; i < first + page_count; i++) {
-        bool            home_zero = false;
-        mm_pfn_number_t pfn = mm_frame_get_inline(node, MM_ZEROED, &home_zero);
-        if (pfn == MM_PFN_NONE) {
-            while (i-- > first)
-                detach_frame(i);
-            return false;
-        }
-        *zeroed = *zeroed && mm_paged_table.ptes[i] == 0;
-        attach_frame(i, pfn, home_zero);
-    }
-    return true;
-}
 
 /* Slots behind a page that are zero and free, where a group of `most` begins: their pages most likely come next. */
 static size_t slots_ahead(size_t index, size_t most)
@@ -266,37 +135,107 @@ static uint64_t take_addresses(size_t page_count)
     return first;
 }
 
+/* Frames for the pages that are to be there at once; MM_PFN_NONE for the others. False: the pool counts on one, and there is none. */
+static bool fetch_frames(uint32_t node, size_t first, size_t page_count, mm_pfn_number_t *frames)
+{
+    bool all = page_count <= GROW_AHEAD;
+    for (size_t i = 0; i < page_count; i++) {
+        bool wanted = all || (mm_paged.table->ptes[first + i] & MM_PTE_GATE_OPEN) != 0;
+        frames[i] = wanted ? mm_frame_for_page_locked(node, all) : MM_PFN_NONE;
+        if (!all || frames[i] != MM_PFN_NONE)
+            continue;
+        while (i-- > 0)
+            mm_frame_put(frames[i]);
+        return false;
+    }
+    return true;
+}
+
+static void leave_for_later(size_t index)
+{
+    uint64_t *pte = &mm_paged.table->ptes[index];
+    if ((*pte & MM_PTE_GATE_OPEN) != 0)
+        host_gate_close(&mm_paged.gate, index << PAGE_SHIFT, PAGE_SIZE);
+    mm_pte_write(pte, (*pte & MM_PTE_STALE_SLOT) | MM_PTE_READ_WRITE);
+}
+
+/* Pages that are alike, and get frames; or, if the gate cannot be opened now, get them when they are touched. */
+static void make_alike(size_t first, size_t count, const mm_pfn_number_t *frames, size_t ahead)
+{
+    if (mm_page_make_locked(&mm_paged, first, count, frames, false, ahead) == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        mm_frame_put(frames[i]);
+        leave_for_later(first + i);
+    }
+}
+
+static bool make_pages(size_t first, size_t page_count, const mm_pfn_number_t *frames)
+{
+    const uint64_t *ptes = mm_paged.table->ptes;
+    bool            zeroed = true;
+    for (size_t i = 0, end; i < page_count; i = end) {
+        uint64_t pte = ptes[first + i];
+        for (end = i + 1; end < page_count && frames[i] != MM_PFN_NONE && frames[end] != MM_PFN_NONE && ptes[first + end] == pte;)
+            end++;
+        if (frames[i] == MM_PFN_NONE) {
+            leave_for_later(first + i);
+            continue;
+        }
+        zeroed = zeroed && (pte & MM_PTE_STALE_SLOT) == 0;
+        make_alike(first + i, end - i, frames + i, page_count == 1 && pte == 0 ? slots_ahead(first, grows_by(MM_PAGED)) - 1 : 0);
+    }
+    return zeroed;
+}
+
+static bool back_addresses(uint32_t node, size_t first, size_t page_count, bool *zeroed)
+{
+    mm_pfn_number_t frames[MAKE_MOST];
+    *zeroed = true;
+    if (page_count > MAKE_MOST) {
+        for (size_t i = 0; i < page_count; i++)
+            leave_for_later(first + i);
+    } else if (!fetch_frames(node, first, page_count, frames)) {
+        return false;
+    } else {
+        *zeroed = make_pages(first, page_count, frames);
+    }
+    for (size_t i = 0; i < page_count; i++)
+        mm_paged.table->owners[first + i].pool = MM_PAGED;
+    return true;
+}
+
 static void *paged_alloc(uint32_t node, size_t page_count, bool *zeroed)
 {
-    mm_page_table_t *table = &mm_paged_table;
-    size_t           ahead = 0;
-    void            *va = NULL;
-    ke_lock(&table->lock);
+    void *va = NULL;
+    ke_lock(&mm_paging_lock);
     uint64_t first = take_addresses(page_count);
     if (first != RT_RUNS_NONE) {
-        if (charge_frames(node, first, page_count, zeroed))
-            va = (void *)mm_table_va(table, first);
+        if (back_addresses(node, first, page_count, zeroed))
+            va = (void *)mm_table_va(mm_paged.table, first);
         else
-            free_addresses(first, page_count);
-        if (va != NULL && *zeroed && page_count <= GROW_AHEAD)
-            ahead = page_count == 1 ? slots_ahead(first, grows_by(MM_PAGED)) : page_count;
+            rt_runs_give(&mm_paged_table.runs, first, page_count);
     }
-    ke_unlock(&table->lock);
-    if (ahead > 1)
-        host_expect_writes(va, ahead << PAGE_SHIFT);
+    ke_unlock(&mm_paging_lock);
     return va;
 }
 
 static void paged_free(void *va, size_t page_count)
 {
-    mm_page_table_t *table = &mm_paged_table;
+    mm_page_table_t *table = mm_paged.table;
     NTMM_INVARIANT(mm_in(table->region, (uintptr_t)va), "pages are freed to the pool that they came from");
     size_t first = mm_table_index(table, (uintptr_t)va);
-    ke_lock(&table->lock);
+    ke_lock(&mm_paging_lock);
     for (size_t i = first; i < first + page_count; i++)
-        detach_frame(i);
-    free_addresses(first, page_count);
-    ke_unlock(&table->lock);
+        mm_page_free_locked(&mm_paged, i);
+    rt_runs_give(&table->runs, first, page_count);
+    if (page_count >= FREE_AT_ONCE)
+        mm_discard_slots(first, page_count);
+    else
+        for (size_t i = first; i < first + page_count; i++)
+            if ((table->ptes[i] & MM_PTE_STALE_SLOT) != 0)
+                mm_note_stale_slot(i);
+    ke_unlock(&mm_paging_lock);
 }
 
 /* ---- for the pools ---- */
@@ -339,25 +278,31 @@ void mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count)
 
 /* ---- shutdown ---- */
 
-typedef struct slot_run {
-    size_t first, page_count;
-} slot_run_t;
+typedef struct forget {
+    size_t first, page_count; /* a row of slots that hold something */
+    size_t end;               /* of the pages seen so far */
+} forget_t;
 
-static void clear_slots(slot_run_t *run)
+static void clear_slots(forget_t *run)
 {
     if (run->page_count != 0)
-        mm_clear_bytes(mm_table_va(&mm_paged_table, run->first), slot_offset(run->first), run->page_count);
+        mm_clear_bytes((uintptr_t)mm_alias_of(&mm_paged, run->first), mm_paged.slot_offset + ((uint64_t)run->first << PAGE_SHIFT),
+                       run->page_count);
     run->page_count = 0;
 }
 
+static bool slot_holds_something(uint64_t pte) { return mm_pte_has_frame(pte) || (pte & MM_PTE_STALE_SLOT) != 0; }
+
 static void forget_page(void *context, mm_page_table_t *table, size_t index)
 {
-    slot_run_t *run = context;
+    forget_t *run = context;
+    uint64_t  pte = table->ptes[index];
     mm_unpoison(mm_table_va(table, index), PAGE_SIZE); /* also a slot that was given back to the host */
     table->owners[index] = (mm_owner_t){ 0 };
-    if (table->ptes[index] == 0)
-        return;
     table->ptes[index] = 0;
+    run->end = pte != 0 ? index + 1 : run->end;
+    if (!slot_holds_something(pte))
+        return;
     if (run->page_count != 0 && run->first + run->page_count != index)
         clear_slots(run);
     if (run->page_count++ == 0)
@@ -366,9 +311,14 @@ static void forget_page(void *context, mm_page_table_t *table, size_t index)
 
 void mm_pool_pages_shutdown(void)
 {
-    slot_run_t run = { 0 };
+    forget_t run = { 0 };
+    if (mm_paged_table.tables == NULL)
+        return;
     mm_table_visit(&mm_paged_table, forget_page, &run);
     clear_slots(&run);
-    if (mm_paged_table.tables != NULL)
-        rt_runs_reset(&mm_paged_table.runs);
+    rt_runs_reset(&mm_paged_table.runs);
+    if (run.end != 0) /* the lowest addresses are always taken first, so there is one row */
+        host_gate_close(&mm_paged.gate, 0, run.end << PAGE_SHIFT);
+    mm_paged.seen = 0;
+    mm_page_file_reset();
 }

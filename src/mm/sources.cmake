@@ -7,6 +7,14 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pressure.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/secure_pages.c
+  ${CMAKE_CURRENT_LIST_DIR}/page_state.c
+  ${CMAKE_CURRENT_LIST_DIR}/page_fault.c
+  ${CMAKE_CURRENT_LIST_DIR}/working_set.c
+  ${CMAKE_CURRENT_LIST_DIR}/modified_writer.c
+  ${CMAKE_CURRENT_LIST_DIR}/page_file.c
+  ${CMAKE_CURRENT_LIST_DIR}/slots.c
+  ${CMAKE_CURRENT_LIST_DIR}/reclaim.c
+  ${CMAKE_CURRENT_LIST_DIR}/paging_control.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c

@@ -11,7 +11,7 @@
  *
  * Invariants  a valid PTE's page is mapped, any other page is bare
  *             mappings == number of pages of the region that begin one
- * Locks       mm_system_table.lock; host calls are made under it, so that count, PTEs and mappings change together.
+ * Locks       mm_system_table_lock; host calls are made under it, so that count, PTEs and mappings change together.
  */
 #include "mm/system_pte.h"
 
@@ -19,8 +19,7 @@
 
 #include "ke/bugcheck.h"
 #include "mm/frame_cache.h"
-#include "mm/pfn.h"
-#include "mm/pte.h"
+#include "mm/paging.h"
 
 #define MAPPINGS_LEFT_TO_OTHERS(limit) ((limit) / 8 + 1024) /* the process' own: libraries, heaps, stacks, a sanitizer's shadow */
 #define MAPPINGS_LEAST 1024u
@@ -33,14 +32,12 @@ void mm_system_pte_boot(void)
     size_t others = MAPPINGS_LEFT_TO_OTHERS(limit);
     mappings = 0;
     mapping_limit = limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
+    if (mm_paged.gate.kind == HOST_GATE_PROTECT) /* it takes the other half (machine.c) */
+        mapping_limit /= 2;
 }
 
-/* The last page before [0, n) and the first behind it count as bare. A neighbour's PTE may just be told its frame, without the lock; it is not
- * valid before and not after. */
-static uint64_t pte_at(size_t index)
-{
-    return index < mm_table_pages(&mm_system_table) ? __atomic_load_n(&mm_system_table.ptes[index], __ATOMIC_RELAXED) : 0;
-}
+/* The last page before [0, n) and the first behind it count as bare. A neighbour may be told its frame by its owner at this moment: bare. */
+static uint64_t pte_at(size_t index) { return index < mm_table_pages(&mm_system_table) ? mm_pte_read(&mm_system_table.ptes[index]) : 0; }
 
 static bool begins_mapping(size_t index)
 {
@@ -65,11 +62,11 @@ void *mm_system_pte_reserve(size_t page_count)
     if (page_count == 0 || page_count > mm_table_pages(table))
         return NULL;
     rt_runs_want_t want = { .count = page_count, .low = 0, .high = mm_table_pages(table) };
-    ke_lock(&table->lock);
+    ke_lock(&mm_system_table_lock);
     uint64_t start = rt_runs_find(&table->runs, &want);
     if (start != RT_RUNS_NONE)
         rt_runs_take(&table->runs, start, page_count);
-    ke_unlock(&table->lock);
+    ke_unlock(&mm_system_table_lock);
     if (start == RT_RUNS_NONE) {
         ke_error(0, "no %zu system PTEs in a row are left", page_count);
         return NULL;
@@ -79,8 +76,7 @@ void *mm_system_pte_reserve(size_t page_count)
 
 void mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access)
 {
-    uint64_t *pte = &mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index];
-    __atomic_store_n(pte, mm_pte_make(pfn, access) & ~MM_PTE_VALID, __ATOMIC_RELAXED);
+    mm_pte_write(&mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index], mm_pte_make(pfn, access) & ~MM_PTE_VALID);
 }
 
 mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index)
@@ -130,7 +126,7 @@ bool mm_system_pte_commit(void *va, size_t page_count)
     mm_page_table_t *table = &mm_system_table;
     size_t           first = mm_table_index(table, (uintptr_t)va);
     int              status = 0;
-    ke_lock(&table->lock);
+    ke_lock(&mm_system_table_lock);
     size_t before = count_beginnings(first, page_count);
     set_valid(first, page_count, true);
     size_t now = mappings - before + count_beginnings(first, page_count);
@@ -143,7 +139,7 @@ bool mm_system_pte_commit(void *va, size_t page_count)
     } else {
         mappings = now;
     }
-    ke_unlock(&table->lock);
+    ke_unlock(&mm_system_table_lock);
     if (too_many)
         ke_error(0, "mapping %zu scattered pages would take more than the %zu host mappings that the machine may have", page_count,
                  mapping_limit);
@@ -161,9 +157,9 @@ static void give_back_locked(size_t first, size_t page_count)
 
 void mm_system_pte_abandon(void *va, size_t page_count)
 {
-    ke_lock(&mm_system_table.lock);
+    ke_lock(&mm_system_table_lock);
     give_back_locked(mm_table_index(&mm_system_table, (uintptr_t)va), page_count);
-    ke_unlock(&mm_system_table.lock);
+    ke_unlock(&mm_system_table_lock);
 }
 
 /* The pages fault from now on; the PTEs still name the frames, so that a caller can give them back before the addresses. */
@@ -179,10 +175,10 @@ static void unmap_locked(void *va, size_t first, size_t page_count)
 void mm_system_pte_unmap(void *va, size_t page_count)
 {
     size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
-    ke_lock(&mm_system_table.lock);
+    ke_lock(&mm_system_table_lock);
     unmap_locked(va, first, page_count);
     give_back_locked(first, page_count);
-    ke_unlock(&mm_system_table.lock);
+    ke_unlock(&mm_system_table_lock);
 }
 
 void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access)
@@ -235,7 +231,7 @@ void *mm_scattered_alloc(uint32_t node, size_t page_count, unsigned access, mm_p
     *zeroed = true;
     for (size_t i = 0; i < page_count; i++) {
         bool            frame_zeroed = false;
-        mm_pfn_number_t pfn = mm_frame_get(node, &frame_zeroed);
+        mm_pfn_number_t pfn = mm_frame_get_or_reclaim(node, &frame_zeroed);
         if (pfn == MM_PFN_NONE) {
             put_frames(va, i);
             goto abandon;
@@ -261,9 +257,9 @@ abandon:
 void mm_scattered_free(void *va, size_t page_count)
 {
     size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
-    ke_lock(&mm_system_table.lock);
+    ke_lock(&mm_system_table_lock);
     unmap_locked(va, first, page_count);
-    ke_unlock(&mm_system_table.lock);
+    ke_unlock(&mm_system_table_lock);
     put_frames(va, page_count); /* after the mapping: the next owner's bytes are never seen through it */
     mm_system_pte_abandon(va, page_count);
 }

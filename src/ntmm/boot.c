@@ -71,8 +71,6 @@ static int config_check_features(const ntmm_config *config)
         return ke_error(-ENOTSUP, "config.verifier is 0x%x: Driver Verifier is not built into this version yet", config->verifier);
     if (config->pool_model == NTMM_POOL_SEGMENT)
         return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
-    if (config->page_file_size != 0)
-        return ke_error(-ENOTSUP, "config.page_file_size is set, but this version has no page file yet: paged pool is resident");
     return 0;
 }
 
@@ -86,6 +84,10 @@ static int config_check(const ntmm_config *config)
         return ke_error(-EINVAL, "config.pool_model is %u, which names no pool model", (unsigned)config->pool_model);
     if ((unsigned)config->run_policy > NTMM_RUNS_BUDDY)
         return ke_error(-EINVAL, "config.run_policy is %u, which names no policy", (unsigned)config->run_policy);
+    if ((unsigned)config->page_gate > NTMM_GATE_MPROTECT)
+        return ke_error(-EINVAL, "config.page_gate is %u, which names no gate", (unsigned)config->page_gate);
+    if ((unsigned)config->page_replacement > NTMM_REPLACE_RANDOM)
+        return ke_error(-EINVAL, "config.page_replacement is %u, which names no policy", (unsigned)config->page_replacement);
     if (config->windows_version != 0 && config->windows_version < OLDEST_WINDOWS)
         return ke_error(-EINVAL, "config.windows_version is 0x%08x; the oldest NTDDI value is 0x%08x", config->windows_version,
                         OLDEST_WINDOWS);
@@ -159,7 +161,7 @@ undo_mm:
 }
 
 /* What a person at the keyboard wants to change without a new build. */
-static int config_from_environment(ntmm_config *config)
+static int tools_from_environment(ntmm_config *config)
 {
     const char *tools = getenv("NTMM_MEMORY_TOOLS");
     if (tools == NULL || *tools == '\0' || strcmp(tools, "on") == 0)
@@ -167,6 +169,18 @@ static int config_from_environment(ntmm_config *config)
     if (strcmp(tools, "off") != 0)
         return ke_error(-EINVAL, "NTMM_MEMORY_TOOLS is `%s` in the environment; it can be `on` or `off`", tools);
     config->no_memory_tools = true;
+    return 0;
+}
+
+/* A gate that the config asks for by name is the one that it gets. */
+static int gate_from_environment(ntmm_config *config)
+{
+    const char *gate = getenv("NTMM_PAGE_GATE");
+    if (config->page_gate != NTMM_GATE_BEST || gate == NULL || *gate == '\0' || strcmp(gate, "best") == 0)
+        return 0;
+    if (strcmp(gate, "userfaultfd") != 0 && strcmp(gate, "mprotect") != 0)
+        return ke_error(-EINVAL, "NTMM_PAGE_GATE is `%s` in the environment; it can be `best`, `userfaultfd` or `mprotect`", gate);
+    config->page_gate = gate[0] == 'u' ? NTMM_GATE_USERFAULTFD : NTMM_GATE_MPROTECT;
     return 0;
 }
 
@@ -187,7 +201,9 @@ int ntmm_boot(const ntmm_config *config)
     else
         result = config_check(config);
     if (result == 0)
-        result = config_from_environment(&built);
+        result = tools_from_environment(&built);
+    if (result == 0)
+        result = gate_from_environment(&built);
     if (result == 0) {
         once_per_process();
         ke_report_configure(config->quiet);

@@ -59,7 +59,10 @@ bool ntmm_check(void)
         ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL");
         return false;
     }
-    return mm_check() && ex_pool_check() && ex_lookaside_check();
+    mm_faults_forgive(true); /* at whatever IRQL: the walk goes over paged pool */
+    bool sound = mm_check() && ex_pool_check() && ex_lookaside_check();
+    mm_faults_forgive(false);
+    return sound;
 }
 
 void ntmm_balance_scan(void)
@@ -74,8 +77,11 @@ void ntmm_balance_scan(void)
 
 void ntmm_fail_allocation(uint64_t nth)
 {
-    if (machine_is_there(__func__))
-        ke_inject_arm(nth);
+    if (!machine_is_there(__func__))
+        return;
+    mm_faults_forgive(true); /* stocks of paged blocks are given back */
+    ke_inject_arm(nth);
+    mm_faults_forgive(false);
 }
 
 size_t ntmm_for_each_failure(void (*body)(void *), void *context)

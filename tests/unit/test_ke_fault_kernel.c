@@ -27,6 +27,20 @@ static void lock_at_null(void **state)
     assert_bugcheck(IRQL_NOT_LESS_OR_EQUAL, 8, KeAcquireSpinLockAtDpcLevel((PKSPIN_LOCK)8));
 }
 
+/* A spin lock in paged pool is found out when its page is not there. */
+static void lock_in_paged_pool(void **state)
+{
+    (void)state;
+    PKSPIN_LOCK lock = ExAllocatePool2(POOL_FLAG_PAGED, sizeof *lock, NTMM_TAG("Pgdl"));
+    KeInitializeSpinLock(lock);
+    ntmm_page_out();
+    (void)raise_to_dispatch();
+    assert_bugcheck(IRQL_NOT_LESS_OR_EQUAL, lock, KeAcquireSpinLockAtDpcLevel(lock));
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL);
+    assert_int_equal(ntmm_cmocka_caught.parameter[2] & ~1u, 0); /* read or write */
+    assert_int_not_equal(ntmm_cmocka_caught.parameter[3], 0);
+}
+
 static void below_dispatch_level_there_is_no_difference(void **state)
 {
     DRIVER_OBJECT driver = { .DriverName = { 8, 8, (PWCH)16 } };
@@ -44,6 +58,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(lock_at_a_wild_address),
         ntmm_cmocka_test(lock_at_null),
+        ntmm_cmocka_test(lock_in_paged_pool),
         ntmm_cmocka_test(below_dispatch_level_there_is_no_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

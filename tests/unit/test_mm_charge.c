@@ -8,10 +8,14 @@
 #include "mm/pressure.h"
 
 #define RAM 800u /* pages */
+#define FILE 300u
 
-static const ntmm_config SMALL = { .quiet = true, .physical_memory = RAM * (uint64_t)PAGE_SIZE };
+static const ntmm_config SMALL = { .quiet = true,
+                                   .physical_memory = RAM * (uint64_t)PAGE_SIZE,
+                                   .page_file_size = FILE * (uint64_t)PAGE_SIZE };
 static const ntmm_config LIMITED = { .quiet = true,
                                      .physical_memory = RAM * (uint64_t)PAGE_SIZE,
+                                     .page_file_size = FILE * (uint64_t)PAGE_SIZE,
                                      .nonpaged_pool_limit = 100 * (uint64_t)PAGE_SIZE + 1,
                                      .paged_pool_limit = 50 * (uint64_t)PAGE_SIZE };
 static const ntmm_config ONE_PAGE = {
@@ -26,9 +30,9 @@ static void limits_come_from_ram(void **state)
     ntmm_memory_usage usage;
     (void)state;
     assert_int_equal(limit(MM_GAUGE_NONPAGED), RAM / 4 * 3);
-    assert_int_equal(limit(MM_GAUGE_PAGED), RAM);
+    assert_int_equal(limit(MM_GAUGE_PAGED), RAM + FILE);
     ntmm_query_memory(&usage);
-    assert_int_equal(usage.commit_limit, RAM);
+    assert_int_equal(usage.commit_limit, RAM + FILE);
     assert_int_equal(usage.committed, 0);
 }
 
@@ -37,7 +41,7 @@ static void limits_come_from_the_config(void **state)
     (void)state;
     assert_int_equal(mm_pool_limit_pages(MM_NONPAGED_EXECUTE), 100);
     assert_int_equal(mm_pool_limit_pages(MM_PAGED), 50);
-    assert_int_equal(limit(MM_GAUGE_COMMITTED), RAM);
+    assert_int_equal(limit(MM_GAUGE_COMMITTED), RAM + FILE);
 }
 
 static void a_charge_fits_or_changes_nothing(void **state)
@@ -55,8 +59,8 @@ static void a_charge_fits_or_changes_nothing(void **state)
         { MM_PAGED, 51, false },
         { MM_PAGED, 50, true },
         { MM_PAGED, 1, false },
-        { MM_CHARGE_OTHER, 651, false },
-        { MM_CHARGE_OTHER, 650, true },
+        { MM_CHARGE_OTHER, RAM - 100 - MM_RESERVE + 1, false }, /* what must be in RAM, and enough of paged pool to work with */
+        { MM_CHARGE_OTHER, RAM - 100 - MM_RESERVE, true },
         { MM_CHARGE_OTHER, 1, false },
         { MM_CHARGE_OTHER, UINT64_MAX, false },
         { MM_PAGED, UINT64_MAX, false },
@@ -72,12 +76,27 @@ static void a_charge_fits_or_changes_nothing(void **state)
             assert_int_equal(held(kind), expected[kind]);
     }
     mm_uncharge(MM_PAGED, 50);
-    assert_true(mm_charge(MM_CHARGE_OTHER, 50)); /* the commit limit is for all of them together */
+    assert_true(mm_charge(MM_CHARGE_OTHER, MM_RESERVE)); /* without paged pool there is no need for that */
     assert_false(mm_charge(MM_PAGED, 1));
-    mm_uncharge(MM_CHARGE_OTHER, 700);
+    mm_uncharge(MM_CHARGE_OTHER, RAM - 100);
     mm_uncharge(MM_NONPAGED_NX, 60);
     mm_uncharge(MM_NONPAGED_EXECUTE, 40);
     assert_int_equal(mm_gauge_now(MM_GAUGE_COMMITTED), 0);
+}
+
+static void paged_pool_may_be_larger_than_ram(void **state)
+{
+    (void)state;
+    assert_false(mm_charge(MM_PAGED, RAM + FILE + 1));
+    assert_true(mm_charge(MM_PAGED, RAM));
+    assert_false(mm_charge(MM_CHARGE_OTHER, FILE + 1)); /* the commit limit is for all of them together */
+    assert_true(mm_charge(MM_CHARGE_OTHER, FILE));
+    assert_false(mm_charge(MM_PAGED, 1));
+    mm_charges_page_file_is(FILE - 1); /* what was granted stays so */
+    mm_uncharge(MM_CHARGE_OTHER, 1);
+    assert_false(mm_charge(MM_CHARGE_OTHER, 1));
+    mm_uncharge(MM_CHARGE_OTHER, FILE - 1);
+    mm_uncharge(MM_PAGED, RAM);
 }
 
 /* Of paged pool's 50 pages 18 have to be left for it to count as high, and 6 not to count as low. */
@@ -152,7 +171,7 @@ static void *overcommit(void *argument)
         uint64_t pages = (uint64_t)(i * 37 % 400 + 1);
         if (!mm_charge(kind, pages))
             continue;
-        if (atomic_fetch_add(&holders[0], (int)pages) + (int)pages > (int)RAM)
+        if (atomic_fetch_add(&holders[0], (int)pages) + (int)pages > (int)(RAM + FILE))
             atomic_fetch_add(&wrong, 1);
         atomic_fetch_sub(&holders[0], (int)pages);
         mm_uncharge(kind, pages);
@@ -205,6 +224,7 @@ int main(void)
         ntmm_cmocka_test_config(limits_come_from_ram, &SMALL),
         ntmm_cmocka_test_config(limits_come_from_the_config, &LIMITED),
         ntmm_cmocka_test_config(a_charge_fits_or_changes_nothing, &LIMITED),
+        ntmm_cmocka_test_config(paged_pool_may_be_larger_than_ram, &SMALL),
         ntmm_cmocka_test_config(word_is_left_when_a_line_is_crossed, &LIMITED),
         ntmm_cmocka_test_config(the_last_page_is_given_once, &ONE_PAGE),
         ntmm_cmocka_test_config(threads_never_hold_more_than_there_is, &SMALL),

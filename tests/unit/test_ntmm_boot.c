@@ -35,7 +35,9 @@ static struct refused {
 } REFUSED[] = {
     { "verifier flags are not built yet", -ENOTSUP, { .verifier = NTMM_VERIFY_SPECIAL_POOL } },
     { "the segment heap is not built yet", -ENOTSUP, { .pool_model = NTMM_POOL_SEGMENT } },
-    { "a page file is not built yet", -ENOTSUP, { .page_file_size = 1 << 20 } },
+    { "a page file beyond any", -EINVAL, { .page_file_size = UINT64_MAX } },
+    { "a page gate that does not exist", -EINVAL, { .page_gate = (enum ntmm_page_gate)3 } },
+    { "a page replacement that does not exist", -EINVAL, { .page_replacement = (enum ntmm_page_replacement)3 } },
     { "65 processors", -EINVAL, { .processors = 65 } },
     { "65 NUMA nodes", -EINVAL, { .numa_nodes = 65 } },
     { "a pool model that does not exist", -EINVAL, { .pool_model = (enum ntmm_pool_model)7 } },

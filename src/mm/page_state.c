@@ -1,0 +1,231 @@
+/*
+ * page_state.c - one pageable page, from state to state.
+ *
+ *                        mm_pool_pages_alloc                            mm_page_free (from any state)
+ *           free --------------------------------> demand zero                 ---> free
+ *             `----------------------------.        |
+ *                             page_make    |        | page_make (fault)
+ *                                          v        v
+ *                    page_write (fault)   +------------+   page_trim    +------------+
+ *                 .---------------------> | valid,     | -------------> | modified   |
+ *                 |                       | dirty      | <------------- | transition |
+ *                 |                       +------------+   page_rescue  +------------+
+ *          +------------+   page_rescue for a write ^                       | page_was_written: its bytes are in the page file, too
+ *          | valid,     |                           |                       v
+ *          | clean      | <-------------------------'-------------- +------------+
+ *          +------------+   page_rescue for a read                  | standby    |
+ *                 ^   `-------------------------------------------> | transition |
+ *                 |                page_trim                        +------------+
+ *                 |   page_read (fault)                                     | page_repurpose: the frame is another page's now
+ *                 '--------------------------- page file <------------------'
+ *
+ *     PTE          frame     gate        bytes in the slot    slot of the page file
+ *     valid dirty  active    writable    yes                  none
+ *     valid clean  active    read only   yes                  one, or none when copies had to be given up
+ *     modified     modified  closed      yes                  none
+ *     standby      standby   closed      yes                  one
+ *     page file    none      closed      stale or none        one
+ *     demand zero  none      closed      stale or none        none
+ *
+ * Invariants  the table above; mm_check verifies it
+ * Locks       mm_paging_lock, held by the caller; mm_pfn_lock inside, for the lists.
+ * Fidelity    modelled on Windows Internals' page states. Stand-by pages have one priority, not eight.
+ */
+#include "mm/paging.h"
+
+#include <errno.h>
+#include <string.h>
+
+static char read_buffer[MM_READ_AHEAD * PAGE_SIZE]; /* under mm_paging_lock */
+
+static uint64_t *pte_at(const mm_pageable_t *region, size_t index) { return &region->table->ptes[index]; }
+static size_t    bytes_of(size_t pages) { return pages << PAGE_SHIFT; }
+
+static void discharge_file_slot(mm_pfn_t *entry)
+{
+    mm_page_file_give_locked(entry->mapped.file_slot);
+    entry->mapped.file_slot = 0;
+}
+
+static void leave_list(mm_pfn_number_t pfn)
+{
+    ke_lock(&mm_pfn_lock);
+    mm_list_remove_locked((mm_list_t)mm_pfn_entry(pfn)->list, pfn);
+    ke_unlock(&mm_pfn_lock);
+}
+
+static void enter_list(mm_list_t list, mm_pfn_number_t pfn)
+{
+    ke_lock(&mm_pfn_lock);
+    mm_list_push_tail_locked(list, pfn);
+    ke_unlock(&mm_pfn_lock);
+}
+
+void mm_page_home_is(mm_pfn_number_t pfn, bool home_zero) { mm_pfn_entry(pfn)->flags = home_zero ? MM_PFN_HOME_ZERO : MM_PFN_HOME_STALE; }
+
+/* The frame backs the page from now on. */
+static void back_page(mm_pageable_t *region, size_t index, mm_pfn_number_t pfn, uint32_t file_slot)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    entry->cache = 1 + MmCached;
+    entry->mapped.va = mm_table_va(region->table, index);
+    entry->mapped.file_slot = file_slot;
+    entry->mapped.use = MM_USE_MAPPED;
+    mm_pte_write(pte_at(region, index), file_slot != 0 ? mm_pte_clean(pfn) : mm_pte_dirty(pfn));
+    mm_working_set_enter_locked(pfn, false);
+    region->seen = index < region->seen ? region->seen : index + 1;
+    if ((entry->flags & MM_PFN_HOME_STALE) != 0)
+        mm_note_stale_home(index);
+}
+
+/* ---- into the working set ---- */
+
+int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool zero, size_t open_ahead)
+{
+    uint64_t pte = *pte_at(region, first);
+    int      status = 0;
+    if ((pte & MM_PTE_GATE_OPEN) != 0)
+        status = 0;
+    else if ((pte & MM_PTE_STALE_SLOT) == 0)
+        status = host_gate_open_zero(&region->gate, bytes_of(first), bytes_of(count + open_ahead));
+    else {
+        if (zero)
+            memset(mm_alias_of(region, first), 0, bytes_of(count));
+        status = host_gate_open(&region->gate, bytes_of(first), bytes_of(count), true);
+    }
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        back_page(region, first + i, frames[i], 0);
+    for (size_t i = count; i < count + open_ahead; i++)
+        mm_pte_write(pte_at(region, first + i), MM_PTE_GATE_OPEN);
+    return 0;
+}
+
+/* Where the host still keeps bytes for the slots, they are replaced through the alias; else they are made with the page. */
+static int open_read(mm_pageable_t *region, size_t index, size_t count, const char *bytes, bool stale, bool writable)
+{
+    if (stale)
+        return host_gate_open(&region->gate, bytes_of(index), bytes_of(count), writable);
+    return host_gate_open_copy(&region->gate, bytes_of(index), bytes_of(count), bytes, writable);
+}
+
+int mm_page_read_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool write)
+{
+    bool     stale = (*pte_at(region, first) & MM_PTE_STALE_SLOT) != 0;
+    uint32_t file_slot = mm_pte_file_slot(*pte_at(region, first));
+    char    *bytes = stale ? mm_alias_of(region, first) : read_buffer;
+    int      status = mm_page_file_read_locked(file_slot, (uint32_t)count, bytes);
+    size_t   made = write ? 1 : count;
+    if (status == 0)
+        status = open_read(region, first, made, bytes, stale, write);
+    if (status < 0)
+        return status;
+    if (made < count && open_read(region, first + 1, count - 1, bytes + PAGE_SIZE, stale, false) >= 0)
+        made = count;
+    for (size_t i = 0; i < made; i++)
+        back_page(region, first + i, frames[i], write && i == 0 ? 0 : file_slot + (uint32_t)i);
+    if (write)
+        mm_page_file_give_locked(file_slot);
+    return (int)made;
+}
+
+int mm_page_rescue_locked(mm_pageable_t *region, size_t index, bool write)
+{
+    mm_pfn_number_t pfn = mm_pte_pfn(*pte_at(region, index));
+    mm_pfn_t       *entry = mm_pfn_entry(pfn);
+    bool            dirty = write || entry->list == MM_MODIFIED;
+    int             status = host_gate_open(&region->gate, bytes_of(index), PAGE_SIZE, dirty);
+    if (status < 0)
+        return status;
+    leave_list(pfn);
+    if (dirty)
+        discharge_file_slot(entry);
+    mm_pte_write(pte_at(region, index), dirty ? mm_pte_dirty(pfn) : mm_pte_clean(pfn));
+    mm_working_set_enter_locked(pfn, true);
+    return 0;
+}
+
+int mm_page_write_locked(mm_pageable_t *region, size_t index)
+{
+    uint64_t *pte = pte_at(region, index);
+    int       status = host_gate_allow_writes(&region->gate, bytes_of(index), PAGE_SIZE);
+    if (status < 0)
+        return status;
+    discharge_file_slot(mm_pfn_entry(mm_pte_pfn(*pte)));
+    mm_pte_write(pte, *pte | MM_PTE_DIRTY);
+    return 0;
+}
+
+/* ---- and out of it ---- */
+
+void mm_page_trim_locked(mm_pageable_t *region, size_t index)
+{
+    uint64_t        pte = *pte_at(region, index);
+    mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    mm_working_set_leave_locked(pfn);
+    mm_pte_write(pte_at(region, index), mm_pte_transition(pfn));
+    enter_list(mm_pfn_entry(pfn)->mapped.file_slot != 0 ? MM_STANDBY : MM_MODIFIED, pfn);
+}
+
+void mm_page_was_written_locked(mm_pfn_number_t pfn, uint32_t file_slot)
+{
+    mm_pfn_entry(pfn)->mapped.file_slot = file_slot;
+    leave_list(pfn);
+    enter_list(MM_STANDBY, pfn);
+}
+
+/* A debug build makes sure that nobody lives on bytes that are gone. */
+static void spoil(const mm_pageable_t *region, size_t index)
+{
+#ifndef NDEBUG
+    memset(mm_alias_of(region, index), 0xDB, PAGE_SIZE);
+#else
+    (void)region, (void)index;
+#endif
+}
+
+void mm_page_repurpose_locked(mm_pfn_number_t pfn)
+{
+    mm_pfn_t      *entry = mm_pfn_entry(pfn);
+    mm_pageable_t *region = mm_pageable_of(entry->mapped.va);
+    size_t         index = mm_table_index(region->table, entry->mapped.va);
+    leave_list(pfn);
+    spoil(region, index);
+    mm_pte_write(pte_at(region, index), mm_pte_in_file(entry->mapped.file_slot) | MM_PTE_STALE_SLOT);
+    entry->cache = 0;
+    entry->owner = (mm_owner_t){ 0 };
+    mm_note_stale_slot(index);
+}
+
+/* What is free need not be closed at once, as long as it is writable: the next owner saves the opening. */
+static uint64_t free_valid_page(mm_pageable_t *region, size_t index, mm_pfn_number_t pfn)
+{
+    uint64_t left = MM_PTE_STALE_SLOT | MM_PTE_GATE_OPEN;
+    if ((*pte_at(region, index) & MM_PTE_DIRTY) == 0) {
+        host_gate_close(&region->gate, bytes_of(index), PAGE_SIZE);
+        left = MM_PTE_STALE_SLOT;
+    }
+    mm_working_set_leave_locked(pfn);
+    return left;
+}
+
+void mm_page_free_locked(mm_pageable_t *region, size_t index)
+{
+    uint64_t pte = *pte_at(region, index), left = pte & MM_PTE_STALE_SLOT;
+    region->table->owners[index] = (mm_owner_t){ 0 };
+    if (!mm_pte_has_frame(pte)) {
+        mm_page_file_give_locked(mm_pte_file_slot(pte));
+        mm_pte_write(pte_at(region, index), left);
+        return;
+    }
+    mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    left = MM_PTE_STALE_SLOT;
+    if (mm_pte_is_valid(pte))
+        left = free_valid_page(region, index, pfn);
+    else
+        leave_list(pfn);
+    discharge_file_slot(mm_pfn_entry(pfn));
+    mm_pte_write(pte_at(region, index), left);
+    mm_frame_put(pfn);
+}
