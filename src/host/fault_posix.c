@@ -10,11 +10,15 @@
  * on_fault runs on the thread's alternate stack, all asynchronous signals blocked, and calls only what is async-signal-safe.
  *
  * Locks       none here; the chain's, when a fault is not ours.
- * Elsewhere   the signal frame of each host: fault_context.h. Reading memory that may fault, without a handler: copy_safely.c.
+ * Elsewhere   the signal frame of each host: fault_context.h. Back to an instruction after a redirect: fault_resume.c. Reading memory that
+ *             may fault, without a handler: copy_safely.c.
  */
 #include "host/fault_chain.h"
 #include "host/fault_context.h"
+#include "host/fault_resume.h"
 #include "host/host.h"
+#include "host/jump.h"
+#include "host/memory_tools.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -37,6 +41,8 @@ static bool offer_to_machine(int signal, const siginfo_t *info, ucontext_t *cont
         return false;
     host_fault_t fault = { .bus = signal == SIGBUS, .context = context };
     context_read(&fault, info, context);
+    if (host_fault_resumes(context, fault.pc))
+        return true;
     interrupted = context;
     host_fault_verdict_t verdict = handler(&fault);
     interrupted = NULL;
@@ -59,6 +65,7 @@ int host_faults_start(host_fault_handler_t handler)
 {
     host_fault_handler_t none = NULL;
     (void)host_is_library_code(0); /* computes its table now: inside a handler it could not */
+    host_jump_prepare();
     if (!atomic_compare_exchange_strong(&machine_handler, &none, handler))
         return -EBUSY;
     host_thread_faults_prepare();
@@ -82,6 +89,7 @@ void host_fault_redirect(host_fault_t *fault, void (*target)(void *), void *argu
 {
     uintptr_t       top = stack_top != NULL ? (uintptr_t)stack_top : fault->sp - HOST_RED_ZONE;
     host_landing_t *landing = (host_landing_t *)(top & ~(uintptr_t)15) - 1;
+    host_tools_forget(landing, sizeof *landing); /* below the stack pointer nobody should write, says memcheck */
     landing->pc = fault->pc;
     landing->sp = fault->sp;
     if (fault->execute && fault->address == fault->pc)

@@ -91,6 +91,18 @@ bool host_faults_armed(void);
 /* From a handler that will return HOST_FAULT_REDIRECT: the interrupted thread continues in target(argument), on its own stack below the
  * red zone (or on stack_top when not NULL), outside the signal handler, the signal mask as it was. target must not return. */
 void host_fault_redirect(host_fault_t *fault, void (*target)(void *), void *argument, void *stack_top);
+/* The same, and what was interrupted is kept: target(kept) may end in host_interrupted_go_on(kept, ...). Only in a thread that has an alternate
+ * stack; `kept` and everything above it are on the thread's own stack for as long as target has not left. */
+typedef struct host_interrupted host_interrupted_t;
+typedef struct host_registers {
+    uint64_t general[31]; /* x86-64: rax rcx rdx rbx rsp rbp rsi rdi r8-r15; AArch64: x0-x30 */
+    uint64_t pc, sp;      /* sp is general[4] once more on x86-64 */
+    uint64_t flags;       /* rflags, pstate */
+} host_registers_t;
+void           host_fault_registers(const host_fault_t *fault, host_registers_t *registers);
+void           host_fault_redirect_resumable(host_fault_t *fault, void (*target)(void *));
+void           host_interrupted_registers(host_interrupted_t *kept, host_registers_t *registers);
+_Noreturn void host_interrupted_go_on(host_interrupted_t *kept, const host_registers_t *registers);
 /* Each thread that may fault on an overflown stack needs an alternate one. Idempotent, 120 ns. */
 void host_thread_faults_prepare(void);
 /* Copies without ever faulting: the number of bytes copied before the first one that could not be read or written. Async-signal-safe reads. */
@@ -132,6 +144,11 @@ void host_sleep_ns(uint64_t ns);
 void host_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 void host_wake(_Atomic uint32_t *word, bool all);
 
+/* Zero bytes of the calling thread's own, at most one piece a thread; NULL: none left. When the thread ends they go, after forget() has been
+ * called there: the same function for all threads. */
+#define HOST_THREAD_MEMORY (160u << 10)
+void *host_thread_memory(void (*forget)(void));
+
 /* Asymmetric fence: host_fence_light() between a store and a load on the fast side costs nothing where the host has membarrier,
  * because host_fence_heavy() on the rare side makes every thread of the process execute a full fence. */
 int                     host_fences_start(void); /* once; decides which kind */
@@ -155,7 +172,10 @@ uint64_t host_clock_ns(void);   /* monotonic */
 uint64_t host_wall_100ns(void); /* since 1601, as Windows counts */
 
 /* ---- text ---- */
-size_t host_backtrace(void **frames, size_t count);                   /* return addresses, innermost first */
-void   host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
+size_t host_backtrace(void **frames, size_t count); /* return addresses, innermost first */
+/* The calls that are under way, innermost first, as far as the unwind tables lead: `visit` returns false to end the walk. sp: the function's stack
+ * pointer at the call that is under way, so that its frame lies between this sp and the next. */
+void host_walk_calls(bool (*visit)(uintptr_t pc, uintptr_t sp, void *context), void *context);
+void host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
 
 #endif

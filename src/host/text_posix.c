@@ -43,6 +43,24 @@ size_t host_backtrace(void **frames, size_t count)
     return trace.count;
 }
 
+typedef struct walk {
+    bool (*visit)(uintptr_t pc, uintptr_t sp, void *context);
+    void *context;
+} walk_t;
+
+static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *frame, void *context)
+{
+    walk_t   *walk = context;
+    uintptr_t pc = (uintptr_t)_Unwind_GetIP(frame);
+    return pc != 0 && walk->visit(pc, (uintptr_t)_Unwind_GetCFA(frame), walk->context) ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+void host_walk_calls(bool (*visit)(uintptr_t pc, uintptr_t sp, void *context), void *context)
+{
+    walk_t walk = { visit, context };
+    _Unwind_Backtrace(walk_frame, &walk);
+}
+
 /* ---- names ---- */
 
 static const char *base_name(const char *path)
