@@ -141,7 +141,7 @@ typedef struct ntmm_catch_frame {
 NTMM_PUBLIC sigjmp_buf *ntmm_catch_push(ntmm_catch_frame *frame);
 NTMM_PUBLIC void        ntmm_catch_pop(ntmm_catch_frame *frame); /* and every frame inside it; NULL: all frames of the calling thread */
 
-/** Take SIGSEGV and SIGBUS back where interposing signal() cannot reach (static linking, macOS). ntmm/cmocka.h calls it. */
+/** Take SIGSEGV, SIGBUS and SIGFPE back where interposing signal() cannot reach (static linking, macOS). ntmm/cmocka.h calls it. */
 NTMM_PUBLIC void ntmm_rearm_faults(void);
 
 /* ---- failure injection ---- */

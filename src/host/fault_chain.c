@@ -1,5 +1,5 @@
 /*
- * fault_chain.c - who had SIGSEGV and SIGBUS before us, and who asked for them since.
+ * fault_chain.c - who had SIGSEGV, SIGBUS and SIGFPE before us, and who asked for them since.
  * A test framework wraps every test in handlers of its own and takes them away afterwards; so does a sanitizer, once. While the machine is
  * up the signals must stay ours, and yet everybody else must find what he expects: a query returns what was installed last, and a fault
  * that is not the machine's reaches that handler.
@@ -14,7 +14,7 @@
  * Locks       chain_lock, a spin lock taken with all signals blocked: nothing under it can fault or be interrupted, so the fault handler
  *             may take it as well.
  * Elsewhere   how the calls are intercepted: interpose.c. Which faults come here: fault_posix.c.
- * Fidelity    a chained handler runs on the alternate stack even without SA_ONSTACK, and the two fault signals are never blocked in it, so
+ * Fidelity    a chained handler runs on the alternate stack even without SA_ONSTACK, and the fault signals are never blocked in it, so
  *             that one that leaves by longjmp leaves them deliverable.
  */
 #include "host/fault_chain.h"
@@ -24,7 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static const int fault_signals[] = { SIGSEGV, SIGBUS };
+static const int fault_signals[] = { SIGSEGV, SIGBUS, SIGFPE };
 enum { SIGNAL_COUNT = NTMM_ARRAY_COUNT(fault_signals) };
 
 static atomic_flag chain_lock = ATOMIC_FLAG_INIT;

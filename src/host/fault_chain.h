@@ -1,5 +1,5 @@
 /*
- * fault_chain.h - the handlers for SIGSEGV and SIGBUS that other code has, or believes it has, installed.
+ * fault_chain.h - the handlers for SIGSEGV, SIGBUS and SIGFPE that other code has, or believes it has, installed.
  */
 #ifndef NTMM_HOST_FAULT_CHAIN_H
 #define NTMM_HOST_FAULT_CHAIN_H
@@ -11,9 +11,9 @@
 
 typedef void (*host_signal_action_t)(int signal, siginfo_t *info, void *context);
 
-/** Install ours for both signals and keep what was there. 0, -EBUSY when they are installed already, or the host's error. */
+/** Install ours for these signals and keep what was there. 0, -EBUSY when they are installed already, or the host's error. */
 int host_chain_start(host_signal_action_t ours);
-/** Give both signals back to the last handler of the chain, unless somebody has gone past us and owns the signal already. */
+/** Give the signals back to the last handler of the chain, unless somebody has gone past us and owns the signal already. */
 void host_chain_stop(void);
 /** Whoever has gone past us becomes the chained handler, and ours is installed again. */
 void                host_chain_rearm(void);

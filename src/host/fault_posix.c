@@ -1,5 +1,5 @@
 /*
- * fault_posix.c - SIGSEGV and SIGBUS as the machine's page faults.
+ * fault_posix.c - SIGSEGV and SIGBUS as the machine's page faults, SIGFPE as its divide error.
  *
  *     the kernel -> on_fault -> the machine's handler -> RESOLVED   the instruction runs again
  *                      |                               > REDIRECT   the context was edited: ordinary code runs next, outside the handler
@@ -39,7 +39,9 @@ static bool offer_to_machine(int signal, const siginfo_t *info, ucontext_t *cont
     host_fault_handler_t handler = atomic_load_explicit(&machine_handler, memory_order_acquire);
     if (handler == NULL || interrupted != NULL || HOST_SENT_BY_A_PROGRAM(info))
         return false;
-    host_fault_t fault = { .bus = signal == SIGBUS, .context = context };
+    host_fault_t fault = { .bus = signal == SIGBUS, .division = signal == SIGFPE, .context = context };
+    if (fault.division && info->si_code != FPE_INTDIV && info->si_code != FPE_INTOVF)
+        return false;
     context_read(&fault, info, context);
     if (host_fault_resumes(context, fault.pc))
         return true;

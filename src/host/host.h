@@ -71,6 +71,7 @@ typedef struct host_fault {
     uintptr_t pc;                                 /* the instruction that did it */
     uintptr_t sp;                                 /* the stack pointer of the interrupted code */
     uint8_t   write, execute, non_canonical, bus; /* bus: it came as SIGBUS */
+    uint8_t   division;                           /* none of these: an integer was divided by zero, or the quotient is too large */
     void     *context;                            /* ucontext_t of the host */
 } host_fault_t;
 
@@ -82,7 +83,7 @@ typedef enum host_fault_verdict {
 
 typedef host_fault_verdict_t (*host_fault_handler_t)(host_fault_t *fault);
 
-/* Own SIGSEGV and SIGBUS until host_faults_stop. From then on other code's signal() and sigaction() for the two are kept
+/* Own SIGSEGV, SIGBUS and SIGFPE until host_faults_stop. From then on other code's signal() and sigaction() for them are kept
  * as the chained handler and never installed; host_faults_stop installs the last of them (or what was there before). */
 int  host_faults_start(host_fault_handler_t handler);
 void host_faults_stop(void);

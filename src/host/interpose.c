@@ -1,6 +1,6 @@
 /*
  * interpose.c - the library's own signal() and sigaction(), which every other object of the process finds before the C library's.
- * While faults are armed an installation for SIGSEGV or SIGBUS goes to the chain (fault_chain.c) and is answered from it. Every other
+ * While faults are armed an installation for SIGSEGV, SIGBUS or SIGFPE goes to the chain (fault_chain.c) and is answered from it. Every other
  * call, and every call at other times, goes on to the next definition: a sanitizer's, or the C library's.
  *
  *     framework -> signal(SIGSEGV, h) -> [sanitizer's wrapper] -> here: armed?  yes: chain = h, return the chain before

@@ -52,7 +52,7 @@ _Noreturn NTMM_COLD void ke_irql_too_high(const char *routine, ULONG_PTR routine
             ke_irql_too_high(__func__, (ULONG_PTR)0, (ULONG_PTR)__builtin_return_address(0)); \
     } while (0)
 
-/* ExRaiseStatus and friends: no __try frame is known yet, so 0x1E (0x7E in a system thread). */
+/* ExRaiseStatus and friends: to the nearest __try that takes it, else 0x1E (0x7E in a system thread). */
 _Noreturn void ke_raise_status(const char *routine, NTSTATUS status, ULONG_PTR address);
 
 /* 0x139 with that FAST_FAIL_* code, found wrong on behalf of `routine`; `caller`: the driver's return address. */
@@ -73,8 +73,9 @@ void ke_wait_poll(void);
 void ke_loop_poll(void);
 
 /* The machine's page-fault handler begins here (fault.c); mm registers what it can resolve. */
-typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUGCHECK } ke_fault_answer_t;
-/* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. */
+typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUGCHECK, KE_FAULT_EXCEPTION } ke_fault_answer_t;
+/* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. KE_FAULT_EXCEPTION:
+ * fault_code is the status, fault_parameter[] the first two words of ExceptionInformation. */
 typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
 extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */
 int                        ke_faults_boot(void);

@@ -26,6 +26,7 @@
 
 #include "ke/catch.h"
 #include "ke/report.h"
+#include "ke/try.h"
 
 #define CALL_BYTES 64u          /* what calling ntmm_catch_push may have put onto the stack: saved registers and the way back */
 #define CATCHES_MAX 16u         /* nested, in one thread */
@@ -35,11 +36,12 @@ typedef struct catch_entry {
     ntmm_catch_frame *frame;
     uintptr_t         stack;      /* where it was pushed */
     uint32_t          generation; /* of the machine it belongs to */
+    uint32_t          tries;      /* records of __try statements outside of it */
 } catch_entry_t;
 
 /* Thread-local words that the fault handler reads: they must be there without an allocation. */
 static HOST_THREAD_LOCAL catch_entry_t    catches[CATCHES_MAX]; /* outermost first */
-static HOST_THREAD_LOCAL uint32_t         catch_count;
+HOST_THREAD_LOCAL uint32_t                ke_catch_count;
 static HOST_THREAD_LOCAL ke_escape_t     *escape;       /* a callback of the stop, or the fault resolver, is running */
 static HOST_THREAD_LOCAL sigjmp_buf      *thread_start; /* system threads */
 static HOST_THREAD_LOCAL ke_stack_range_t switched;
@@ -49,7 +51,7 @@ static _Atomic uint32_t                   process_catches;      /* of all thread
 static bool                               somebody_catches;     /* at the moment of the stop; the stopping thread's */
 static _Atomic uint32_t                   delivered_generation; /* of the machine whose stop has come back through a catch */
 
-static bool on_switched_stack(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
+bool ke_stack_is_switched(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
 
 /* Does the frame still say what was written into it at the push? Its memory may be anything by now. */
 static bool frame_is_overwritten(const catch_entry_t *entry)
@@ -64,32 +66,37 @@ static bool frame_is_overwritten(const catch_entry_t *entry)
     return host_copy_safely(&now, &entry->frame->outer, bytes) != bytes || now.stack != entry->stack || now.generation != entry->generation;
 }
 
+bool ke_stack_is_left(uintptr_t address, uintptr_t sp)
+{
+    bool here = ke_stack_is_switched(sp), there = ke_stack_is_switched(address);
+    return here == there ? address < sp : there;
+}
+
 static bool entry_is_stale(const catch_entry_t *entry, uintptr_t sp)
 {
-    bool here = on_switched_stack(sp), there = on_switched_stack(entry->stack);
     if (entry->generation - ke_machine_generation > 1) /* neither of this machine nor of the one to come */
         return true;
-    return (here == there ? entry->stack < sp : there) || frame_is_overwritten(entry);
+    return ke_stack_is_left(entry->stack, sp) || frame_is_overwritten(entry);
 }
 
 static void catches_cut(uint32_t count) /* only the outermost `count` remain */
 {
-    atomic_fetch_sub(&process_catches, catch_count - count);
-    catch_count = count;
+    atomic_fetch_sub(&process_catches, ke_catch_count - count);
+    ke_catch_count = count;
 }
 
 static void catches_drop_stale(uintptr_t sp)
 {
-    uint32_t count = catch_count;
+    uint32_t count = ke_catch_count;
     while (count > 0 && entry_is_stale(&catches[count - 1], sp))
         count--;
     catches_cut(count);
 }
 
-static uint32_t catch_index(const ntmm_catch_frame *frame) /* catch_count when it is not listed */
+static uint32_t catch_index(const ntmm_catch_frame *frame) /* ke_catch_count when it is not listed */
 {
     uint32_t index = 0;
-    while (index < catch_count && catches[index].frame != frame)
+    while (index < ke_catch_count && catches[index].frame != frame)
         index++;
     return index;
 }
@@ -106,14 +113,14 @@ static __attribute__((noinline)) sigjmp_buf *catch_push(ntmm_catch_frame *frame,
     ke_stop_look_for_longjmp(sp);
     catches_cut(catch_index(frame));     /* the same frame again: its function was left by a longjmp and entered anew */
     catches_drop_stale(sp - CALL_BYTES); /* an entry of the same function is live: it is the outer one of two */
-    NTMM_INVARIANT(catch_count < CATCHES_MAX, "at most 16 bug-check catches are nested in one thread");
+    NTMM_INVARIANT(ke_catch_count < CATCHES_MAX, "at most 16 bug-check catches are nested in one thread");
     memset(&frame->stop, 0, sizeof frame->stop);
-    frame->outer = catch_count > 0 ? catches[catch_count - 1].frame : NULL;
+    frame->outer = ke_catch_count > 0 ? catches[ke_catch_count - 1].frame : NULL;
     frame->stack = sp;
     frame->generation = state == KE_MACHINE_UP || state == KE_MACHINE_HALTED ? ke_machine_generation : ke_machine_generation + 1;
     frame->halted = state == KE_MACHINE_HALTED;
     frame->caught = 0;
-    catches[catch_count++] = (catch_entry_t){ frame, sp, frame->generation };
+    catches[ke_catch_count++] = (catch_entry_t){ frame, sp, frame->generation, ke_tries->count };
     atomic_fetch_add(&process_catches, 1);
     return &frame->context;
 }
@@ -136,7 +143,7 @@ static bool take_orphan(ntmm_bugcheck *stop)
     return true;
 }
 
-void ke_catch_fork_forget(void) { atomic_store(&process_catches, catch_count); }
+void ke_catch_fork_forget(void) { atomic_store(&process_catches, ke_catch_count); }
 
 /* Before the stop is published: then others may leave their catches with it. */
 void ke_catch_look_around(void) { somebody_catches = atomic_load(&process_catches) != 0; }
@@ -145,7 +152,7 @@ void ke_catch_take(uintptr_t sp)
 {
     catches_drop_stale(sp);
     ke_catch_look_around();
-    if (catch_count > 0)
+    if (ke_catch_count > 0)
         atomic_store(&delivered_generation, ke_machine_generation);
 }
 
@@ -154,7 +161,9 @@ void ntmm_catch_pop(ntmm_catch_frame *frame)
     uint32_t index = frame == NULL ? 0 : catch_index(frame);
 
     ke_stop_look_for_longjmp((uintptr_t)__builtin_frame_address(0));
-    if (index == catch_count) /* left already, by a frame outside it */
+    if (frame == NULL)
+        ke_tries_forget_left((uintptr_t)__builtin_frame_address(0));
+    if (index == ke_catch_count) /* left already, by a frame outside it */
         return;
     catches_cut(index);
     if (frame != NULL && !frame->halted && frame->generation == ke_machine_generation && take_orphan(&frame->stop))
@@ -174,10 +183,23 @@ bool ntmm_catch_bugcheck(void (*body)(void *), void *context, ntmm_bugcheck *out
     return frame.caught != 0;
 }
 
+static void stack_goes_back_to(uintptr_t address)
+{
+    if (!ke_stack_is_switched(address))
+        switched = (ke_stack_range_t){ 0, 0 };
+}
+
+void ke_catch_unwound(uint32_t count, uintptr_t frame)
+{
+    if (ke_catch_count > count)
+        catches_cut(count);
+    stack_goes_back_to(frame);
+}
+
 bool ke_catch_is_live(uintptr_t sp)
 {
     bool live = escape != NULL;
-    for (uint32_t i = 0; i < catch_count && !live; i++)
+    for (uint32_t i = 0; i < ke_catch_count && !live; i++)
         live = !entry_is_stale(&catches[i], sp);
     return live;
 }
@@ -193,12 +215,14 @@ bool ke_guarded(void (*call)(void *), void *context)
 {
     ke_escape_t guard;
     ke_escape_t *volatile before = ke_escape_set(&guard);
-    volatile bool returned = false;
+    volatile bool     returned = false;
+    volatile uint32_t fence = ke_try_fence((uintptr_t)__builtin_frame_address(0));
 
     if (ke_escape_here(&guard) == 0) {
         call(context);
         returned = true;
     }
+    ke_try_unfence(fence);
     ke_escape_set(before);
     return returned;
 }
@@ -237,12 +261,12 @@ static _Noreturn void thread_end(void)
 
 static _Noreturn void catch_enter(const ntmm_bugcheck *stop)
 {
-    catch_entry_t     entry = catches[catch_count - 1];
+    catch_entry_t     entry = catches[ke_catch_count - 1];
     ntmm_catch_frame *frame = entry.frame;
 
-    catches_cut(catch_count - 1);
-    if (!on_switched_stack(entry.stack))
-        switched = (ke_stack_range_t){ 0, 0 };
+    catches_cut(ke_catch_count - 1);
+    stack_goes_back_to(entry.stack);
+    ke_tries_cut(entry.tries);
     frame->stop = *stop;
     frame->caught = 1;
     siglongjmp(frame->context, 1);
@@ -253,7 +277,7 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
     thread_put_out();
     left_generation = ke_machine_generation;
     catches_drop_stale(sp);
-    if (catch_count > 0)
+    if (ke_catch_count > 0)
         catch_enter(stop);
     if (first && !somebody_catches) {
         ke_report_print_at_the_end();

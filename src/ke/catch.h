@@ -4,32 +4,23 @@
 #ifndef NTMM_KE_CATCH_H
 #define NTMM_KE_CATCH_H
 
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/jump.h"
 #include "ke/bugcheck.h"
 
-/* A place to jump back to, on this stack or, for the fault resolver, on the signal stack. ThreadSanitizer forgets every sigsetjmp
- * below another one, and "below" has no meaning between two stacks: it is not told. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KE_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(KE_THREAD_SANITIZER)
+/* A place to jump back to, on this stack or, for the fault resolver, on the signal stack. Not a sigjmp_buf: ThreadSanitizer forgets every
+ * sigsetjmp below another one, and "below" has no meaning between two stacks. */
 typedef struct ke_escape {
-    void *words[5];
+    host_jump_t jump;
 } ke_escape_t;
-#define ke_escape_here(escape) __builtin_setjmp((escape)->words) /* not 0: arrived by ke_escape_take */
-#define ke_escape_take(escape) __builtin_longjmp((escape)->words, 1)
-#else
-typedef struct ke_escape {
-    sigjmp_buf buffer;
-} ke_escape_t;
-#define ke_escape_here(escape) sigsetjmp((escape)->buffer, 0)
-#define ke_escape_take(escape) siglongjmp((escape)->buffer, 1)
-#endif
+#define ke_escape_here(escape) ((escape)->jump.first = 0, host_jump_save(&(escape)->jump)) /* not 0: arrived by ke_escape_take */
+_Noreturn static inline void ke_escape_take(const ke_escape_t *escape)
+{
+    host_jump_leaves_frames();
+    host_jump_to(&escape->jump, 1);
+}
 
 /* true: code at that stack pointer runs inside a catch of this thread, or inside a guarded part of a report. Async-signal-safe, changes
  * nothing. */
@@ -42,6 +33,10 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
 /* The stop of this thread will come back through a catch of its own, if it has one: nobody else needs to tell of it. */
 void ke_catch_take(uintptr_t sp);
 void ke_catch_look_around(void); /* remembers whether any thread catches, for ke_catch_leave(first) */
+
+/* An exception was handled by a function with that frame pointer, inside of only so many catches of this thread. */
+extern HOST_THREAD_LOCAL uint32_t ke_catch_count;
+void                              ke_catch_unwound(uint32_t count, uintptr_t frame);
 
 void ke_catch_fork_forget(void); /* in a forked child: only the calling thread's catches are in this process */
 
@@ -59,5 +54,8 @@ typedef struct ke_stack_range {
     uintptr_t low, high;
 } ke_stack_range_t;
 ke_stack_range_t ke_stack_switched(ke_stack_range_t now);
+bool             ke_stack_is_switched(uintptr_t address); /* it lies on the one of now */
+/* The function whose frame holds the address has been left, when sp is the stack pointer of now. */
+bool ke_stack_is_left(uintptr_t address, uintptr_t sp);
 
 #endif

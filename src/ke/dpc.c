@@ -24,6 +24,7 @@
 #include "ke/dpc_object.h"
 #include "ke/irql.h"
 #include "ke/region.h"
+#include "ke/try.h"
 
 #define SETTLE_PATIENCE_NS 1000000000u
 #define STOP_PATIENCE_NS 2000000000u /* a routine of a halted machine that never returns is left behind */
@@ -119,8 +120,10 @@ static void run(ke_processor_t *processor, ke_thread_t *thread, const dpc_call_t
 {
     ULONG_PTR apcs = ke_apc_disable_count(thread);
     KIRQL     irql = thread->irql;
+    uint32_t  fence = ke_try_fence((uintptr_t)__builtin_frame_address(0));
 
     call->routine(call->dpc, call->context, call->argument1, call->argument2);
+    ke_try_unfence(fence);
     if (thread->irql != irql)
         ke_bugcheck("KeInsertQueueDpc", "A DPC routine returned at another IRQL than it was called at.", IRQL_UNEXPECTED_VALUE,
                     (ULONG_PTR)thread->irql << 16 | (ULONG_PTR)irql << 8, (ULONG_PTR)call->routine, (ULONG_PTR)call->dpc, 0);

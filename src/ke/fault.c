@@ -1,18 +1,19 @@
 /*
- * fault.c - whose fault is it? Every SIGSEGV and SIGBUS of the process comes here first.
+ * fault.c - whose fault is it? Every SIGSEGV, SIGBUS and SIGFPE of the process comes here first.
  *
  *     on_fault                     in the signal handler
  *      |- no machine, forked       not ours
+ *      |- a divide error           an exception, at any IRQL, inside a catch or a __try
  *      |- ke_fault_resolver        mm looks at the address: resolved, the machine's rule is broken, or not one of its regions
  *      |- host_peek_resume         code of our own that was prepared for it: the peek says that there is nothing
- *      |- not its region, but inside a catch: a driver touched what is not there
- *      |      first 64 KiB         a user address: an exception without a handler, 0x1E (0x7E in a system thread); 0xD1 at DISPATCH_LEVEL
+ *      |- not its region, but inside a catch or a __try: a driver touched what is not there
+ *      |      first 64 KiB         a user address: an exception; without a handler 0x1E (0x7E in a system thread); 0xD1 at DISPATCH_LEVEL
  *      |      anything else        a wild system address, 0x50; at DISPATCH_LEVEL 0xD1, or 0xA when our own code did it
  *      |      next to the stack    the host's stack overflowed: a double fault, 0x7F
  *      `- otherwise                not ours: whoever had the signal before gets it, and a test framework reports a failed test
  *
- * The handler only decides. The stop itself is raised by ordinary code (raise_stop): the handler sends the interrupted thread there, so
- * that reports, callbacks and longjmp run outside of a signal. Thread-local words carry the stop across.
+ * The handler only decides. The stop or the exception is raised by ordinary code (raise_stop, raise_exception): the handler sends the
+ * interrupted thread there, so that reports, callbacks, filters and longjmp run outside of a signal. Thread-local words carry it across.
  *
  * Locks   none here; the resolver takes Mm's. A wait for one of those on a halted machine is left through ke_escape_set.
  * Source  WDK reference: Bug Checks 0xA, 0x1E, 0x50, 0x7F, 0xD1; MM_BAD_POINTER (address zero raises, it does not bug check).
@@ -24,6 +25,7 @@
 #include "ke/bugcheck.h"
 #include "ke/catch.h"
 #include "ke/exception.h"
+#include "ke/try.h"
 
 #define USER_BYTES 0x10000u  /* the lowest 64 KiB belong to no system region */
 #define STACK_REACH 0x10000u /* one frame rarely jumps farther below the stack pointer */
@@ -38,7 +40,8 @@ _Atomic uint64_t    ke_access_violations;
 static ke_thread_t      guest = { .irql = PASSIVE_LEVEL, .processor = &ke_no_processor };
 static _Atomic uint32_t guest_taken;
 
-static HOST_THREAD_LOCAL ke_stop_t pending; /* from the handler to raise_stop */
+static HOST_THREAD_LOCAL ke_stop_t        pending;           /* from the handler to raise_stop */
+static HOST_THREAD_LOCAL EXCEPTION_RECORD pending_exception; /* and to raise_exception */
 
 static void            *trace[TRACE_MAX]; /* taken inside the handler, where the interrupted calls can still be seen */
 static _Atomic uint32_t trace_generation; /* of the machine whose first stop it shows */
@@ -53,6 +56,26 @@ static void raise_stop(void *argument)
 {
     (void)argument;
     ke_bugcheck_stop(&pending);
+}
+
+static void raise_exception(void *interrupted)
+{
+    EXCEPTION_RECORD   record = pending_exception; /* a filter may fault, too */
+    CONTEXT            context;
+    EXCEPTION_POINTERS exception = { &record, &context };
+    host_registers_t   registers;
+    ke_stop_t          stop = { .routine = "the page-fault handler", .why = "The processor raised an exception, and no __try took it." };
+
+    host_interrupted_registers(interrupted, &registers);
+    ke_context_from(&context, &registers);
+    stop.pc = stop.from = registers.pc;
+    stop.sp = registers.sp;
+    if (ke_exception_dispatch(&exception, registers.sp)) {
+        ke_context_to(&registers, &context);
+        host_interrupted_go_on(interrupted, &registers);
+    }
+    ke_exception_unhandled(&stop, ke_self(), &exception);
+    ke_bugcheck_stop(&stop);
 }
 
 /* The machine halted while the resolver waited for a lock. A thread without a catch waits on; ke_wait_poll knows when to give up. */
@@ -148,8 +171,53 @@ static uintptr_t access_bits_x64(const host_fault_t *fault) /* as 0x50 counts on
     return fault->execute ? 0x10 : fault->write ? 2 : 0;
 }
 
+/* A routine of the library that the body has called, and that may hold locks of the simulator, is not unwound. */
+static bool may_be_handled(ke_thread_t *thread, const host_fault_t *fault)
+{
+    const ke_try_record_t *record = ke_try_around(fault->sp);
+    return record != NULL && record->in_library >= atomic_load(&thread->in_library);
+}
+
+/* Without a __try there is no need to leave the handler first. */
+static host_fault_verdict_t exception_send(ke_thread_t *thread, host_fault_t *fault, const EXCEPTION_RECORD *record, const char *why)
+{
+    CONTEXT            context;
+    EXCEPTION_POINTERS exception = { (PEXCEPTION_RECORD)record, &context };
+    host_registers_t   registers;
+
+    if (may_be_handled(thread, fault)) {
+        pending_exception = *record;
+        host_fault_redirect_resumable(fault, raise_exception);
+        return HOST_FAULT_REDIRECT;
+    }
+    host_fault_registers(fault, &registers);
+    ke_context_from(&context, &registers);
+    ke_exception_unhandled(&pending, thread, &exception);
+    return stop_send(fault, why, NULL);
+}
+
+static host_fault_verdict_t access_violation(ke_thread_t *thread, host_fault_t *fault, NTSTATUS status, uintptr_t kind, uintptr_t address)
+{
+    EXCEPTION_RECORD record = { .ExceptionCode = status, .ExceptionAddress = (PVOID)fault->pc, .NumberParameters = 2 };
+
+    record.ExceptionInformation[0] = kind;
+    record.ExceptionInformation[1] = address;
+    return exception_send(thread, fault, &record, "A user address, perhaps a NULL pointer, was touched outside of any __try.");
+}
+
+static bool is_drivers(const host_fault_t *fault) { return ke_catch_is_live(fault->sp) || ke_try_around(fault->sp) != NULL; }
+
+static host_fault_verdict_t divide_error(ke_thread_t *thread, host_fault_t *fault)
+{
+    EXCEPTION_RECORD record = { .ExceptionCode = STATUS_INTEGER_DIVIDE_BY_ZERO, .ExceptionAddress = (PVOID)fault->pc };
+
+    if (!is_drivers(fault))
+        return HOST_FAULT_NOT_OURS;
+    return exception_send(thread, fault, &record, "An integer was divided by zero, or the quotient was too large, outside of any __try.");
+}
+
 /* No region of the machine holds the address. */
-static host_fault_verdict_t wild_address(const ke_thread_t *thread, host_fault_t *fault)
+static host_fault_verdict_t wild_address(ke_thread_t *thread, host_fault_t *fault)
 {
     bool user = fault->address < USER_BYTES && !fault->non_canonical;
 
@@ -164,8 +232,7 @@ static host_fault_verdict_t wild_address(const ke_thread_t *thread, host_fault_t
     }
     if (user) {
         atomic_fetch_add_explicit(&ke_access_violations, 1, memory_order_relaxed);
-        ke_exception_unhandled(&pending, thread, STATUS_ACCESS_VIOLATION, fault->pc, access_bits(fault), fault->address);
-        return stop_send(fault, "A user address, perhaps a NULL pointer, was touched outside of any __try.", NULL);
+        return access_violation(thread, fault, STATUS_ACCESS_VIOLATION, access_bits(fault), fault->address);
     }
     stop_fill(PAGE_FAULT_IN_NONPAGED_AREA, fault->address, access_bits_x64(fault), fault->pc, fault->non_canonical ? 4 : 2);
     return stop_send(fault, "A system address with nothing behind it was touched.", NULL);
@@ -196,7 +263,9 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
     }
     if (answer == KE_FAULT_RESOLVED || host_peek_resume(fault)) /* whoever peeks does not mind */
         return HOST_FAULT_RESOLVED;
-    caught = ke_catch_is_live(fault->sp);
+    if (answer == KE_FAULT_EXCEPTION)
+        return access_violation(thread, fault, (NTSTATUS)thread->fault_code, thread->fault_parameter[0], thread->fault_parameter[1]);
+    caught = is_drivers(fault);
     if (!caught && (answer == KE_FAULT_UNKNOWN || state == KE_MACHINE_HALTED)) /* a halted machine has been stopped once already */
         return HOST_FAULT_NOT_OURS;
     if (answer == KE_FAULT_UNKNOWN)
@@ -217,7 +286,7 @@ static host_fault_verdict_t on_fault(host_fault_t *fault)
     if (state != KE_MACHINE_UP && state != KE_MACHINE_HALTED)
         return HOST_FAULT_NOT_OURS;
     thread = thread_borrow();
-    verdict = fault_decide(thread, fault, state);
+    verdict = fault->division ? divide_error(thread, fault) : fault_decide(thread, fault, state);
     thread_give_back(thread);
     return verdict;
 }
@@ -229,7 +298,7 @@ int ke_faults_boot(void)
 
     atomic_store(&ke_access_violations, 0);
     (void)host_backtrace(first_call, 1);
-    return result == 0 ? 0 : ke_error(result, "the handlers of SIGSEGV and SIGBUS could not be installed");
+    return result == 0 ? 0 : ke_error(result, "the handlers of SIGSEGV, SIGBUS and SIGFPE could not be installed");
 }
 
 void ke_faults_shutdown(void) { host_faults_stop(); }

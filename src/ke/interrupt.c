@@ -21,6 +21,7 @@
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "ke/spinlock.h"
+#include "ke/try.h"
 
 #define INTERRUPTS_MAX 256u /* as many as a processor's table has vectors */
 
@@ -87,7 +88,9 @@ static BOOLEAN serve(PKINTERRUPT interrupt, const char *routine)
     if (!taken)
         return FALSE;
     if (atomic_load(&interrupt->connected)) { /* not any more, if it was disconnected while this thread waited for the lock */
+        uint32_t fence = ke_try_fence((uintptr_t)__builtin_frame_address(0));
         claimed = interrupt->routine(interrupt, interrupt->context);
+        ke_try_unfence(fence);
         require_same_irql(interrupt, (ULONG_PTR)interrupt->routine, routine);
     }
     unlock_interrupt(interrupt, old, routine, KE_CALLER());

@@ -1,47 +1,56 @@
 /*
- * raise.c - exceptions raised by software: ExRaiseStatus and its two short forms. An exception looks for a __try around it; this version
- * has none, so every exception is one that no handler took. That stops the machine: 0x1E in a thread of the test, 0x7E in a thread that
- * the machine made itself.
+ * raise.c - exceptions raised by software: ExRaiseStatus and its two short forms; and what becomes of an exception that no __try takes.
+ * That stops the machine: 0x1E in a thread of the test, 0x7E in a thread that the machine made itself.
  *
- * Locks   none.
- * Source  WDK reference: ExRaiseStatus, ExRaiseAccessViolation, ExRaiseDatatypeMisalignment; Bug Checks 0x1E, 0x7E.
+ * Locks     none.
+ * Elsewhere looking for the handler: dispatch.c. Exceptions that the processor raises: fault.c.
+ * Source    WDK reference: ExRaiseStatus, ExRaiseAccessViolation, ExRaiseDatatypeMisalignment; Bug Checks 0x1E, 0x7E.
  */
 #include <ntmm/ntmm.h>
 
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 
-static HOST_THREAD_LOCAL EXCEPTION_RECORD last_exception; /* 0x7E names its address */
-
-void ke_exception_unhandled(ke_stop_t *stop, const ke_thread_t *thread, NTSTATUS status, uintptr_t address, uintptr_t information0,
-                            uintptr_t information1)
+void ke_exception_unhandled(ke_stop_t *stop, ke_thread_t *thread, const EXCEPTION_POINTERS *exception)
 {
-    uintptr_t *parameter = stop->check.parameter;
+    const EXCEPTION_RECORD *what = exception->ExceptionRecord;
+    uintptr_t              *parameter = stop->check.parameter;
 
-    parameter[0] = (uintptr_t)(intptr_t)status; /* sign-extended, as a debugger shows it */
-    parameter[1] = address;
+    parameter[0] = (uintptr_t)(intptr_t)what->ExceptionCode; /* sign-extended, as a debugger shows it */
+    parameter[1] = (uintptr_t)what->ExceptionAddress;
     if (thread->is_system) {
-        last_exception = (EXCEPTION_RECORD){ .ExceptionCode = status, .ExceptionFlags = EXCEPTION_NONCONTINUABLE, .NumberParameters = 2 };
-        last_exception.ExceptionAddress = (PVOID)address;
-        last_exception.ExceptionInformation[0] = information0;
-        last_exception.ExceptionInformation[1] = information1;
+        thread->exception = *what; /* where the parameters point: the stack is about to be left */
+        thread->exception_context = *exception->ContextRecord;
         stop->check.code = SYSTEM_THREAD_EXCEPTION_NOT_HANDLED;
-        parameter[2] = (uintptr_t)&last_exception;
-        parameter[3] = 0;
+        parameter[2] = (uintptr_t)&thread->exception;
+        parameter[3] = (uintptr_t)&thread->exception_context;
         return;
     }
     stop->check.code = KMODE_EXCEPTION_NOT_HANDLED;
-    parameter[2] = information0;
-    parameter[3] = information1;
+    parameter[2] = what->NumberParameters > 0 ? what->ExceptionInformation[0] : 0;
+    parameter[3] = what->NumberParameters > 1 ? what->ExceptionInformation[1] : 0;
+}
+
+/* Of the registers of the raising code only the place is known: what it kept elsewhere is the compiler's secret. */
+static void context_of_caller(CONTEXT *context, uintptr_t pc, uintptr_t sp)
+{
+    host_registers_t registers = { .pc = pc, .sp = sp };
+    ke_context_from(context, &registers);
+    context->ContextFlags = CONTEXT_CONTROL;
 }
 
 _Noreturn void ke_raise_status(const char *routine, NTSTATUS status, ULONG_PTR address)
 {
-    ke_stop_t stop = { .routine = routine, .why = "It raised an exception, and there is no __try around the call." };
+    ke_stop_t          stop = { .routine = routine, .why = "It raised an exception, and there is no __try around the call that takes it." };
+    CONTEXT            context;
+    EXCEPTION_RECORD   record = { .ExceptionCode = status, .ExceptionFlags = EXCEPTION_NONCONTINUABLE, .ExceptionAddress = (PVOID)address };
+    EXCEPTION_POINTERS exception = { &record, &context };
 
     stop.sp = (uintptr_t)__builtin_frame_address(0);
     stop.from = (uintptr_t)__builtin_return_address(0);
-    ke_exception_unhandled(&stop, ke_self(), status, address, 0, 0);
+    context_of_caller(&context, address, stop.sp);
+    (void)ke_exception_dispatch(&exception, stop.sp); /* never true for a noncontinuable exception */
+    ke_exception_unhandled(&stop, ke_self(), &exception);
     ke_bugcheck_stop(&stop);
 }
 

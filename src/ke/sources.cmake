@@ -15,7 +15,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/wait.c
   ${CMAKE_CURRENT_LIST_DIR}/time.c
   ${CMAKE_CURRENT_LIST_DIR}/balance.c)
-# stopping: locks, bug checks, faults, injected failures
+# stopping: locks, bug checks, exceptions, faults, injected failures
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lock.c
   ${CMAKE_CURRENT_LIST_DIR}/error.c
@@ -28,4 +28,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/names.c
   ${CMAKE_CURRENT_LIST_DIR}/raise.c
   ${CMAKE_CURRENT_LIST_DIR}/fast_fail.c
+  ${CMAKE_CURRENT_LIST_DIR}/try.c
+  ${CMAKE_CURRENT_LIST_DIR}/try_records.c
+  ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
+  ${CMAKE_CURRENT_LIST_DIR}/context.c
   ${CMAKE_CURRENT_LIST_DIR}/fault.c)

@@ -158,6 +158,10 @@ static const ke_stop_text_t TEXTS[] = {
         "exception information 1" },
       "It allocated pool with quota for a process that has used up its own, outside __try / __except. "
       "POOL_QUOTA_FAIL_INSTEAD_OF_RAISE gives NULL instead." },
+    { KMODE_EXCEPTION_NOT_HANDLED,
+      P(1, 0xFFFFFFFFC0000094u),
+      { "exception: STATUS_INTEGER_DIVIDE_BY_ZERO", "@instruction", NULL, NULL },
+      "It divided an integer by zero, or the most negative one by -1." },
     { QUOTA_UNDERFLOW,
       ANY,
       { "@process", "0 nonpaged pool, 1 paged pool", "bytes to be given back", "bytes of them that were never charged" },
@@ -169,8 +173,7 @@ static const ke_stop_text_t TEXTS[] = {
       "It called a routine that raises an exception, and there is no __try / __except around the call." },
     { SYSTEM_THREAD_EXCEPTION_NOT_HANDLED,
       ANY,
-      { "exception: its NTSTATUS, sign-extended", "@instruction, or caller of the raising routine", "exception record",
-        "context record; 0: this machine keeps none" },
+      { "exception: its NTSTATUS, sign-extended", "@instruction, or caller of the raising routine", "exception record", "context record" },
       "In a thread of the system (a work item, a DPC thread) an exception was raised, or a NULL or user pointer touched, with no __try / "
       "__except around it." },
     { NO_MORE_SYSTEM_PTES,

@@ -21,6 +21,7 @@
 #include "ke/bugcheck.h"
 #include "ke/dpc.h"
 #include "ke/process.h"
+#include "ke/try.h"
 
 ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
 HOST_THREAD_LOCAL ke_thread_t *ke_current = &ke_empty_thread;
@@ -95,6 +96,7 @@ static void thread_ended(void *argument)
     if (record->generation == ke_machine_generation && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
         ntmm_catch_bugcheck(give_back, record, NULL); /* for a stop in there, no other frame of the thread is left */
     ntmm_catch_pop(NULL);                             /* it may have ended inside a catch */
+    ke_tries_cut(0);
     record_reset(record);
     atomic_store(&record->is_system, 0);
     ke_current = &ke_empty_thread;

@@ -103,6 +103,9 @@ struct ke_thread {
     host_fault_t    fault;               /* (T) the fault being turned into a bug check */
     uintptr_t       fault_code, fault_parameter[4];
 
+    EXCEPTION_RECORD exception; /* (T) that nobody handled, in a system thread: the parameters of 0x7E point here */
+    CONTEXT          exception_context;
+
     ke_thread_t      *wait_next;   /* (C) next in the line for a processor; or, under its bucket's lock, for a queued spin lock */
     uint32_t          wait_number; /* (C) the processor it wants, or KE_PROCESSOR_ANY */
     PKSPIN_LOCK       wait_lock;   /* the queued spin lock it waits for */

@@ -7,7 +7,7 @@
  *      |- ke_processors_boot  processors, DPC queues       |- leaks_collect           walks what is still held
  *      |- ex_pool_boot        descriptors, magazines       |- ke_faults_shutdown      signals given back
  *      |- ex_lookaside_boot   no list is active            `- ex, mm                  touched memory is zero again
- *      `- ke_faults_boot      SIGSEGV and SIGBUS are ours
+ *      `- ke_faults_boot      SIGSEGV, SIGBUS, SIGFPE are ours
  *
  * Memory object, reservation and tables stay for the next boot, so a unit test can afford a fresh machine per test.
  *

@@ -23,7 +23,11 @@
 #define FASTCALL
 #define CONST const
 #ifndef FORCEINLINE
+#if defined(__OPTIMIZE__) && !defined(NTMM_USES_TRY)
 #define FORCEINLINE static inline __attribute__((always_inline, unused))
+#else /* gcc cannot inline a function with a __try in it, and nothing is gained by inlining the others */
+#define FORCEINLINE static inline __attribute__((unused))
+#endif
 #endif
 
 #ifdef __cplusplus /* a layout that drivers can see, checked where it is declared */

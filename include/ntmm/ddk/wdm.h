@@ -26,6 +26,8 @@
 #include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */
 #include "wdm/ke_time.h"           /* what time it is */
 #include "wdm/ke_bugcheck.h"       /* KeBugCheckEx and its callbacks */
+#include "wdm/exception.h"         /* EXCEPTION_RECORD, CONTEXT */
+#include "wdm/excpt.h"             /* __try, __except, __finally, __leave */
 #include "wdm/ex_raise.h"          /* ExRaiseStatus */
 #include "wdm/ex_pool.h"           /* pools */
 #include "wdm/ex_pool_extended.h"  /* ExAllocatePool3, secure pool */

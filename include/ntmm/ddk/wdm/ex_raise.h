@@ -1,6 +1,6 @@
 /*
  * ex_raise.h - raising an exception on purpose.
- * Source  WDK reference: ExRaiseStatus, ExRaiseAccessViolation, ExRaiseDatatypeMisalignment; EXCEPTION_RECORD.
+ * Source  WDK reference: ExRaiseStatus, ExRaiseAccessViolation, ExRaiseDatatypeMisalignment.
  */
 #ifndef NTMM_DDK_WDM_EX_RAISE_H
 #define NTMM_DDK_WDM_EX_RAISE_H
@@ -9,24 +9,13 @@
 extern "C" {
 #endif
 
-#define EXCEPTION_NONCONTINUABLE 0x1
-#define EXCEPTION_MAXIMUM_PARAMETERS 15
-
-typedef struct _EXCEPTION_RECORD {
-    NTSTATUS                  ExceptionCode;
-    ULONG                     ExceptionFlags;
-    struct _EXCEPTION_RECORD *ExceptionRecord;
-    PVOID                     ExceptionAddress;
-    ULONG                     NumberParameters;
-    ULONG_PTR                 ExceptionInformation[EXCEPTION_MAXIMUM_PARAMETERS];
-} EXCEPTION_RECORD, *PEXCEPTION_RECORD;
-
 /**
- * Raise an exception with this status.
- * @irql      any
- * @bugcheck  KMODE_EXCEPTION_NOT_HANDLED (status, caller, 0, 0), in a system thread SYSTEM_THREAD_EXCEPTION_NOT_HANDLED
- * @models    no handler exists yet, so every exception is unhandled
- * @source    WDK reference: wdm.h, ExRaiseStatus
+ * Raise an exception with this status, to the nearest `__try` whose filter takes it. It cannot be continued.
+ * @param Status  becomes ExceptionCode; there is no further information
+ * @irql          any; the reference says <= APC_LEVEL
+ * @bugcheck      nobody takes it: KMODE_EXCEPTION_NOT_HANDLED (status, caller, 0, 0), in a system thread
+ *                SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (status, caller, exception record, context record)
+ * @source        WDK reference: wdm.h, ExRaiseStatus; Bug Checks 0x1E, 0x7E
  */
 NTKERNELAPI DECLSPEC_NORETURN VOID ExRaiseStatus(NTSTATUS Status);
 /**
