@@ -1,5 +1,5 @@
 # What `cmake --install` lays down, and how other builds find it again:
-#   find_package(ntmm CONFIG)   target ntmm::ntmm
+#   find_package(ntmm CONFIG)   target ntmm::ntmm, function ntmm_add_driver
 #   pkg-config ntmm             the same as flags
 # Both work wherever the prefix is moved to.
 include(CMakePackageConfigHelpers)
@@ -13,7 +13,8 @@ install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT ntmm-targets NAMESPACE ntmm:: DESTINATION ${ntmm_cmake_dir})
 configure_package_config_file(cmake/ntmmConfig.cmake.in ntmmConfig.cmake INSTALL_DESTINATION ${ntmm_cmake_dir})
 write_basic_package_version_file(ntmmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/ntmmConfig.cmake ${PROJECT_BINARY_DIR}/ntmmConfigVersion.cmake DESTINATION ${ntmm_cmake_dir})
+install(FILES ${PROJECT_BINARY_DIR}/ntmmConfig.cmake ${PROJECT_BINARY_DIR}/ntmmConfigVersion.cmake cmake/ntmmDriver.cmake
+  DESTINATION ${ntmm_cmake_dir})
 
 # pkg-config: from the folder of ntmm.pc up to the prefix; a library folder outside the prefix is named as it is.
 set(ntmm_pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

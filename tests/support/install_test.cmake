@@ -3,7 +3,7 @@
 #   cmake -D SOURCE_DIR=... -D WORK_DIR=... -D COMPILER=... -D PAGE_SIZE=... -P install_test.cmake
 #
 # For each kind of library: build, install into a prefix, move the prefix elsewhere, then build the driver and the test in consumer/
-# once by CMake's find_package and once by cc with pkg-config's flags, and run both. With the shared one, README.md's example is built
+# once by CMake's find_package and ntmm_add_driver, optimised, and once by cc with pkg-config's flags, and run both. With the shared one, README.md's example is built
 # from README.md's own text, and must catch both of the bugs that it promises.
 cmake_minimum_required(VERSION 3.25)
 set(consumer_dir ${CMAKE_CURRENT_LIST_DIR}/consumer)
@@ -69,6 +69,17 @@ function(try_readme)
   message(STATUS "README.md: both bugs were caught")
 endfunction()
 
+# A file with a __try that is optimised and does not say so would lose what its bodies write: the compiler must refuse it, with advice.
+function(refuse_optimised_try)
+  execute_process(COMMAND ${COMPILER} -O2 ${cflags} -c ${consumer_dir}/user_buffer.c -o ${work}/consumer/user_buffer.o
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(status EQUAL 0 OR NOT output MATCHES "define NTMM_USES_TRY for this file")
+    message(FATAL_ERROR "an optimised file with a __try was not refused (${status}):\n${output}")
+  endif()
+  run("an optimised file with NTMM_USES_TRY" ${COMPILER} -O2 -DNTMM_USES_TRY ${cflags} -c ${consumer_dir}/user_buffer.c
+    -o ${work}/consumer/user_buffer.o)
+endfunction()
+
 function(install_and_use kind shared static_flag)
   set(work ${WORK_DIR}/${kind})
   set(prefix ${work}/moved/here)
@@ -83,7 +94,7 @@ function(install_and_use kind shared static_flag)
   file(RENAME ${work}/prefix ${prefix})
 
   run("${kind}: consumer configure" ${CMAKE_COMMAND} -S ${consumer_dir} -B ${work}/consumer -G ${generator}
-    -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix})
+    -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_BUILD_TYPE=Release)
   run("${kind}: consumer build" ${CMAKE_COMMAND} --build ${work}/consumer)
   run_consumer("${kind}: find_package" ${work}/consumer/consumer)
 
@@ -93,8 +104,9 @@ function(install_and_use kind shared static_flag)
   flags_of(libs --libs ${static_flag} ntmm)
   flags_of(libdir --variable=libdir ntmm)
   run("${kind}: pkg-config build" ${COMPILER} -o ${work}/consumer/by-pkg-config ${cflags} -Wno-multichar
-    ${consumer_dir}/driver.c ${consumer_dir}/main.c ${libs} -Wl,-rpath,${libdir})
+    ${consumer_dir}/driver.c ${consumer_dir}/user_buffer.c ${consumer_dir}/main.c ${libs} -Wl,-rpath,${libdir})
   run_consumer("${kind}: pkg-config" ${work}/consumer/by-pkg-config)
+  refuse_optimised_try()
   if(shared)
     try_readme()
   endif()

@@ -9,6 +9,7 @@ typedef struct MAILBOX *PMAILBOX;
 PMAILBOX                MailboxCreate(void);
 ULONG                   MailboxPost(PMAILBOX box);
 void                    MailboxDelete(PMAILBOX box);
+NTSTATUS                MailboxCopyFrom(PVOID to, const VOID *user, SIZE_T bytes, PULONG attempts);
 
 static int failures;
 #define CHECK(condition) ((condition) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition)))
@@ -52,9 +53,21 @@ static void double_free_stops_the_machine(void)
     ntmm_shutdown(NULL);
 }
 
+static void bad_pointer_is_an_exception(void)
+{
+    char  text[8] = "";
+    ULONG attempts = 0;
+
+    CHECK(ntmm_boot(NULL) == 0);
+    CHECK(MailboxCopyFrom(text, "letter", 7, &attempts) == STATUS_SUCCESS && attempts == 1 && text[0] == 'l');
+    CHECK(MailboxCopyFrom(text, (const void *)16, 7, &attempts) == STATUS_ACCESS_VIOLATION && attempts == 2 && text[0] == 'l');
+    CHECK(ntmm_shutdown(NULL) == 0);
+}
+
 int main(void)
 {
     healthy_driver_leaves_nothing();
+    bad_pointer_is_an_exception();
     forgotten_block_is_a_leak();
     double_free_stops_the_machine();
     return failures != 0;
