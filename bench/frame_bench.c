@@ -1,5 +1,6 @@
 /*
- * frame_bench.c - what does a frame cost, one by one and in runs, what an IRQL, and what does the machine around them cost?
+ * frame_bench.c - what does a frame cost, one by one and in runs, what an IRQL, what a __try, and what does the machine around them
+ *                 cost?
  *
  * Singles   a frame taken and put back as the pools' pages do it, inline, and through calls, beside an uncontended atomic addition.
  * Runs      mm_frames_get of 512 frames: search, and 512 PFN entries written. The map: 16 GiB of unbacked RAM, all of it taken, one frame
@@ -7,6 +8,8 @@
  *           by chance. The same map for each policy; each repetition takes all 64 and gives them back.
  * IRQL      KeRaiseIrql to DISPATCH_LEVEL and KeLowerIrql back, which claims and leaves a processor, and a spin lock around nothing, each
  *           beside an uncontended atomic addition. The library is linked statically here: a shared one adds two indirect calls.
+ * Try       a __try whose body raises nothing, beside a sigsetjmp() that saves no signal mask: neither makes a system call. And one whose body
+ *           raises: the calls are walked, the filter is asked, the stack unwound.
  * Machine   ntmm_boot and ntmm_shutdown of a machine that nobody uses, beside the first touch of a page of a fresh memory object, which is
  *           what the host charges for anything new.
  * Time      processor time of the thread; the median of the repetitions, in which the things compared take turns. The machine's rows are
@@ -26,6 +29,7 @@
 #include <ntmm/ntmm.h>
 
 #include "mm/frame_cache.h"
+#include "try_loop.h"
 
 #define RUN 512u
 #define PLANTED 64u
@@ -310,6 +314,35 @@ static void irql(void)
     ntmm_shutdown(NULL);
 }
 
+/* ---- exceptions ---- */
+
+static sample_t loop(void (*body)(unsigned), unsigned times, double floor)
+{
+    sample_t start = now();
+    body(times);
+    sample_t t = since(start, times);
+    return (sample_t){ t.cpu - floor, t.real - floor };
+}
+
+static void exceptions(void)
+{
+    enum { TIMES = 2000000, RAISES = 20000 };
+    sample_t set[MOST_REPETITIONS], tried[MOST_REPETITIONS], raised[MOST_REPETITIONS];
+    printf("\n4. __try\n");
+    boot(&(ntmm_config){ .quiet = true });
+    for (unsigned r = 0; r < repetitions; r++) {
+        double floor = loop(loop_plain, TIMES, 0).cpu;
+        set[r] = loop(loop_sigsetjmp, TIMES, floor);
+        tried[r] = loop(loop_try, TIMES, floor);
+        raised[r] = loop(loop_raise, RAISES, floor);
+    }
+    sample_t one = report("try/sigsetjmp(..., 0)", set, "%s", "");
+    sample_t other = report("try/__try and __except, nothing raised", tried, "%s", "");
+    report("try/raised and handled, two calls away", raised, "%s", "");
+    judge("__try / sigsetjmp", other.cpu / one.cpu, 4, 2);
+    ntmm_shutdown(NULL);
+}
+
 /* ---- the machine ---- */
 
 static sample_t first_touch(void)
@@ -349,7 +382,7 @@ static double boots(const char *name, const ntmm_config *config)
 static void machine(void)
 {
     sample_t touch[MOST_REPETITIONS];
-    printf("\n4. the machine\n");
+    printf("\n5. the machine\n");
     for (unsigned r = 0; r < repetitions; r++)
         touch[r] = first_touch();
     double page = report("first touch of a page of a memory object", touch, "%s", "").real;
@@ -387,6 +420,7 @@ int main(int argc, char **argv)
     singles();
     runs();
     irql();
+    exceptions();
     machine();
     printf("\n%u targets that must be met were missed by more than 15 %%\n", missed);
     if (json != NULL && write_json(json) != 0)
