@@ -235,6 +235,61 @@ NTMM_PUBLIC bool ntmm_fire_interrupt(PKINTERRUPT interrupt);
 /** Mark frames bad: free ones leave their list for good. @return pages marked */
 NTMM_PUBLIC size_t ntmm_mark_bad(uint64_t physical, size_t bytes);
 
+/**
+ * What stands behind a range of addresses that is no memory: a test's model of a device. A driver's access to a register or a port calls it
+ * on the driver's thread, at the driver's IRQL, with no lock of the machine held, so that it may do what code may do at that IRQL. Two
+ * threads that access one device call it at once.
+ */
+typedef struct ntmm_io_ops {
+    /** @param offset  from where the range begins, in bytes  @param bytes  1, 2, 4 or 8  @return the value; what goes beyond `bytes` is cut
+     *  NULL: every read gives ones, as when nothing answers on the bus */
+    uint64_t (*read)(void *context, uint64_t offset, unsigned bytes);
+    /** NULL: writes are lost */
+    void (*write)(void *context, uint64_t offset, unsigned bytes, uint64_t value);
+} ntmm_io_ops;
+
+/**
+ * A window of I/O space: device memory, or registers that are plain memory. MmMapIoSpace maps it, and the bytes keep what is written there.
+ * Windows belong to this boot of the machine, and go with it.
+ *
+ * @param physical  first byte; neither this nor the end need be on a page boundary
+ * @param bytes     that no RAM and no other window has; at most 256 windows
+ * @return 0; -EINVAL for a range that makes no sense or is taken; -ENOSPC; -ENOMEM; -ENOTSUP on a machine without memory; -EBUSY when the
+ *         page is mapped as something else; -ENODEV when no machine is up. The reason is in ntmm_error()
+ */
+NTMM_PUBLIC int ntmm_io_space_add(uint64_t physical, size_t bytes);
+/**
+ * A window of registers that the test plays. READ_REGISTER_ULONG and its like call `ops`; a plain load or store through the pointer that
+ * MmMapIoSpace returned would work on hardware, but faults here: the sentence on stderr says so, and the process gets its SIGSEGV.
+ *
+ * @param ops      copied; not NULL
+ * @param context  handed to ops
+ */
+NTMM_PUBLIC int ntmm_io_space_add_device(uint64_t physical, size_t bytes, const ntmm_io_ops *ops, void *context);
+/** The byte at that physical address, and what follows it in its window, from the device's side, whoever has mapped it.
+ *  @return NULL, with the reason in ntmm_error(), where there is no window, or one that is played by callbacks */
+NTMM_PUBLIC void *ntmm_io_space_bytes(uint64_t physical);
+/** @param physical  where the window begins  @return 0; -EINVAL when none does; -EBUSY while one of its pages is mapped; -ENODEV */
+NTMM_PUBLIC int ntmm_io_space_remove(uint64_t physical);
+
+/** Ports of the processor's I/O space, for READ_PORT_UCHAR and its like. @param count  ports, none of which may be taken: else -EINVAL
+ *  @return 0 or a negative errno value, as for ntmm_io_space_add_device */
+NTMM_PUBLIC int ntmm_io_port_add(uint16_t port, size_t count, const ntmm_io_ops *ops, void *context);
+NTMM_PUBLIC int ntmm_io_port_remove(uint16_t port); /* where the range begins; -EINVAL when none does */
+
+/**
+ * A PCI function, which HalGetBusDataByOffset and HalSetBusDataByOffset find.
+ *
+ * @param bus   segment << 8 | bus number
+ * @param slot  PCI_SLOT_NUMBER: device number | function number << 5
+ * @param ops   its configuration space, 4,096 bytes; NULL: plain bytes, all zero until the test writes a vendor there
+ * @return 0; -EINVAL for a place that does not exist or is taken; -ENOSPC beyond 256 functions; -ENOMEM; -ENODEV when no machine is up
+ */
+NTMM_PUBLIC int   ntmm_pci_add(uint32_t bus, uint32_t slot, const ntmm_io_ops *ops, void *context);
+NTMM_PUBLIC void *ntmm_pci_bytes(uint32_t bus,
+                                 uint32_t slot); /* the plain bytes; NULL, with the reason in ntmm_error(), when it has none */
+NTMM_PUBLIC int   ntmm_pci_remove(uint32_t bus, uint32_t slot);
+
 #ifdef __cplusplus
 }
 #endif

@@ -178,5 +178,6 @@ size_t host_backtrace(void **frames, size_t count); /* return addresses, innermo
  * pointer at the call that is under way, so that its frame lies between this sp and the next. */
 void host_walk_calls(bool (*visit)(uintptr_t pc, uintptr_t sp, void *context), void *context);
 void host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
+void host_tell(const char *text);                                   /* to stderr; async-signal-safe */
 
 #endif

@@ -82,7 +82,7 @@ void host_describe_address(uintptr_t pc, char *text, size_t bytes)
         snprintf(text, bytes, "%s+0x%llx", base_name(info.dli_fname), (unsigned long long)(pc - (uintptr_t)info.dli_fbase));
 }
 
-static void say(const char *text)
+void host_tell(const char *text)
 {
     if (write(STDERR_FILENO, text, strlen(text)) < 0)
         return; /* nobody is left to tell */
@@ -93,13 +93,13 @@ _Noreturn void host_invariant_failed(const char *file, int line, const char *con
     char  text[512];
     void *frames[32];
     snprintf(text, sizeof text, "ntmm: broken invariant at %s:%d: %s\n      (%s)\n", base_name(file), line, what, condition);
-    say(text);
+    host_tell(text);
     size_t count = host_backtrace(frames, NTMM_ARRAY_COUNT(frames));
     for (size_t i = 1; i < count; i++) {
         char name[256];
         host_describe_address((uintptr_t)frames[i], name, sizeof name);
         snprintf(text, sizeof text, "      %2zu %s\n", i, name);
-        say(text);
+        host_tell(text);
     }
     abort();
 }

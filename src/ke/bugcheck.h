@@ -73,9 +73,16 @@ void ke_wait_poll(void);
 void ke_loop_poll(void);
 
 /* The machine's page-fault handler begins here (fault.c); mm registers what it can resolve. */
-typedef enum ke_fault_answer { KE_FAULT_UNKNOWN, KE_FAULT_RESOLVED, KE_FAULT_BUGCHECK, KE_FAULT_EXCEPTION } ke_fault_answer_t;
+typedef enum ke_fault_answer {
+    KE_FAULT_UNKNOWN,
+    KE_FAULT_RESOLVED,
+    KE_FAULT_BUGCHECK,
+    KE_FAULT_EXCEPTION,
+    KE_FAULT_PASSED_ON
+} ke_fault_answer_t;
 /* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. KE_FAULT_EXCEPTION:
- * fault_code is the status, fault_parameter[] the first two words of ExceptionInformation. */
+ * fault_code is the status, fault_parameter[] the first two words of ExceptionInformation. KE_FAULT_PASSED_ON: no rule of the machine was
+ * broken, and whoever had the signal before gets it, catch or not. */
 typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
 extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */
 int                        ke_faults_boot(void);

@@ -263,6 +263,8 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
     }
     if (answer == KE_FAULT_RESOLVED || host_peek_resume(fault)) /* whoever peeks does not mind */
         return HOST_FAULT_RESOLVED;
+    if (answer == KE_FAULT_PASSED_ON)
+        return HOST_FAULT_NOT_OURS;
     if (answer == KE_FAULT_EXCEPTION)
         return access_violation(thread, fault, (NTSTATUS)thread->fault_code, thread->fault_parameter[0], thread->fault_parameter[1]);
     caught = is_drivers(fault);

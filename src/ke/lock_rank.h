@@ -20,6 +20,7 @@ typedef enum ke_lock_rank {
     KE_RANK_MM_POOL_VA,    /* which pageable pool addresses are taken */
     KE_RANK_MM_SYSTEM_PTE, /* which system PTEs are taken */
     KE_RANK_MM_PFN,        /* the bottom of mm: page lists and run index; short, never calls out */
+    KE_RANK_MM_IO_SPACE,   /* windows of I/O space, and what of them is mapped; short, never calls out */
     KE_RANK_KE_DPC,        /* one processor's DPC queue */
     KE_RANK_EX_TAGS,       /* leaf: the machine-wide tag table */
     KE_RANK_KE_DISPATCHER, /* leaf: states of dispatcher objects, and who waits for them */

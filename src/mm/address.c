@@ -9,6 +9,7 @@
 #include <ntddk.h>
 
 #include "ke/bugcheck.h"
+#include "mm/io_space.h"
 #include "mm/paging.h"
 
 /* A halted machine may be looked at; when none is up, what the tables still say is about nothing. */
@@ -70,9 +71,12 @@ BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     char      byte;
+    uint64_t  pte;
     uintptr_t va = (uintptr_t)VirtualAddress;
     if (!machine_is_there(__func__) || is_gone(va))
         return FALSE;
+    if (mm_io_is_played(va, &pte)) /* for a device it is there */
+        return TRUE;
     return host_copy_safely(&byte, VirtualAddress, 1) == 1;
 }
 
@@ -95,12 +99,16 @@ static SIZE_T copy_page(char *to, const char *from, SIZE_T bytes)
     return done;
 }
 
+static bool is_io_space(uintptr_t va) { return mm_in(&mm_system_pte_region, va) && (mm_pte_of(va) & MM_PTE_IO) != 0; }
+
 static NTSTATUS copy_virtual(char *to, uintptr_t from, SIZE_T bytes, PSIZE_T copied)
 {
     for (*copied = 0; *copied < bytes;) {
         uintptr_t at = from + *copied; /* may be no address of anything: a number until it is known to be there */
-        SIZE_T    now = left_in_page(at, bytes - *copied);
-        SIZE_T    done = is_gone(at) ? 0 : copy_page(to + *copied, (const char *)at, now);
+        if (is_io_space(at))
+            return STATUS_INVALID_ADDRESS; /* reading a register may do something */
+        SIZE_T now = left_in_page(at, bytes - *copied);
+        SIZE_T done = is_gone(at) ? 0 : copy_page(to + *copied, (const char *)at, now);
         *copied += done;
         if (done != now)
             return STATUS_ACCESS_VIOLATION;

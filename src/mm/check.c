@@ -12,6 +12,7 @@
  *     pools        pages held by paged pool ==   PTEs of its region that are taken
  *     commit       pages charged that must be in RAM  <=   frames in use
  *     host         mappings counted         ==   mappings that the PTEs make
+ *     I/O space    pages counted as mapped  ==   PTEs that name them; windows overlap neither each other nor RAM
  *
  * Every other thread is outside the library while this runs. Machines of up to a million frames have every PFN entry looked at; of larger
  * ones those that were ever handed out.
@@ -19,6 +20,7 @@
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
+#include "mm/io_space.h"
 #include "mm/paging.h"
 #include "mm/system_pte.h"
 
@@ -189,9 +191,11 @@ typedef struct table_check {
 
 static bool check_system_page(const mm_page_table_t *table, size_t index)
 {
-    uint64_t        pte = table->ptes[index];
-    ull             va = mm_table_va(table, index);
-    bool            taken = !rt_runs_is_free(&table->runs, index);
+    uint64_t pte = table->ptes[index];
+    ull      va = mm_table_va(table, index);
+    bool     taken = !rt_runs_is_free(&table->runs, index);
+    if (mm_pte_is_valid(pte) && taken && (pte & (MM_PTE_HOME | MM_PTE_IO)) != 0)
+        return true; /* mapped by physical address: io_pages.c counts, and the frame may have gone to somebody else */
     mm_pfn_number_t pfn = mm_pte_pfn(pte);
     if (!mm_pte_is_valid(pte))
         return pte == 0 || ke_error(false, "the PTE of 0x%llx is 0x%llx, which is neither valid nor empty", va, (ull)pte);
@@ -314,5 +318,5 @@ bool mm_check(void)
         ke_unlock(&mm_pfn_lock);
         ke_unlock(&mm_paging_lock);
     }
-    return sound;
+    return sound && mm_io_space_check();
 }

@@ -4,6 +4,7 @@
  *
  *     the page is there          instruction fetch, NX page           0xFC  ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY
  *                                write, read-only page                0xBE  ATTEMPTED_WRITE_TO_READONLY_MEMORY
+ *                                registers that a test plays          no rule of Windows: io_map.c tells, the process gets its signal
  *                                else                                 not the driver's doing: the host is out of memory
  *     it is not, IRQL >= DISPATCH_LEVEL, a driver's instruction       0xD1  DRIVER_IRQL_NOT_LESS_OR_EQUAL
  *                                        the library's own            0xA   IRQL_NOT_LESS_OR_EQUAL
@@ -18,6 +19,7 @@
 
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
+#include "mm/io_space.h"
 #include "mm/paging.h"
 
 enum fault_type { PTE_IS_FREE = 0, NO_PTE = 2 }; /* the fourth parameter of 0x50 */
@@ -39,7 +41,10 @@ static ke_fault_answer_t refused_access(ke_thread_t *thread, const host_fault_t 
         return stop(thread, ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, fault->address, pte, 0, 0);
     if (fault->write && (pte & MM_PTE_WRITE) == 0)
         return stop(thread, ATTEMPTED_WRITE_TO_READONLY_MEMORY, fault->address, pte, 0, 0);
-    return KE_FAULT_UNKNOWN;
+    if ((pte & MM_PTE_DEVICE) == 0)
+        return KE_FAULT_UNKNOWN;
+    mm_io_tell_plain_access(fault, pte);
+    return KE_FAULT_PASSED_ON;
 }
 
 static ke_fault_answer_t irql_too_high(ke_thread_t *thread, const host_fault_t *fault)
@@ -179,13 +184,13 @@ static bool describe(uintptr_t va, char *line, size_t bytes)
     if (mm_in(&mm_executable_map, va))
         return describe_home("executable map of RAM", va - mm_executable_map.base, line, bytes);
     if (mm_in(&mm_system_pte_region, va))
-        return describe_page("system PTEs", &mm_system_table, va, line, bytes);
+        return mm_io_describe_mapping(va, line, bytes) || describe_page("system PTEs", &mm_system_table, va, line, bytes);
     if (mm_in(&mm_paged_region, va))
         return describe_absent(mm_pte_of(va), line, bytes) || describe_page("paged pool", &mm_paged_table, va, line, bytes);
     if (mm_in(&mm_slot_region, va))
         return describe_page("the machine's own view of paged pool", &mm_paged_table, va - mm_slot_region.base + mm_paged_region.base, line,
                              bytes);
-    return false;
+    return mm_io_describe_view(va, line, bytes);
 }
 
 void mm_describe_register(void) { ke_describe_register(describe); }

@@ -26,6 +26,7 @@
 #include "ke/balance.h"
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
+#include "mm/io_space.h"
 #include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
@@ -343,6 +344,7 @@ int mm_boot(const ntmm_config *config)
     mm_slots_boot();
     mm_working_set_boot(config);
     mm_system_pte_boot();
+    mm_io_space_boot();
     return 0;
 }
 
@@ -421,6 +423,7 @@ void mm_shutdown(void)
     if (!shape.built)
         return;
     mm_system_pte_shutdown();
+    mm_io_space_shutdown();
     mm_pool_pages_shutdown();
     clear_frames();
     mm_frame_caches_forget();
@@ -434,6 +437,7 @@ void mm_shutdown(void)
 void mm_forget(void)
 {
     mm_frame_caches_forget();
+    mm_io_space_shutdown();
     release_memory(); /* in this process only: mappings and descriptors are copies */
 }
 

@@ -5,6 +5,7 @@
  *   physical map      nonpaged pool (NX), contiguous NX memory               at home: address = base + physical address
  *   executable map    the same bytes again, executable: executable pool      at home, second alias
  *   system PTEs       scattered frames, noncached memory, secure pool        at home, mapped one by one or in runs
+ *                     I/O space                                              not RAM: io_space.h
  *   paged pool        pages mapped once, each to its own slot, and opened    in the slot of the page; there or not (paging.h)
  *   slots             the same bytes, always open: for mm itself             likewise
  *
@@ -50,7 +51,9 @@ typedef enum mm_use {
     MM_USE_NONCACHED,
     MM_USE_MAPPED, /* backs a page of the system PTE or paged region: pte_va says which */
     MM_USE_SYSTEM, /* the machine's own */
-    MM_USE_TAIL    /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
+    MM_USE_TAIL,   /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
+    MM_USE_IO,     /* first page of a mapping that MmMapIoSpace made; owner.bytes: mm_io_extent */
+    MM_USE_IO_TAIL /* further pages of it */
 } mm_use_t;
 
 /* What is known of one page of an allocation. 16 bytes: in the PFN entry while the frame is at home,
@@ -214,6 +217,10 @@ void mm_balance_working_set(void); /* a step of the working set manager: trims a
 /* ---- system PTEs (system_pte.c) ---- */
 void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access /* enum host_access */); /* NULL: none left */
 void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the caller's */
+
+/* ---- mappings by physical address (io_map.c) ---- */
+/* What MmMapIoSpace was asked for: the address that it returned, on the page whose owner says MM_USE_IO, and the bytes. */
+void *mm_io_extent(void *page, const mm_owner_t *owner, size_t *bytes);
 
 /* ---- contiguous and noncached memory (contiguous.c) ---- */
 /* Leaks: the boot code asks for each live allocation through mm_visit_owners with use MM_USE_CONTIGUOUS or MM_USE_NONCACHED. */

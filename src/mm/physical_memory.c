@@ -16,6 +16,7 @@
 #include "ke/inject.h"
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
+#include "mm/io_space.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
 
@@ -26,6 +27,8 @@ static ke_lock_t    ram_map_lock;
 static mm_ram_map_t new_map; /* under ram_map_lock: 8 KiB */
 
 void mm_physical_memory_boot(void) { ke_lock_init(&ram_map_lock, KE_RANK_MM_RAM_MAP); }
+void mm_ram_map_lock(void) { ke_lock(&ram_map_lock); }
+void mm_ram_map_unlock(void) { ke_unlock(&ram_map_lock); }
 
 uint32_t mm_physical_ranges(mm_ram_range_t *ranges, uint32_t most)
 {
@@ -72,6 +75,8 @@ static NTSTATUS add_pages(pages_of_t pages)
     NTSTATUS status = STATUS_SUCCESS;
     if (!mm_ram_map_add(&new_map, pages.first, pages.page_count))
         status = new_map.range_count == MM_RAM_RANGES_MAX ? STATUS_INSUFFICIENT_RESOURCES : STATUS_CONFLICTING_ADDRESSES;
+    else if (mm_io_overlaps(pages.first, pages.page_count))
+        status = STATUS_CONFLICTING_ADDRESSES;
     else if (mm_map_homes(pages.first, pages.page_count) != 0)
         status = STATUS_INSUFFICIENT_RESOURCES;
     if (NT_SUCCESS(status)) {

@@ -7,6 +7,9 @@
 #include "mm/ram_map.h"
 
 void mm_physical_memory_boot(void);
+/* Until the unlock no RAM comes or goes: KE_RANK_MM_RAM_MAP. */
+void mm_ram_map_lock(void);
+void mm_ram_map_unlock(void);
 /* The ranges as they are now; room for `most` entries. Returns how many there are. */
 uint32_t mm_physical_ranges(mm_ram_range_t *ranges, uint32_t most);
 

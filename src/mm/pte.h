@@ -14,6 +14,7 @@
  * stale       the page's slot in the memory object holds bytes of a page that is gone
  * open        the gate was left open: the next owner of the page need not open it
  * D           the page was written since it was read from the page file, or has never been there; without it the gate lets nobody write
+ * Bits 52 to 58 of a valid one are for software: MM_PTE_HOME, MM_PTE_IO, MM_PTE_DEVICE.
  *
  * Source  Intel SDM volume 3, "Paging"; with 16 KiB pages the frame number starts at bit 14. WinDbg documentation, !pte.
  */
@@ -26,6 +27,9 @@
 #define MM_PTE_WRITE ((uint64_t)1 << 1)
 #define MM_PTE_ACCESSED ((uint64_t)1 << 5)
 #define MM_PTE_DIRTY ((uint64_t)1 << 6)
+#define MM_PTE_HOME ((uint64_t)1 << 52)   /* mapped by physical address (io_map.c): RAM at home, which is another's and may change hands */
+#define MM_PTE_IO ((uint64_t)1 << 53)     /* the same: I/O space, without a PFN entry */
+#define MM_PTE_DEVICE ((uint64_t)1 << 54) /* and the test plays its registers: the host has nothing there */
 #define MM_PTE_NX ((uint64_t)1 << 63)
 #define MM_PTE_ADDRESS ((((uint64_t)1 << 52) - 1) & ~((uint64_t)PAGE_SIZE - 1))
 

@@ -19,6 +19,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c
   ${CMAKE_CURRENT_LIST_DIR}/noncached.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_pages.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_window.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_map.c
   ${CMAKE_CURRENT_LIST_DIR}/address.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_memory.c
   ${CMAKE_CURRENT_LIST_DIR}/query.c

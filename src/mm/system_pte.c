@@ -9,7 +9,7 @@
  *     pages   [ bare ][ 7 ][ 8 ][ 9 ][ 3 ][ bare ][ bare ]        the numbers are frames
  *             ^       ^              ^    ^                       four mappings
  *
- * Invariants  a valid PTE's page is mapped, any other page is bare
+ * Invariants  a valid PTE's page is mapped, any other page is bare; and one whose registers a test plays (MM_PTE_DEVICE)
  *             mappings == number of pages of the region that begin one
  * Locks       mm_system_table_lock; host calls are made under it, so that count, PTEs and mappings change together.
  */
@@ -19,6 +19,7 @@
 
 #include "ke/bugcheck.h"
 #include "mm/frame_cache.h"
+#include "mm/io_space.h"
 #include "mm/paging.h"
 
 #define MAPPINGS_LEFT_TO_OTHERS(limit) ((limit) / 8 + 1024) /* the process' own: libraries, heaps, stacks, a sanitizer's shadow */
@@ -39,13 +40,22 @@ void mm_system_pte_boot(void)
 /* The last page before [0, n) and the first behind it count as bare. A neighbour may be told its frame by its owner at this moment: bare. */
 static uint64_t pte_at(size_t index) { return index < mm_table_pages(&mm_system_table) ? mm_pte_read(&mm_system_table.ptes[index]) : 0; }
 
+static bool is_mapped(uint64_t pte) { return mm_pte_is_valid(pte) && (pte & MM_PTE_DEVICE) == 0; }
+
+/* Where in mm_object the bytes of a page are. Pages of I/O space have theirs elsewhere (io_pages.c): where those follow each other, so do
+ * the physical addresses. */
+static uint64_t offset_of(uint64_t pte)
+{
+    return (pte & (MM_PTE_HOME | MM_PTE_IO)) != 0 ? pte & MM_PTE_ADDRESS : mm_frame_offset(mm_pte_pfn(pte));
+}
+
 static bool begins_mapping(size_t index)
 {
     uint64_t here = pte_at(index), before = index == 0 ? 0 : pte_at(index - 1);
-    if (!mm_pte_is_valid(here) || !mm_pte_is_valid(before))
-        return mm_pte_is_valid(here) != mm_pte_is_valid(before);
-    const uint64_t access = MM_PTE_WRITE | MM_PTE_NX;
-    return (here & access) != (before & access) || mm_frame_offset(mm_pte_pfn(here)) != mm_frame_offset(mm_pte_pfn(before)) + PAGE_SIZE;
+    if (!is_mapped(here) || !is_mapped(before))
+        return is_mapped(here) != is_mapped(before);
+    const uint64_t kind = MM_PTE_WRITE | MM_PTE_NX | MM_PTE_IO;
+    return (here & kind) != (before & kind) || offset_of(here) != offset_of(before) + PAGE_SIZE;
 }
 
 static size_t count_beginnings(size_t first, size_t page_count)
@@ -79,6 +89,12 @@ void mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned acc
     mm_pte_write(&mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index], mm_pte_make(pfn, access) & ~MM_PTE_VALID);
 }
 
+void mm_system_pte_mark(void *va, size_t index, uint64_t bits)
+{
+    uint64_t *pte = &mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index];
+    __atomic_store_n(pte, *pte | bits, __ATOMIC_RELAXED);
+}
+
 mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index)
 {
     return mm_pte_pfn(mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va) + index]);
@@ -97,14 +113,22 @@ static unsigned access_of(uint64_t pte)
     return HOST_READ | ((pte & MM_PTE_WRITE) != 0 ? HOST_WRITE : 0u) | ((pte & MM_PTE_NX) != 0 ? 0u : HOST_EXECUTE);
 }
 
+static int map_bytes(void *at, uint64_t pte, size_t page_count, unsigned access)
+{
+    if ((pte & MM_PTE_IO) != 0)
+        return mm_io_pages_map(at, mm_pte_pfn(pte), page_count, access);
+    return host_map_object(at, &mm_object, offset_of(pte), page_count << PAGE_SHIFT, access);
+}
+
 static int map_stretch(size_t first, size_t page_count)
 {
     uint64_t pte = mm_system_table.ptes[first];
     void    *at = (void *)mm_table_va(&mm_system_table, first);
-    uint64_t offset = mm_frame_offset(mm_pte_pfn(pte));
-    int      status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte));
+    if (!is_mapped(pte))
+        return 0;
+    int status = map_bytes(at, pte, page_count, access_of(pte));
     if (status != 0 && (pte & MM_PTE_NX) == 0) /* a host that refuses executable memory, as for the executable map */
-        status = host_map_object(at, &mm_object, offset, page_count << PAGE_SHIFT, access_of(pte | MM_PTE_NX));
+        status = map_bytes(at, pte, page_count, access_of(pte | MM_PTE_NX));
     return status;
 }
 
@@ -170,6 +194,13 @@ static void unmap_locked(void *va, size_t first, size_t page_count)
     set_valid(first, page_count, false);
     mappings = mappings - before + count_beginnings(first, page_count);
     host_unmap(va, page_count << PAGE_SHIFT);
+}
+
+void mm_system_pte_close(void *va, size_t page_count)
+{
+    ke_lock(&mm_system_table_lock);
+    unmap_locked(va, mm_table_index(&mm_system_table, (uintptr_t)va), page_count);
+    ke_unlock(&mm_system_table_lock);
 }
 
 void mm_system_pte_unmap(void *va, size_t page_count)
@@ -256,10 +287,7 @@ abandon:
 
 void mm_scattered_free(void *va, size_t page_count)
 {
-    size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
-    ke_lock(&mm_system_table_lock);
-    unmap_locked(va, first, page_count);
-    ke_unlock(&mm_system_table_lock);
+    mm_system_pte_close(va, page_count);
     put_frames(va, page_count); /* after the mapping: the next owner's bytes are never seen through it */
     mm_system_pte_abandon(va, page_count);
 }
@@ -289,12 +317,12 @@ void *mm_scattered_alloc_on_node(uint32_t node, size_t page_count, unsigned acce
 
 /* ---- checking ---- */
 
-/* A page that begins a mapping is valid, or follows one that is: so valid pages see them all. */
+/* A page that begins a mapping is mapped, or follows one that is: so mapped pages see them all. */
 static void count_page(void *context, mm_page_table_t *table, size_t index)
 {
     size_t *count = context;
-    if (mm_pte_is_valid(table->ptes[index]))
-        *count += (size_t)begins_mapping(index) + (size_t)!mm_pte_is_valid(pte_at(index + 1));
+    if (is_mapped(table->ptes[index]))
+        *count += (size_t)begins_mapping(index) + (size_t)!is_mapped(pte_at(index + 1));
 }
 
 bool mm_system_pte_check(void)

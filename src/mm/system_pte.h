@@ -1,17 +1,19 @@
 /*
  * system_pte.h - system PTEs from the inside: reserve addresses, say which frames, map. Only mm includes this.
  *
- *     reserve ---> set (each page) ---> commit ---> mm_system_pte_unmap
- *                       `-------------> abandon
+ *     reserve ---> set (each page) ---> commit --------------> mm_system_pte_unmap
+ *                       `-------------> abandon <--- close <----'
  */
 #ifndef NTMM_MM_SYSTEM_PTE_H
 #define NTMM_MM_SYSTEM_PTE_H
 
 #include "mm/machine.h"
 
-void           *mm_system_pte_reserve(size_t page_count); /* NULL: no addresses left */
-void            mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access);
+void *mm_system_pte_reserve(size_t page_count); /* NULL: no addresses left */
+void  mm_system_pte_set(void *va, size_t index, mm_pfn_number_t pfn, unsigned access);
+void  mm_system_pte_mark(void *va, size_t index, uint64_t bits);   /* what was set is told more: MM_PTE_HOME, MM_PTE_IO, MM_PTE_DEVICE */
 mm_pfn_number_t mm_system_pte_frame(const void *va, size_t index); /* what was set */
+void            mm_system_pte_close(void *va, size_t page_count);  /* the pages fault from now on, and can still be asked what was set */
 bool            mm_system_pte_commit(void *va, size_t page_count); /* false: nothing is mapped, reason in ke_error; abandon it */
 void            mm_system_pte_abandon(void *va, size_t page_count);
 bool            mm_system_pte_check(void); /* the count of host mappings; false with ke_error set */

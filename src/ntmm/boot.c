@@ -22,6 +22,7 @@
 
 #include "ex/ex.h"
 #include "ex/handle.h"
+#include "hal/hal.h"
 #include "host/host.h"
 #include "io/named_event.h"
 #include "ke/bugcheck.h"
@@ -109,6 +110,8 @@ static void forked_child(void)
     ke_thread_fork_leave();                          /* those of spin locks and of allocations ask nobody but the thread */
     ex_pool_forget();
     mm_forget();
+    hal_ports_reset();
+    hal_pci_reset();
 }
 
 static void once_per_process(void)
@@ -142,6 +145,8 @@ static int boot_layers(const ntmm_config *config)
     ex_resource_boot();
     ex_lookaside_boot();
     ex_handles_boot();
+    hal_ports_reset();
+    hal_pci_reset();
     io_named_events_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();
@@ -237,6 +242,8 @@ static void shutdown_layers(void)
     ke_inject_arm(0);
     ke_faults_shutdown();
     ke_fault_resolver = NULL;
+    hal_ports_reset();
+    hal_pci_reset();
     ex_pool_shutdown();
     ke_processes_shutdown();
     mm_shutdown();

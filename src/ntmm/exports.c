@@ -32,6 +32,7 @@ static const struct {
     { "ExCreatePool", NTDDI_WIN10_FE },         { "ExDestroyPool", NTDDI_WIN10_FE },
     { "ExFreePool2", NTDDI_WIN10_FE },          { "ExSecurePoolUpdate", NTDDI_WIN10_FE },
     { "ExSecurePoolValidate", NTDDI_WIN10_FE }, { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
+    { "MmMapIoSpaceEx", NTDDI_WIN10 },
 };
 
 static bool is_there_yet(const char *name)

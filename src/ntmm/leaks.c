@@ -28,6 +28,11 @@ static void leak_add(void *context, const ntmm_leak *leak)
 
 static void owner_visit(void *context, void *page, mm_owner_t *owner)
 {
+    if (owner->use == MM_USE_IO) {
+        ntmm_leak mapping = { .tag = owner->tag, .type = NonPagedPoolNx };
+        mapping.address = mm_io_extent(page, owner, &mapping.bytes);
+        leak_add(context, &mapping);
+    }
     if (owner->use != MM_USE_CONTIGUOUS && owner->use != MM_USE_NONCACHED)
         return;
     ntmm_leak leak = {

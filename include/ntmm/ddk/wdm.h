@@ -34,10 +34,14 @@
 #include "wdm/ex_resource.h"       /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
-#include "wdm/rtl_string.h" /* counted strings */
-#include "wdm/ob_handle.h"  /* ZwClose */
-#include "wdm/io_event.h"   /* events with a name, memory conditions */
-#include "wdm/io_ksr.h"     /* memory that survives a soft reboot */
+#include "wdm/mm_io_space.h"   /* MmMapIoSpace */
+#include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
+#include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
+#include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */
+#include "wdm/rtl_string.h"    /* counted strings */
+#include "wdm/ob_handle.h"     /* ZwClose */
+#include "wdm/io_event.h"      /* events with a name, memory conditions */
+#include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
 
 #include "wdm/ex_interlocked.h" /* lists and counters under a spin lock */
 #include "wdm/ex_slist.h"       /* lists without a lock */
