@@ -519,9 +519,11 @@ static void unbacked_terabyte(void **state)
 {
     ntmm_memory_usage usage;
     (void)state;
-    assert_int_equal(ntmm_boot(&(ntmm_config){ .physical_memory = 1024 * GIB, .unbacked_ram = true }), 0);
+    /* qemu-user keeps a record of every page of address space: gigabytes of its own for a terabyte of ours */
+    const uint64_t ram = getenv("NTMM_EMULATED") != NULL ? 64 * GIB : 1024 * GIB;
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .physical_memory = ram, .unbacked_ram = true }), 0);
     ntmm_query_memory(&usage);
-    assert_int_equal(usage.total, 1024 * GIB / PAGE_SIZE);
+    assert_int_equal(usage.total, ram / PAGE_SIZE);
     assert_int_equal(usage.zeroed, usage.total);
     assert_null(ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("None"))); /* no bytes behind the frames */
     assert_true(ntmm_check());
