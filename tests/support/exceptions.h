@@ -12,37 +12,37 @@
 #define STATUS_B ((NTSTATUS)0xE0000002)
 
 #define UNCHECKED __attribute__((noinline, unused, no_sanitize("address", "undefined", "thread")))
-#define APART static __attribute__((noinline, unused))
+#define APART __attribute__((noinline, unused))
 
 static char events[64];
 
-APART void note(char letter)
+static APART void note(char letter)
 {
     size_t length = strlen(events);
     assert_true(length < sizeof events - 1);
     events[length] = letter;
     events[length + 1] = '\0';
 }
-APART int says(char letter, int value) /* in a filter */
+static APART int says(char letter, int value) /* in a filter */
 {
     note(letter);
     return value;
 }
-APART void happened(const char *expected)
+static APART void happened(const char *expected)
 {
     assert_string_equal(events, expected);
     events[0] = '\0';
 }
 
-APART int boot_for_exceptions(void **state)
+static APART int boot_for_exceptions(void **state)
 {
     events[0] = '\0';
     return ntmm_cmocka_setup(state);
 }
 #define exception_test(test) cmocka_unit_test_setup_teardown(test, boot_for_exceptions, ntmm_cmocka_teardown)
 
-APART void raise_now(NTSTATUS status) { ExRaiseStatus(status); }
-APART void raise_and_note(NTSTATUS status)
+static APART void raise_now(NTSTATUS status) { ExRaiseStatus(status); }
+static APART void raise_and_note(NTSTATUS status)
 {
     note('r');
     ExRaiseStatus(status);
@@ -63,7 +63,7 @@ static UNCHECKED void          call_at(void *address)
 #endif
 
 /* A filter that keeps what it sees. */
-APART int look(PEXCEPTION_POINTERS pointers, EXCEPTION_RECORD *record, CONTEXT *context)
+static APART int look(PEXCEPTION_POINTERS pointers, EXCEPTION_RECORD *record, CONTEXT *context)
 {
     assert_non_null(pointers);
     *record = *pointers->ExceptionRecord;

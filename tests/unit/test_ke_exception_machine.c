@@ -166,6 +166,32 @@ static void exception_goes_through_a_catch(void **state)
     happened("H");
 }
 
+static __attribute__((noinline)) void stop_from_far_below(void)
+{
+    volatile char gap[8192]; /* what lies there stays as it is */
+    gap[0] = 1;
+    KeBugCheckEx(0xDEAD, (ULONG_PTR)gap[0], 2, 3, 4);
+}
+static void raise_through_a_catch_and_stop(void *context)
+{
+    (void)context;
+    __try {
+        ntmm_catch_bugcheck(raise_inside, NULL, NULL);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        stop_from_far_below(); /* belongs to the catch outside: the other one is over, although its bytes still say otherwise */
+    }
+    note('x');
+}
+
+static void exception_ends_the_catches_it_passes(void **state)
+{
+    ntmm_bugcheck stop = { 0 };
+    (void)state;
+    assert_true(ntmm_catch_bugcheck(raise_through_a_catch_and_stop, NULL, &stop));
+    assert_int_equal(stop.code, 0xDEAD);
+    happened("");
+}
+
 static void statement_inside_an_assertion(void **state)
 {
     (void)state;
@@ -347,6 +373,44 @@ static void exceptions_of_an_interrupt(void **state)
     happened("I");
 }
 
+static void bugcheck_callback(PVOID buffer, ULONG bytes)
+{
+    (void)buffer, (void)bytes;
+    __try {
+        raise_now(STATUS_A);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        note('C');
+    }
+    raise_now(STATUS_B); /* nobody takes this one: the callback is abandoned */
+    note('x');
+}
+static void stop_with_a_callback(void *record)
+{
+    static UCHAR name[] = "exceptions", buffer[16];
+    KeInitializeCallbackRecord((PKBUGCHECK_CALLBACK_RECORD)record);
+    assert_true(KeRegisterBugCheckCallback(record, bugcheck_callback, buffer, sizeof buffer, name));
+    __try {
+        KeBugCheckEx(0xDEAD, 1, 2, 3, 4);
+    } __except (says('x', EXCEPTION_EXECUTE_HANDLER)) {
+        note('x');
+    }
+}
+
+static void exceptions_of_a_bugcheck_callback(void **state)
+{
+    static KBUGCHECK_CALLBACK_RECORD record;
+    ntmm_bugcheck                    stop = { 0 };
+    (void)state;
+    __try {
+        assert_true(ntmm_catch_bugcheck(stop_with_a_callback, &record, &stop));
+        note('1');
+    } __except (says('x', EXCEPTION_EXECUTE_HANDLER)) {
+        note('x');
+    }
+    assert_int_equal(stop.code, 0xDEAD);
+    happened("C1");
+}
+
 /* ---- routines that raise ---- */
 
 static void allocations(void *context)
@@ -465,6 +529,7 @@ int main(void)
 #endif
         exception_test(stop_leaves_the_statements_inside_its_catch),
         exception_test(exception_goes_through_a_catch),
+        exception_test(exception_ends_the_catches_it_passes),
         exception_test(statement_inside_an_assertion),
         exception_test(stop_in_a_filter),
         exception_test(library_is_not_unwound),
@@ -472,6 +537,7 @@ int main(void)
         exception_test(irql_stays),
         exception_test(exceptions_of_a_dpc),
         exception_test(exceptions_of_an_interrupt),
+        exception_test(exceptions_of_a_bugcheck_callback),
         exception_test(injected_failures),
         exception_test(raising_routines),
         exception_test(several_threads),

@@ -81,10 +81,6 @@ NTMM_PUBLIC PEXCEPTION_POINTERS ntmm_try_information(PVOID frame);
 #elif defined(NTMM_USES_TRY)
 #pragma GCC optimize("O0")
 #endif
-/* After EXCEPTION_CONTINUE_EXECUTION the body goes on as if the filter had not been: they may not share a word of the stack. */
-#if defined(NTMM_USES_TRY) && !defined(__clang__)
-#pragma GCC optimize("no-ira-share-spill-slots", "stack-reuse=none")
-#endif
 
 /* ---- the words ---- */
 
