@@ -1,6 +1,7 @@
 /*
  * output.c - write beside, then rename: a reader sees the old file or the whole new one, never half.
- * Only a regular file is replaced that way; /dev/stdout, a pipe or a terminal is simply written to.
+ * Only a regular file is replaced that way; /dev/stdout, a pipe or a terminal is simply written to. Ctrl-C and its like wait meanwhile, so
+ * that no part is left lying about.
  */
 #include "tool/output.h"
 
@@ -28,17 +29,37 @@ static char *temporary_name(const char *path)
     return name;
 }
 
+static void hold_signals(sigset_t *before)
+{
+    static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+    sigset_t         held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
+        sigaddset(&held, ending[i]);
+    sigprocmask(SIG_BLOCK, &held, before);
+}
+
+/* The file is what it is to be; a signal that waited ends the process now. */
+static void forget(output *out)
+{
+    if (out->temporary != NULL)
+        sigprocmask(SIG_SETMASK, &out->before, NULL);
+    free(out->temporary);
+    free(out->path);
+}
+
 bool output_open(output *out, const char *path)
 {
     bool direct = written_directly(path);
     *out = (output){ .path = strdup(path), .temporary = direct ? NULL : temporary_name(path) };
+    if (out->temporary != NULL)
+        hold_signals(&out->before);
     if (out->path != NULL && (direct || out->temporary != NULL))
         out->stream = fopen(direct ? path : out->temporary, "w");
     if (out->stream != NULL)
         return true;
     tool_say("%s cannot be written: %s", path, strerror(errno));
-    free(out->temporary);
-    free(out->path);
+    forget(out);
     return false;
 }
 
@@ -52,8 +73,7 @@ bool output_close(output *out, bool keep)
         tool_say("%s cannot be written: %s", out->path, strerror(errno));
     if (out->temporary != NULL && (!ok || !keep))
         unlink(out->temporary);
-    free(out->temporary);
-    free(out->path);
+    forget(out);
     return ok;
 }
 

@@ -4,13 +4,15 @@
 #ifndef NTMM_TOOL_OUTPUT_H
 #define NTMM_TOOL_OUTPUT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 typedef struct output {
-    FILE *stream; /* write here */
-    char *path;
-    char *temporary; /* beside path, renamed onto it at the end; NULL when path is written directly: a pipe, a terminal */
+    FILE    *stream; /* write here */
+    char    *path;
+    char    *temporary; /* beside path, renamed onto it at the end; NULL when path is written directly: a pipe, a terminal */
+    sigset_t before;    /* signals that end the process wait until the temporary file is gone */
 } output;
 
 /** @return false, having said why */

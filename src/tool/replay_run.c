@@ -93,11 +93,25 @@ static int prepare_all(replay_results *results)
     return TOOL_OK;
 }
 
+static bool is_a_trace(const replay_options *options, const char *path)
+{
+    struct stat output, trace;
+    for (size_t i = 0; i < options->trace_count && stat(path, &output) == 0; i++)
+        if (stat(options->traces[i], &trace) == 0 && trace.st_dev == output.st_dev && trace.st_ino == output.st_ino &&
+            S_ISREG(output.st_mode))
+            return true;
+    return false;
+}
+
 static bool outputs_possible(const replay_options *options)
 {
     struct stat status;
     if (options->json != NULL && strcmp(options->json, "-") != 0 && !output_possible(options->json))
         return false;
+    if (options->json != NULL && is_a_trace(options, options->json)) {
+        tool_say("%s is a trace to be read: --json would overwrite it", options->json);
+        return false;
+    }
     if (options->plot == NULL)
         return true;
     if (stat(options->plot, &status) == 0 && !S_ISDIR(status.st_mode)) {

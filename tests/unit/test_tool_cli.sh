@@ -63,6 +63,10 @@ expect 2 "it is a folder" replay --json . good.ntt
 expect 2 "empty name" replay --json "" good.ntt
 expect 2 "good.ntt/x cannot be written" replay --json good.ntt/x good.ntt
 [ ! -d /proc/self ] || expect 2 "/proc/x cannot be written" replay --json /proc/x good.ntt # nothing can be made there, by root neither
+cp good.ntt same.ntt
+ln -s same.ntt link.ntt
+expect 2 "link.ntt is a trace to be read" replay --json link.ntt good.ntt same.ntt
+cmp -s good.ntt same.ntt || complain "a trace was overwritten by its own results"
 expect 2 "needs a folder, and good.ntt is none" replay --plot good.ntt good.ntt
 expect 2 "not for people" __play
 
