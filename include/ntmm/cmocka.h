@@ -79,7 +79,7 @@ static inline int ntmm_cmocka_shutdown_(const char *who)
 {
     static ntmm_report report;
     int                result = 0;
-    bool               stopped = ntmm_stop_report()[0] != '\0'; /* a halted machine keeps what it had */
+    bool               stopped = ntmm_is_halted(); /* a halted machine keeps what it had */
     KIRQL              irql = KeGetCurrentIrql();
     size_t             leaks;
 

@@ -124,7 +124,13 @@ NTMM_PUBLIC bool ntmm_catch_bugcheck(void (*body)(void *), void *context, ntmm_b
 /** "BAD_POOL_CALLER" for 0xC2; "UNKNOWN" for a code that no list has. */
 NTMM_PUBLIC const char *ntmm_bugcheck_name(uint32_t code);
 
-/** The text of the last stop report since boot, "" if there was none. */
+/** A bug check has halted the machine; until it is shut down it can be inspected. @irql any */
+NTMM_PUBLIC bool ntmm_is_halted(void);
+
+/**
+ * The text of the last stop report since boot, "" if there was none.
+ * Who reads it sees files and lines, too, where the host has addr2line and the code was built with -g; to find them takes some milliseconds.
+ */
 NTMM_PUBLIC const char *ntmm_stop_report(void);
 
 /* The pieces of ntmm_catch_bugcheck, for macros (ntmm/cmocka.h) that guard an expression in place:

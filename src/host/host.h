@@ -178,6 +178,15 @@ size_t host_backtrace(void **frames, size_t count); /* return addresses, innermo
  * pointer at the call that is under way, so that its frame lies between this sp and the next. */
 void host_walk_calls(bool (*visit)(uintptr_t pc, uintptr_t sp, void *context), void *context);
 void host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
-void host_tell(const char *text);                                   /* to stderr; async-signal-safe */
+
+/* "ring.c:30" for each of the addresses, or "": the host's addr2line is asked (source_line.c), which takes milliseconds. Allocates nothing; one
+ * caller at a time. */
+#define HOST_SOURCE_LINES 48u /* at most so many */
+typedef struct host_source_line {
+    char text[64];
+} host_source_line_t;
+void host_source_lines(const uintptr_t *pcs, size_t count, host_source_line_t *lines);
+
+void host_tell(const char *text); /* to stderr; async-signal-safe */
 
 #endif

@@ -20,4 +20,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/thread_posix.c
   ${CMAKE_CURRENT_LIST_DIR}/thread_end_posix.c
   ${CMAKE_CURRENT_LIST_DIR}/thread_memory.c
-  ${CMAKE_CURRENT_LIST_DIR}/text_posix.c)
+  ${CMAKE_CURRENT_LIST_DIR}/text_posix.c
+  ${CMAKE_CURRENT_LIST_DIR}/source_line.c)

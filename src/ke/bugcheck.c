@@ -93,6 +93,8 @@ void ke_stop_look_for_longjmp(uintptr_t sp)
     report_end();
 }
 
+bool ntmm_is_halted(void) { return atomic_load(&ke_machine_state) == KE_MACHINE_HALTED; }
+
 static void report_the_stop(const ke_stop_t *stop)
 {
     first_stop = stop->check;

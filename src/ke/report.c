@@ -28,6 +28,12 @@ static size_t text_used, text_printed;
 static bool   text_is_full;
 static bool   report_is_quiet;
 
+static struct { /* places in the program that the text names */
+    uintptr_t address[HOST_SOURCE_LINES];
+    size_t    end[HOST_SOURCE_LINES]; /* of its line in the text, without the line feed */
+    size_t    count;
+} places;
+
 static _Atomic(ke_describe_t) describers[DESCRIBERS_MAX];
 
 void ke_describe_register(ke_describe_t describe)
@@ -53,7 +59,7 @@ bool ke_describe(uintptr_t address, char *line, size_t bytes)
 void ke_report_configure(bool quiet)
 {
     report_is_quiet = quiet;
-    text_used = text_printed = 0;
+    text_used = text_printed = places.count = 0;
     text_is_full = false;
     text[0] = '\0';
     ke_stop_callbacks_boot();
@@ -86,9 +92,39 @@ void ke_report_append(const char *format, ...)
         text_end();
 }
 
+/* ---- files and lines ----
+ * To find them takes longer than all the rest of a stop, so they are added when somebody reads the report. */
+
+static void place_insert(size_t at, const char *source)
+{
+    size_t bytes = strlen(source) + 2;
+    if (bytes == 2 || text_used + bytes > sizeof text - sizeof NO_ROOM)
+        return;
+    memmove(text + at + bytes, text + at, text_used - at + 1);
+    memcpy(text + at, "  ", 2);
+    memcpy(text + at + 2, source, bytes - 2);
+    text_used += bytes;
+    text_printed += at < text_printed ? bytes : 0;
+}
+
+static void places_to_lines(void)
+{
+    static _Atomic bool       busy;
+    static host_source_line_t lines[HOST_SOURCE_LINES];
+    if (places.count == 0 || atomic_exchange(&busy, true))
+        return;
+    host_source_lines(places.address, places.count, lines);
+    while (places.count > 0) {
+        places.count--;
+        place_insert(places.end[places.count], lines[places.count].text);
+    }
+    atomic_store(&busy, false);
+}
+
 void ke_report_print(void)
 {
     if (!report_is_quiet) {
+        places_to_lines();
         fwrite(text + text_printed, 1, text_used - text_printed, stderr);
         fflush(stderr);
     }
@@ -98,6 +134,7 @@ void ke_report_print(void)
 void ke_report_print_at_the_end(void)
 {
     if (report_is_quiet) {
+        places_to_lines();
         fwrite(text, 1, text_used, stderr);
         fflush(stderr);
     }
@@ -109,7 +146,11 @@ char *ke_report_text(size_t *bytes)
     return text;
 }
 
-const char *ntmm_stop_report(void) { return text; }
+const char *ntmm_stop_report(void)
+{
+    places_to_lines();
+    return text;
+}
 
 static const char *irql_name(uintptr_t irql)
 {
@@ -175,6 +216,10 @@ static void place_append(const char *label, uintptr_t address)
     char line[256] = "";
     host_describe_address(address, line, sizeof line);
     ke_report_append("  %-12s  0x%016llX  %s\n", label, (unsigned long long)address, line);
+    if (places.count < HOST_SOURCE_LINES && !text_is_full) {
+        places.address[places.count] = address;
+        places.end[places.count++] = text_used - 1;
+    }
 }
 
 /* The frames outside of `from`: the machinery of the stop itself tells nobody anything. All of them when `from` is not among them. */
@@ -212,7 +257,7 @@ void ke_report_compose(const ke_stop_t *stop)
 {
     const ke_stop_text_t *words = ke_stop_text(&stop->check);
 
-    text_used = text_printed = 0;
+    text_used = text_printed = places.count = 0;
     text_is_full = false;
     ke_report_append("\n*** STOP 0x%08X %s\n\n", stop->check.code, ntmm_bugcheck_name(stop->check.code));
     ke_report_append("  detected by   %s: %s\n", stop->routine, stop->why);

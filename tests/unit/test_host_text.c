@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -133,6 +134,32 @@ static void addresses_have_names(void **state)
     assert_int_equal(tiny[3], 0);
 }
 
+/* What addr2line says to a shell is what we must say, "" included where the code was built without -g. */
+static void an_address_has_a_line(void **state)
+{
+    (void)state;
+    Dl_info            here;
+    char               command[128], answer[512] = "";
+    uintptr_t          pcs[] = { (uintptr_t)driver_routine, 0x10, (uintptr_t)driver_entry };
+    host_source_line_t lines[NTMM_ARRAY_COUNT(pcs)];
+    assert_int_not_equal(dladdr((void *)pcs[0], &here), 0);
+    snprintf(command, sizeof command, "addr2line -e /proc/%d/exe 0x%llx 2>&1", (int)getpid(),
+             (unsigned long long)(pcs[0] - (uintptr_t)here.dli_fbase));
+    FILE *shell = popen(command, "r");
+    assert_non_null(shell);
+    assert_non_null(fgets(answer, sizeof answer, shell));
+    pclose(shell);
+    host_source_lines(pcs, NTMM_ARRAY_COUNT(pcs), lines);
+    assert_string_equal(lines[1].text, "");
+    if (strstr(answer, "test_host_text.c:") == NULL) {
+        assert_string_equal(lines[0].text, "");
+        skip(); /* no addr2line, no -g, or a processor that this one does not know */
+    }
+    assert_string_equal(strtok(strrchr(answer, '/') + 1, " \n"), lines[0].text);
+    assert_non_null(strstr(lines[2].text, "test_host_text.c:"));
+    assert_string_not_equal(lines[0].text, lines[2].text);
+}
+
 static void a_static_library_is_the_program(void **state)
 {
     (void)state;
@@ -148,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_backtrace_reaches_the_faulting_code),
         cmocka_unit_test(a_backtrace_reaches_the_caller_of_null),
         cmocka_unit_test(addresses_have_names),
+        cmocka_unit_test(an_address_has_a_line),
         cmocka_unit_test(a_static_library_is_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -977,6 +977,8 @@ static void report_wrong_tag(void *context)
 
 static void report_reads_well(void **state)
 {
+    const uintptr_t    caller = (uintptr_t)report_wrong_tag;
+    host_source_line_t line;
     (void)state;
     ke_describe_register(describe_magic);
     ke_describe_register(describe_magic);
@@ -989,6 +991,9 @@ static void report_reads_well(void **state)
     assert_report_has("'Wxyz'");
     assert_report_has("a place that only the test knows");
     assert_report_has("Where it happened");
+    host_source_lines(&caller, 1, &line);
+    if (line.text[0] != '\0') /* the host can tell */
+        assert_report_has("  test_ke_bugcheck.c:");
     assert_report_has("What the driver probably did wrong");
 }
 
