@@ -5,6 +5,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_check.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_depth.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_registry.c
+  ${CMAKE_CURRENT_LIST_DIR}/object.c
+  ${CMAKE_CURRENT_LIST_DIR}/object_ps.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_aligned.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_api.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big.c

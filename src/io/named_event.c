@@ -2,7 +2,8 @@
  * named_event.c - events that are found by name.
  *
  *     \KernelObjects\LowMemoryCondition ...   the machine's own, in mm/pressure.c: opened, never created
- *     any other name                          created by the first who asks: nonpaged pool, tag `Even`; freed with its last handle
+ *     any other name                          created by the first who asks: nonpaged pool, tag `Even`. The name goes with its last handle, the
+ *                                             event when no driver refers to it either
  *
  * Locks       named_event_lock for the list and the counts of handles; pool is called without it. The driver's string is read once before, so
  *             that a bad one faults with nothing locked.
@@ -25,19 +26,13 @@
 typedef struct named_event {
     KEVENT              event; /* first: its address is what drivers get */
     struct named_event *next;
-    ULONG               handles;
-    USHORT              bytes; /* of the name */
+    ULONG               handles; /* and who is about to open one; while there are any, the name has a reference */
+    USHORT              bytes;   /* of the name */
     WCHAR               name[];
 } named_event_t;
 
 static ke_lock_t      named_event_lock = KE_LOCK_INIT(KE_RANK_IO_EVENT);
 static named_event_t *named_events;
-
-void io_named_events_boot(void)
-{
-    ke_lock_init(&named_event_lock, KE_RANK_IO_EVENT);
-    named_events = NULL;
-}
 
 /* ---- names ---- */
 
@@ -95,6 +90,49 @@ static PKEVENT standard_event(PCUNICODE_STRING name)
     return NULL;
 }
 
+/* ---- events as objects ---- */
+
+static void close_named(void *object);
+
+static const ex_object_type_t event_type = {
+    .name = "Event",
+    .tag = EVENT_TAG,
+    .all_access = EVENT_ALL_ACCESS,
+    .generic_read = STANDARD_RIGHTS_READ | EVENT_QUERY_STATE,
+    .generic_write = STANDARD_RIGHTS_WRITE | EVENT_MODIFY_STATE,
+    .generic_execute = STANDARD_RIGHTS_EXECUTE | SYNCHRONIZE,
+    .closed = close_named,
+};
+static POBJECT_TYPE event_type_pointer = (POBJECT_TYPE)(uintptr_t)&event_type;
+POBJECT_TYPE       *ExEventObjectType = &event_type_pointer;
+
+static _Atomic int64_t standard_references[MM_CONDITIONS]; /* the events themselves stay */
+
+static bool is_standard(const void *object) { return mm_pressure_condition_of(object) != MM_CONDITIONS; }
+
+static int64_t reference_standard(void *object) { return atomic_fetch_add(&standard_references[mm_pressure_condition_of(object)], 1) + 1; }
+
+static int64_t dereference_standard(void *object)
+{
+    _Atomic int64_t *references = &standard_references[mm_pressure_condition_of(object)];
+    int64_t          count = atomic_load(references);
+    do {
+        if (count == 0)
+            return -1;
+    } while (!atomic_compare_exchange_weak(references, &count, count - 1));
+    return count - 1;
+}
+
+void io_named_events_boot(void)
+{
+    static const ex_object_home_t standard = { &event_type, is_standard, reference_standard, dereference_standard };
+    ke_lock_init(&named_event_lock, KE_RANK_IO_EVENT);
+    named_events = NULL;
+    for (mm_condition_t c = 0; c < MM_CONDITIONS; c++)
+        atomic_store(&standard_references[c], 0);
+    ex_object_home_add(&standard);
+}
+
 /* ---- created events ---- */
 
 static named_event_t *find_locked(PCUNICODE_STRING name)
@@ -117,7 +155,7 @@ static named_event_t *find(PCUNICODE_STRING name)
 
 static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
 {
-    named_event_t *fresh = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *fresh + name->Length, EVENT_TAG), *event;
+    named_event_t *fresh = ex_object_create(&event_type, sizeof *fresh + name->Length), *event;
     if (fresh == NULL)
         return NULL;
     KeInitializeEvent(&fresh->event, type, TRUE);
@@ -133,12 +171,15 @@ static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
     ke_unlock(&named_event_lock);
     if (event == NULL)
         return fresh;
-    ExFreePoolWithTag(fresh, EVENT_TAG);
+    (void)ex_object_dereference("IoCreateNotificationEvent", fresh);
     return event;
 }
 
-static void close_named(PVOID object)
+/* A handle of it is closed, or could not be opened. Events of the machine's own come here, too. */
+static void close_named(void *object)
 {
+    if (is_standard(object))
+        return;
     named_event_t *event = object, **link = &named_events;
     ke_lock(&named_event_lock);
     bool last = --event->handles == 0;
@@ -149,10 +190,8 @@ static void close_named(PVOID object)
     }
     ke_unlock(&named_event_lock);
     if (last)
-        ExFreePoolWithTag(event, EVENT_TAG);
+        (void)ex_object_dereference("ZwClose", event); /* the name's */
 }
-
-static void close_standard(PVOID object) { (void)object; } /* it stays */
 
 /* ---- opening ---- */
 
@@ -161,19 +200,17 @@ static PKEVENT open_event(PCUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle
     if (!is_possible(name))
         return NULL;
     PKEVENT event = standard_event(name);
-    if (event != NULL) {
-        *handle = ex_handle_open(event, close_standard);
-        return *handle != NULL ? event : NULL;
+    if (event == NULL) {
+        named_event_t *named = find(name);
+        if (named == NULL)
+            named = create(name, type);
+        if (named == NULL)
+            return NULL;
+        event = &named->event;
     }
-    named_event_t *named = find(name);
-    if (named == NULL)
-        named = create(name, type);
-    if (named == NULL)
-        return NULL;
-    *handle = ex_handle_open(named, close_named);
-    if (*handle != NULL)
-        return &named->event;
-    close_named(named);
+    if (NT_SUCCESS(ex_handle_open(event, EVENT_ALL_ACCESS, OBJ_KERNEL_HANDLE, handle)))
+        return event;
+    close_named(event);
     return NULL;
 }
 

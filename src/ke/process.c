@@ -35,6 +35,7 @@ static void record_open(ke_process_t *process)
         atomic_store(&process->charged[kind], 0);
         atomic_store(&process->limit[kind], KE_NO_QUOTA_LIMIT);
     }
+    atomic_store(&process->by_drivers, 0);
     atomic_store(&process->has_handle, 1);
     atomic_store(&process->references, 1);
 }
@@ -83,6 +84,32 @@ void ke_process_dereference(ke_process_t *process)
 {
     uint32_t before = atomic_fetch_sub(&process->references, 1);
     NTMM_INVARIANT(before != 0, "a process is dereferenced as often as it was referenced");
+}
+
+int64_t ke_process_object_reference(void *object)
+{
+    ke_process_t *process = object;
+    return reference(process) ? (int64_t)atomic_fetch_add(&process->by_drivers, 1) + 1 : -1;
+}
+
+int64_t ke_process_object_dereference(void *object)
+{
+    ke_process_t *process = object;
+    uint32_t      count = atomic_load(&process->by_drivers);
+    do {
+        if (count == 0)
+            return -1;
+    } while (!atomic_compare_exchange_weak(&process->by_drivers, &count, count - 1));
+    ke_process_dereference(process);
+    return (int64_t)count - 1;
+}
+
+ke_process_t *ke_process_by_id(uintptr_t id)
+{
+    uintptr_t index = id / 4 - 1;
+    if (table == NULL || id % 4 != 0 || index >= PROCESSES_MAX || atomic_load(&table[index].references) == 0)
+        return NULL;
+    return &table[index];
 }
 
 ke_process_t *ke_process_system(void) { return table; }

@@ -1,7 +1,7 @@
 /*
  * process.h - process objects: who runs, who is charged for pool, who still refers to it.
  * A record lives until its last reference is gone: the control API's, one for each thread that is attached, one for each block of pool that
- * was charged to it.
+ * was charged to it, and those that drivers and handles take.
  *
  *     free --- ntmm_process_create ---> 1 reference --- attach, charge: more --- destroy, detach, free: fewer ---> 0: free again
  *
@@ -31,6 +31,7 @@ struct ke_process {
     _Atomic uint64_t limit[KE_QUOTAS];                      /* (A) KE_NO_QUOTA_LIMIT: as much as there is */
     uint64_t         found[KE_QUOTAS];                      /* (W) what a check found charged to it, */
     uint32_t         blocks_found;                          /* (W) and in how many blocks */
+    _Atomic uint32_t by_drivers;                            /* (A) of the references: those that drivers and handles have taken */
 };
 _Static_assert(sizeof(ke_process_t) == KE_PROCESS_ALIGN, "records lie side by side");
 
@@ -39,9 +40,13 @@ void          ke_processes_shutdown(void); /* all others are gone, whoever refer
 ke_process_t *ke_process_current(const ke_thread_t *thread);
 ke_process_t *ke_process_system(void);
 bool          ke_process_is_at(uintptr_t address);   /* a live record begins there; any number may be asked for */
+ke_process_t *ke_process_by_id(uintptr_t id);        /* as PsGetProcessId counts; NULL: there is none */
 void          ke_process_leave(ke_thread_t *thread); /* back to System: also when a thread ends */
 
 void ke_process_dereference(ke_process_t *process);
+/* For the object manager: how many references drivers and handles have now; -1: the process is gone, or they have none to give back. */
+int64_t ke_process_object_reference(void *process);
+int64_t ke_process_object_dereference(void *process);
 /* Charge and take a reference for the block; false: it would exceed the limit, nothing has changed. */
 bool ke_process_charge(ke_process_t *process, ke_quota_t kind, uint64_t bytes);
 /* Gives back and drops that reference: 0. So many of the bytes were never charged: nothing has changed. */

@@ -171,6 +171,11 @@ static const ke_stop_text_t TEXTS[] = {
       { "exception: its NTSTATUS, sign-extended", "@instruction, or caller of the raising routine", "exception information 0",
         "exception information 1" },
       "It called a routine that raises an exception, and there is no __try / __except around the call." },
+    { REFERENCE_BY_POINTER,
+      ANY,
+      { "type of the object; 0: the address is no object", "@object", NULL, NULL },
+      "It dereferenced an object once too often, perhaps one whose handle it has closed, or took the address of something else for an "
+      "object." },
     { SYSTEM_THREAD_EXCEPTION_NOT_HANDLED,
       ANY,
       { "exception: its NTSTATUS, sign-extended", "@instruction, or caller of the raising routine", "exception record", "context record" },

@@ -35,12 +35,20 @@ ke_thread_t *ke_thread_first(void) { return atomic_load(&first_record); }
 
 /* ---- the life of a record ---- */
 
+static bool is_free(ke_thread_t *record)
+{
+    return !atomic_load_explicit(&record->alive, memory_order_relaxed) && atomic_load(&record->references) == 0;
+}
+
 static ke_thread_t *record_reuse(void)
 {
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {
         bool alive = false;
-        if (!atomic_load_explicit(&record->alive, memory_order_relaxed) && atomic_compare_exchange_strong(&record->alive, &alive, true))
+        if (!is_free(record) || !atomic_compare_exchange_strong(&record->alive, &alive, true))
+            continue;
+        if (atomic_load(&record->references) == 0)
             return record;
+        atomic_store(&record->alive, false);
     }
     return NULL;
 }
@@ -193,6 +201,39 @@ void ke_thread_leave(ke_thread_t *record)
         atomic_store_explicit(&record->in_library, (uint8_t)(depth - 1), memory_order_release);
 }
 
+/* ---- as objects ---- */
+
+/* Records begin at a page, so most numbers are told at once. */
+ke_thread_t *ke_thread_of(const void *kthread)
+{
+    uintptr_t at = (uintptr_t)kthread - offsetof(ke_thread_t, kthread);
+    if (at % host_page_size() != 0)
+        return NULL;
+    for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
+        if ((uintptr_t)record == at)
+            return record;
+    return NULL;
+}
+
+int64_t ke_thread_object_reference(void *kthread)
+{
+    ke_thread_t *record = ke_thread_of(kthread);
+    if (!atomic_load(&record->alive) && atomic_load(&record->references) == 0)
+        return -1;
+    return atomic_fetch_add(&record->references, 1) + 1;
+}
+
+int64_t ke_thread_object_dereference(void *kthread)
+{
+    ke_thread_t *record = ke_thread_of(kthread);
+    int64_t      count = atomic_load(&record->references);
+    do {
+        if (count == 0)
+            return -1;
+    } while (!atomic_compare_exchange_weak(&record->references, &count, count - 1));
+    return count - 1;
+}
+
 /* ---- all of them ---- */
 
 static bool is_outside(const ke_thread_t *record)
@@ -216,8 +257,10 @@ bool ke_threads_are_quiet(void) { return are_outside(true); }
 
 void ke_threads_shutdown(void)
 {
-    for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
+    for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {
         record_reset(record);
+        atomic_store(&record->references, 0);
+    }
 }
 
 void ke_thread_fork_leave(void)
@@ -231,6 +274,7 @@ void ke_threads_fork_forget(void)
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {
         record_reset(record);
         record->generation = 0;
+        atomic_store(&record->references, 0);
         atomic_store(&record->alive, record == ke_self());
     }
 }

@@ -100,6 +100,7 @@ struct ke_thread {
     ke_process_t   *process;             /* (T) the one it is attached to, referenced; NULL: System */
     ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
     _Atomic bool    alive;               /* (A) a host thread uses the record */
+    _Atomic int64_t references;          /* (A) taken by drivers and handles: the record of a thread that has ended waits for them */
     host_fault_t    fault;               /* (T) the fault being turned into a bug check */
     uintptr_t       fault_code, fault_parameter[4];
 
@@ -143,11 +144,15 @@ ke_thread_t *ke_thread_enter(const char *routine);
 void         ke_thread_leave(ke_thread_t *thread); /* pairs with ke_thread_enter: in_library goes down */
 ke_thread_t *ke_thread_ready(const char *routine); /* ke_thread_enter and leave at once, for a routine that waits for nothing */
 ke_thread_t *ke_thread_first(void);                /* the list of records, for walkers; follow ->next; skip generation != current */
+ke_thread_t *ke_thread_of(const void *kthread);    /* whose PKTHREAD that is; NULL: of nobody. Any number may be asked for */
 bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
 bool         ke_threads_are_quiet(void);           /* the same, or asleep: they change nothing now */
-void         ke_threads_shutdown(void);            /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
-void         ke_thread_fork_leave(void);           /* in a forked child, at once: the thread has no record, so no fast path knows it */
-void         ke_threads_fork_forget(void);         /* in a forked child: the other threads are not in this process */
+/* For the object manager: how many references drivers and handles have now; -1: the thread is gone, or they have none to give back. */
+int64_t ke_thread_object_reference(void *kthread);
+int64_t ke_thread_object_dereference(void *kthread);
+void    ke_threads_shutdown(void);    /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
+void    ke_thread_fork_leave(void);   /* in a forked child, at once: the thread has no record, so no fast path knows it */
+void    ke_threads_fork_forget(void); /* in a forked child: the other threads are not in this process */
 
 /* Work that must not be done under an upper layer's locks: the thread that leaves the library next does it, before it is outside. The layer
  * leaves a word that is not 0, and the hook takes it back. */

@@ -57,6 +57,12 @@ static bool      is_set[MM_CONDITIONS]; /* under pressure_lock */
 static uint64_t  low_memory;            /* pages, as below: set at boot */
 static uint32_t  windows_version;
 
+mm_condition_t mm_pressure_condition_of(const void *event)
+{
+    uintptr_t offset = (uintptr_t)event - (uintptr_t)events;
+    return offset < sizeof events && offset % sizeof events[0] == 0 ? (mm_condition_t)(offset / sizeof events[0]) : MM_CONDITIONS;
+}
+
 /* ---- boundaries ---- */
 
 static uint64_t at_least_one(uint64_t count) { return count != 0 ? count : 1; }

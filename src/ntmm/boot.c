@@ -145,6 +145,7 @@ static int boot_layers(const ntmm_config *config)
     ex_resource_boot();
     ex_lookaside_boot();
     ex_handles_boot();
+    ex_process_objects_register();
     hal_ports_reset();
     hal_pci_reset();
     io_named_events_boot();

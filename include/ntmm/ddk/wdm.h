@@ -40,6 +40,7 @@
 #include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */
 #include "wdm/rtl_string.h"    /* counted strings */
 #include "wdm/ob_handle.h"     /* ZwClose */
+#include "wdm/ob_object.h"     /* ObReferenceObject and its like */
 #include "wdm/io_event.h"      /* events with a name, memory conditions */
 #include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
 

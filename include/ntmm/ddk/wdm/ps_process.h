@@ -41,6 +41,15 @@ NTKERNELAPI HANDLE PsGetProcessId(PEPROCESS Process);
 /** PsGetProcessId of the calling thread's process. @irql any @source WDK reference: ntddk.h, PsGetCurrentProcessId */
 NTKERNELAPI HANDLE PsGetCurrentProcessId(VOID);
 
+/**
+ * The process with that number, referenced for the caller: ObDereferenceObject gives it back.
+ *
+ * @return  STATUS_SUCCESS; STATUS_INVALID_CID: there is no such process (choice: the page says STATUS_INVALID_PARAMETER or STATUS_INVALID_CID)
+ * @irql    <= APC_LEVEL
+ * @source  WDK reference: ntifs.h, PsLookupProcessByProcessId
+ */
+NTKERNELAPI NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process);
+
 #ifdef __cplusplus
 }
 #endif
