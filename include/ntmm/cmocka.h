@@ -47,7 +47,7 @@ static ntmm_bugcheck ntmm_cmocka_caught __attribute__((unused));
 
 static inline int ntmm_cmocka_boot_(const char *who)
 {
-    static const ntmm_config defaults = { .quiet = true };
+    static const ntmm_config defaults = { .quiet = true, .stack_traces = 10000 };
 
     ntmm_catch_pop(NULL); /* an assertion may have left a catch by longjmp */
     if (ntmm_boot(ntmm_cmocka_config != NULL ? ntmm_cmocka_config : &defaults) != 0) {
@@ -65,12 +65,14 @@ static inline void ntmm_cmocka_print_leaks_(const ntmm_report *report)
     print_error("%zu allocation(s) leaked:\n", report->leak_count);
     for (size_t i = 0; i < listed; i++) {
         const ntmm_leak *leak = &report->leaks[i];
-        char             tag[5] = { 0 };
+        char             tag[5] = { 0 }, calls[1000];
         for (unsigned c = 0; c < 4; c++) {
             char letter = (char)(leak->tag >> (8 * c));
             tag[c] = letter >= ' ' && letter <= '~' ? letter : '.';
         }
         print_error("    tag '%s'  %zu bytes at %p\n", tag, leak->bytes, leak->address);
+        if (i < 8 && ntmm_describe_allocation(leak->address, calls, sizeof calls))
+            print_error("%s", calls);
     }
 }
 

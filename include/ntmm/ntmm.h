@@ -61,6 +61,9 @@ typedef struct ntmm_config {
     bool                  no_memory_tools;   /* AddressSanitizer and Valgrind are not told which bytes of the pools are free. The same
                                                 without a new build: NTMM_MEMORY_TOOLS=off in the environment */
     bool                  server;            /* MmIsThisAnNtAsSystem answers TRUE */
+    uint32_t              stack_traces; /* so many allocations of pool, and as many frees, are remembered with the calls that led there,
+                                                for stop reports and leaks: about 20 us each. 0 = none.
+                                                NTMM_STACK_TRACES=on in the environment: all of them */
     bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
     bool                  portable_memory; /* use shm_open even where there is memfd */
 
@@ -132,6 +135,14 @@ NTMM_PUBLIC bool ntmm_is_halted(void);
  * Who reads it sees files and lines, too, where the host has addr2line and the code was built with -g; to find them takes some milliseconds.
  */
 NTMM_PUBLIC const char *ntmm_stop_report(void);
+
+/**
+ * Who allocated what begins at `address`, and who freed it, as indented lines of text for a person. The machine was booted with stack_traces; it
+ * may be halted or shut down, until the next boot.
+ *
+ * @return false, and "" as the text: nothing is known of it
+ */
+NTMM_PUBLIC bool ntmm_describe_allocation(const void *address, char *text, size_t bytes);
 
 /* The pieces of ntmm_catch_bugcheck, for macros (ntmm/cmocka.h) that guard an expression in place:
  *     ntmm_catch_frame f;  if (sigsetjmp(*ntmm_catch_push(&f), 0) == 0) { expression; ntmm_catch_pop(&f); }  if (f.caught) f.stop says why */

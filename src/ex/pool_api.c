@@ -20,6 +20,7 @@
 #include "ex/pool_request.h"
 #include "ex/pool_secure.h"
 #include "ex/pool_tools.h"
+#include "ke/allocation_trace.h"
 
 #define TAG_NONE NTMM_TAG("None")
 
@@ -159,6 +160,8 @@ static void free_found(ke_thread_t *thread, ex_found_t *found, void *address, ex
 {
     if (!settle(thread, found, address, stop))
         return;
+    if (NTMM_UNLIKELY(ke_trace_on))
+        ke_trace_freed(address);
     if (NTMM_UNLIKELY(ex_tools_on))
         address = ex_tools_exchange(found, address);
     if (address != NULL)

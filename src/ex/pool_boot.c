@@ -110,7 +110,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_secure_boot();
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
-    if (!ex_tools_on) /* a free does not even look at a header there */
+    if (!ex_pool_is_slow) /* a free does not even look at a header there */
         fast_regions_open();
     ke_thread_hooks.stop = thread_stops;
     ke_thread_hooks.disarm = fast_paths_close;

@@ -29,6 +29,7 @@
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
+#include "ke/allocation_trace.h"
 #include "ke/inject.h"
 
 #define POOL_MUST_SUCCEED 2u
@@ -224,6 +225,8 @@ NTMM_COLD void *ex_request_serve(const ex_request_t *request)
         must_not_fail(request, &stop);
     if (body != NULL && request->secure == NULL)
         ex_tools_hand_out(body, request->bytes);
+    if (NTMM_UNLIKELY(ke_trace_on) && body != NULL)
+        ke_trace_allocated(body);
     ke_thread_leave(thread);
     ex_stop_if_set(request->routine, &stop);
     if (body == NULL)

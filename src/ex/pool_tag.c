@@ -84,7 +84,7 @@ static unsigned new_number_locked(uint64_t key)
         return 0;
     slot->number = ++numbers_used;
     keys[numbers_used] = key;
-    __atomic_store_n(&slot->key, key, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->key, ex_pool_is_slow ? key | EX_TAG_CLOSED : key, __ATOMIC_SEQ_CST);
     if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP)) /* whoever stopped the machine may have missed it */
         __atomic_fetch_or(&slot->key, EX_TAG_CLOSED, __ATOMIC_SEQ_CST);
     return numbers_used;
@@ -134,7 +134,7 @@ static void shared_add(_Atomic uint64_t *counter, uint64_t amount) { atomic_fetc
 unsigned ex_tag_count_alloc(ex_thread_t *own, uint32_t tag, mm_pool_t pool, size_t bytes, size_t requested)
 {
     uint64_t key = key_of(tag, pool);
-    unsigned number = ex_tools_on ? 0 : number_for(key); /* no fast path knows a tag without a number */
+    unsigned number = number_for(key);
     if (number != 0) {
         ex_tag_row_alloc(&own->tags[number], bytes, requested);
         return number;

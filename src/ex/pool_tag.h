@@ -11,7 +11,7 @@
 #include "ex/pool_thread.h"
 
 /* What a number is for: tag * 4 + pool + 1, never 0. Marks: a tag that not every allocation routine accepts (no letter or digit in it, or
- * `BIG `, or 0), and a machine that has stopped. The fast paths look for unmarked keys only, so a tag that needs judgement never takes
+ * `BIG `, or 0), and a machine that has stopped, or on which nobody is to take a fast path. The fast paths look for unmarked keys only, so a tag that needs judgement never takes
  * them. */
 #define EX_TAG_ODD (1ull << 40)
 #define EX_TAG_CLOSED (1ull << 41) /* the counters stay readable */

@@ -7,7 +7,7 @@
  *                     for, a touch after the free. Then, QUEUE_MOST frees or QUEUE_BYTES later, it goes the way of every free.
  *     page goes       mm forgets all that was said of it
  *
- * While the tools are on no tag has a number and the fast regions are closed (pool_fast.h), so that every call takes the slow path.
+ * While the tools are on every call takes the slow path (ex_pool_is_slow).
  * Everything else is as without: the same rules, the same bug checks, later reuse.
  *
  * LeakSanitizer takes pointers that lie in nonpaged memory for pointers: each ROOT_BYTES of RAM that a pool has been given pages of is a
@@ -19,12 +19,13 @@
 #include "ex/pool_tools.h"
 
 #include "ex/pool_big.h"
+#include "ke/allocation_trace.h"
 
 #define QUEUE_MOST 256u
 #define QUEUE_BYTES (256u << 10)
 #define ROOT_BYTES ((uintptr_t)1 << 20)
 
-bool ex_tools_on;
+bool ex_tools_on, ex_pool_is_slow;
 
 typedef struct waiting {
     ex_found_t found;
@@ -157,11 +158,12 @@ void ex_tools_boot(bool wanted)
     queue.bytes = 0;
     memset(root_known, 0, sizeof root_known);
     ex_tools_on = wanted && host_tools_watch();
+    ex_pool_is_slow = ex_tools_on || ke_trace_on;
 }
 
 void ex_tools_shutdown(void)
 {
     if (ex_tools_on)
         host_tools_forget_pieces();
-    ex_tools_on = false;
+    ex_tools_on = ex_pool_is_slow = false;
 }

@@ -9,6 +9,9 @@
 #include "ke/thread.h"
 
 extern bool ex_tools_on; /* constant while a machine is up */
+/* The same: every call takes the slow path, because of the tools, or because call stacks are kept (ke/allocation_trace.h). All tags are closed
+ * then, as on a machine that has stopped (pool_tag.h), and so are the fast regions (pool_fast.h). */
+extern bool ex_pool_is_slow;
 
 void ex_tools_boot(bool wanted);
 void ex_tools_shutdown(void);

@@ -179,8 +179,8 @@ size_t host_backtrace(void **frames, size_t count); /* return addresses, innermo
 void host_walk_calls(bool (*visit)(uintptr_t pc, uintptr_t sp, void *context), void *context);
 void host_describe_address(uintptr_t pc, char *text, size_t bytes); /* "function+0x12 (file)" as far as known */
 
-/* "ring.c:30" for each of the addresses, or "": the host's addr2line is asked (source_line.c), which takes milliseconds. Allocates nothing; one
- * caller at a time. */
+/* "ring.c:30" for each of the addresses, or "": the host's addr2line is asked (source_line.c), which takes milliseconds. Allocates nothing.
+ * Of two callers at once one gets no answer. */
 #define HOST_SOURCE_LINES 48u /* at most so many */
 typedef struct host_source_line {
     char text[64];

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,15 +164,16 @@ static void take_answer(host_source_line_t *lines)
 
 void host_source_lines(const uintptr_t *pcs, size_t count, host_source_line_t *lines)
 {
-    bool done[HOST_SOURCE_LINES] = { false };
+    static _Atomic bool busy;
+    bool                done[HOST_SOURCE_LINES] = { false };
     count = count < HOST_SOURCE_LINES ? count : HOST_SOURCE_LINES;
     for (size_t i = 0; i < count; i++)
         lines[i].text[0] = '\0';
-    while (gather(pcs, count, done))
-        if (ask("addr2line") || ask("llvm-addr2line"))
-            take_answer(lines);
-        else
-            return;
+    if (atomic_exchange(&busy, true))
+        return;
+    while (gather(pcs, count, done) && (ask("addr2line") || ask("llvm-addr2line")))
+        take_answer(lines);
+    atomic_store(&busy, false);
 }
 
 #else /* no such program is known */

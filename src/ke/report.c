@@ -15,6 +15,7 @@
 
 #include <ntmm/ntmm.h>
 
+#include "ke/allocation_trace.h"
 #include "ke/catch.h"
 #include "ke/report.h"
 
@@ -109,16 +110,14 @@ static void place_insert(size_t at, const char *source)
 
 static void places_to_lines(void)
 {
-    static _Atomic bool       busy;
     static host_source_line_t lines[HOST_SOURCE_LINES];
-    if (places.count == 0 || atomic_exchange(&busy, true))
+    if (places.count == 0)
         return;
     host_source_lines(places.address, places.count, lines);
     while (places.count > 0) {
         places.count--;
         place_insert(places.end[places.count], lines[places.count].text);
     }
-    atomic_store(&busy, false);
 }
 
 void ke_report_print(void)
@@ -163,15 +162,45 @@ static const char *irql_name(uintptr_t irql)
 }
 
 typedef struct describe_request {
-    uintptr_t address;
-    char      line[256];
-    bool      known;
+    uintptr_t   address;
+    char        line[256];
+    bool        known;
+    const void *start; /* of the allocation that it lies in */
 } describe_request_t;
 
 static void describe_call(void *context)
 {
     describe_request_t *request = context;
     request->known = ke_describe(request->address, request->line, sizeof request->line);
+    if (request->known && ke_trace_on && ke_trace_start_of != NULL)
+        request->start = ke_trace_start_of(request->address);
+}
+
+static void place_append(const char *label, uintptr_t address)
+{
+    char line[256] = "";
+    host_describe_address(address, line, sizeof line);
+    ke_report_append("  %-12s  0x%016llX  %s\n", label, (unsigned long long)address, line);
+    if (places.count < HOST_SOURCE_LINES && !text_is_full) {
+        places.address[places.count] = address;
+        places.end[places.count++] = text_used - 1;
+    }
+}
+
+static void stack_append(const char *label, const uintptr_t *frames)
+{
+    for (size_t i = 0; i < KE_TRACE_FRAMES && frames[i] != 0; i++)
+        place_append(i == 0 ? label : "", frames[i] - 1);
+}
+
+/* A freed block may be part of a larger free one by now: then the address itself is what was allocated, or nobody knows. */
+static void trace_append(const describe_request_t *request)
+{
+    ke_trace_t trace;
+    if ((request->start == NULL || !ke_trace_find(request->start, &trace)) && !ke_trace_find((void *)request->address, &trace))
+        return;
+    stack_append("allocated by", trace.allocated);
+    stack_append("freed by", trace.freed);
 }
 
 /* What the layers know about the address; else what the host knows of it as a place in the program. */
@@ -184,6 +213,7 @@ static void address_append(uintptr_t address)
         host_describe_address(address, request.line, sizeof request.line);
     if (request.known || strncmp(request.line, "0x", 2) != 0) /* the host shows what it does not know as a number */
         ke_report_append("                                    that is %s\n", request.line);
+    trace_append(&request);
 }
 
 static void tag_append(uintptr_t tag)
@@ -209,17 +239,6 @@ static void parameter_append(unsigned index, uintptr_t value, const char *meanin
     ke_report_append("\n");
     if (kind == '@')
         address_append(value);
-}
-
-static void place_append(const char *label, uintptr_t address)
-{
-    char line[256] = "";
-    host_describe_address(address, line, sizeof line);
-    ke_report_append("  %-12s  0x%016llX  %s\n", label, (unsigned long long)address, line);
-    if (places.count < HOST_SOURCE_LINES && !text_is_full) {
-        places.address[places.count] = address;
-        places.end[places.count++] = text_used - 1;
-    }
 }
 
 /* The frames outside of `from`: the machinery of the stop itself tells nobody anything. All of them when `from` is not among them. */

@@ -1,6 +1,7 @@
 # running: threads, processes, processors, IRQL, spin locks, DPCs, interrupts, events and waits, housekeeping
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/version.c
+  ${CMAKE_CURRENT_LIST_DIR}/allocation_trace.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
   ${CMAKE_CURRENT_LIST_DIR}/process.c
   ${CMAKE_CURRENT_LIST_DIR}/processor.c

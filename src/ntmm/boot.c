@@ -25,6 +25,7 @@
 #include "hal/hal.h"
 #include "host/host.h"
 #include "io/named_event.h"
+#include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "ke/process.h"
@@ -166,15 +167,15 @@ undo_mm:
     return result;
 }
 
-/* What a person at the keyboard wants to change without a new build. */
-static int tools_from_environment(ntmm_config *config)
+/* What a person at the keyboard wants to change without a new build: *set, when the variable says something else than is usual. */
+static int switch_from_environment(const char *name, const char *usual, bool *set)
 {
-    const char *tools = getenv("NTMM_MEMORY_TOOLS");
-    if (tools == NULL || *tools == '\0' || strcmp(tools, "on") == 0)
+    const char *value = getenv(name);
+    if (value == NULL || *value == '\0' || strcmp(value, usual) == 0)
         return 0;
-    if (strcmp(tools, "off") != 0)
-        return ke_error(-EINVAL, "NTMM_MEMORY_TOOLS is `%s` in the environment; it can be `on` or `off`", tools);
-    config->no_memory_tools = true;
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        return ke_error(-EINVAL, "%s is `%s` in the environment; it can be `on` or `off`", name, value);
+    *set = true;
     return 0;
 }
 
@@ -194,6 +195,7 @@ int ntmm_boot(const ntmm_config *config)
 {
     static const ntmm_config defaults;
     int                      result;
+    bool                     all_stacks = false;
     ntmm_config              built = config != NULL ? *config : defaults;
 
     config = &built;
@@ -207,13 +209,18 @@ int ntmm_boot(const ntmm_config *config)
     else
         result = config_check(config);
     if (result == 0)
-        result = tools_from_environment(&built);
+        result = switch_from_environment("NTMM_MEMORY_TOOLS", "on", &built.no_memory_tools);
+    if (result == 0)
+        result = switch_from_environment("NTMM_STACK_TRACES", "off", &all_stacks);
+    if (all_stacks)
+        built.stack_traces = UINT32_MAX;
     if (result == 0)
         result = gate_from_environment(&built);
     if (result == 0) {
         once_per_process();
         ke_report_configure(config->quiet);
-        result = boot_layers(config);
+        result =
+            ke_trace_boot(config->stack_traces) != 0 ? ke_error(-ENOMEM, "no memory for the table of stack traces") : boot_layers(config);
     }
     if (result == 0) {
         ke_machine_generation++;
