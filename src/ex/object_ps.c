@@ -7,6 +7,7 @@
 #include "ke/bugcheck.h"
 #include "ke/process.h"
 #include "ke/thread.h"
+#include "ke/version.h"
 
 static const ex_object_type_t process_type = {
     .name = "Process",
@@ -51,5 +52,7 @@ NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
         found = NULL;
     ke_thread_leave(self);
     *Process = (PEPROCESS)(void *)found;
-    return found != NULL ? STATUS_SUCCESS : STATUS_INVALID_CID; /* as the page of PsLookupThreadByThreadId has it */
+    if (found != NULL)
+        return STATUS_SUCCESS;
+    return ke_windows_version >= NTDDI_VISTA ? STATUS_INVALID_CID : STATUS_INVALID_PARAMETER;
 }

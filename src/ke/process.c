@@ -6,9 +6,10 @@
  * Quota is a sum for each kind of pool and a limit that it may not exceed; the registry's NonPagedPoolQuota and PagedPoolQuota are such limits,
  * and 0, their default, leaves it to the system. Here that means no limit but the pool's own (choice).
  *
- * Locks       one leaf lock for creating; everything else is atomic, at any IRQL.
- * Source      WDK reference: IoGetCurrentProcess, PsGetProcessId; Windows documentation on the registry values of Memory Management.
- * Fidelity    a process has no address space, no handles, no threads of its own.
+ * Locks       one leaf lock for creating, and for who uses an address space; everything else is atomic, at any IRQL.
+ * Elsewhere   what drivers ask of processes: process_query.c. Attaching: process_attach.c. Address spaces: mm.
+ * Source      Windows documentation on the registry values of Memory Management.
+ * Fidelity    a process has no handles and no threads of its own.
  */
 #include "ke/process.h"
 
@@ -18,12 +19,15 @@
 #include "ke/bugcheck.h"
 
 #define PROCESSES_MAX 4096u
+#define ID_STEP 4u
 
-static ke_process_t *table; /* [PROCESSES_MAX]; number 0 is System. Made at the first boot, and kept */
-static uint32_t      used;  /* (L) records that were ever in use since boot: the first so many */
-static ke_lock_t     create_lock = KE_LOCK_INIT(KE_RANK_LEAF);
+static ke_process_t *table;   /* [PROCESSES_MAX]; number 0 is System. Made at the first boot, and kept */
+static uint32_t      used;    /* (L) records that were ever in use since boot: the first so many */
+static uint32_t      started; /* (L) processes since boot */
+static ke_lock_t     process_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 
-PEPROCESS PsInitialSystemProcess;
+PEPROCESS          PsInitialSystemProcess;
+ke_process_hooks_t ke_process_hooks;
 
 static ke_process_t *record_of(ntmm_process *process) { return (ke_process_t *)(void *)process; }
 
@@ -36,6 +40,11 @@ static void record_open(ke_process_t *process)
         atomic_store(&process->limit[kind], KE_NO_QUOTA_LIMIT);
     }
     atomic_store(&process->by_drivers, 0);
+    process->space = NULL;
+    process->users = 1;
+    process->start_number = ++started;
+    process->created_100ns = host_wall_100ns();
+    process->ended_100ns = 0;
     atomic_store(&process->has_handle, 1);
     atomic_store(&process->references, 1);
 }
@@ -46,8 +55,9 @@ int ke_processes_boot(void)
         table = host_tables(PROCESSES_MAX * sizeof *table);
     if (table == NULL)
         return ke_error(-ENOMEM, "the host has no memory for the table of processes");
-    ke_lock_init(&create_lock, KE_RANK_LEAF);
+    ke_lock_init(&process_lock, KE_RANK_LEAF);
     memset((void *)table, 0, used * sizeof *table);
+    started = 0;
     record_open(&table[0]);
     used = 1;
     PsInitialSystemProcess = (PEPROCESS)(void *)table;
@@ -70,7 +80,7 @@ bool ke_process_is_at(uintptr_t address)
            atomic_load_explicit(&table[offset / sizeof *table].references, memory_order_acquire) != 0;
 }
 
-static bool reference(ke_process_t *process)
+bool ke_process_reference(ke_process_t *process)
 {
     uint32_t count = atomic_load(&process->references);
     do {
@@ -89,7 +99,7 @@ void ke_process_dereference(ke_process_t *process)
 int64_t ke_process_object_reference(void *object)
 {
     ke_process_t *process = object;
-    return reference(process) ? (int64_t)atomic_fetch_add(&process->by_drivers, 1) + 1 : -1;
+    return ke_process_reference(process) ? (int64_t)atomic_fetch_add(&process->by_drivers, 1) + 1 : -1;
 }
 
 int64_t ke_process_object_dereference(void *object)
@@ -104,10 +114,12 @@ int64_t ke_process_object_dereference(void *object)
     return (int64_t)count - 1;
 }
 
+uintptr_t ke_process_id(const ke_process_t *process) { return (((uintptr_t)process - (uintptr_t)table) / sizeof *table + 1) * ID_STEP; }
+
 ke_process_t *ke_process_by_id(uintptr_t id)
 {
-    uintptr_t index = id / 4 - 1;
-    if (table == NULL || id % 4 != 0 || index >= PROCESSES_MAX || atomic_load(&table[index].references) == 0)
+    uintptr_t index = id / ID_STEP - 1;
+    if (table == NULL || id % ID_STEP != 0 || index >= PROCESSES_MAX || atomic_load(&table[index].references) == 0)
         return NULL;
     return &table[index];
 }
@@ -116,12 +128,44 @@ ke_process_t *ke_process_system(void) { return table; }
 
 ke_process_t *ke_process_current(const ke_thread_t *thread) { return thread->process != NULL ? thread->process : table; }
 
+bool ke_process_use(ke_process_t *process)
+{
+    if (!ke_process_reference(process))
+        return false;
+    ke_lock(&process_lock);
+    process->users++;
+    ke_unlock(&process_lock);
+    return true;
+}
+
+/* One that is used again after its end has no address space any more, so that there is nothing to take away twice. */
+void ke_process_unuse(ke_process_t *process)
+{
+    void *space = NULL;
+    ke_lock(&process_lock);
+    NTMM_INVARIANT(process->users != 0, "a process is left as often as it was entered");
+    if (--process->users == 0) {
+        space = process->space;
+        process->space = NULL;
+    }
+    ke_unlock(&process_lock);
+    if (space != NULL && ke_process_hooks.stop != NULL)
+        ke_process_hooks.stop(space);
+    ke_process_dereference(process);
+}
+
+/* A thread that ends while it is attached several times over leaves the innermost process and its own; those between have lost a user that
+ * only its KAPC_STATEs knew, and stay until shutdown. */
 void ke_process_leave(ke_thread_t *thread)
 {
-    ke_process_t *process = thread->process;
-    thread->process = NULL;
-    if (process != NULL)
-        ke_process_dereference(process);
+    ke_process_t *process = thread->process, *home = thread->home;
+    bool          attached = thread->attached != 0;
+    thread->process = thread->home = NULL;
+    thread->attached = 0;
+    if (attached && process != NULL)
+        ke_process_unuse(process);
+    if (home != NULL)
+        ke_process_unuse(home);
 }
 
 /* ---- quota ---- */
@@ -134,7 +178,7 @@ bool ke_process_charge(ke_process_t *process, ke_quota_t kind, uint64_t bytes)
         if (charged > limit || bytes > limit - charged) /* the limit may have been lowered meanwhile */
             return false;
     } while (!atomic_compare_exchange_weak(&process->charged[kind], &charged, charged + bytes));
-    bool alive = reference(process);
+    bool alive = ke_process_reference(process);
     NTMM_INVARIANT(alive, "the process that a thread runs in is referenced by that thread");
     return true;
 }
@@ -193,32 +237,64 @@ static ke_process_t *create_locked(void)
     return &table[i];
 }
 
-ntmm_process *ntmm_process_create(void)
+static ke_process_t *create(void)
 {
-    if (ke_thread_ready(__func__) == NULL)
-        return NULL;
-    ke_lock(&create_lock);
+    ke_lock(&process_lock);
     ke_process_t *process = create_locked();
-    ke_unlock(&create_lock);
+    ke_unlock(&process_lock);
     if (process == NULL)
         ke_error(0, "ntmm_process_create: %u processes are all there can be", PROCESSES_MAX - 1);
+    return process;
+}
+
+ntmm_process *ntmm_process_create(void)
+{
+    ke_thread_t *thread = ke_thread_enter(__func__);
+    if (thread == NULL)
+        return NULL;
+    ke_process_t *process = create();
+    if (process != NULL && ke_process_hooks.start != NULL && !ke_process_hooks.start(process)) {
+        atomic_store(&process->has_handle, 0);
+        ke_process_unuse(process);
+        process = NULL;
+    }
+    ke_thread_leave(thread);
     return (ntmm_process *)(void *)process;
 }
 
 void ntmm_process_destroy(ntmm_process *process)
 {
-    if (process != NULL && ke_thread_ready(__func__) != NULL && is_ours(process, __func__) &&
-        atomic_exchange(&record_of(process)->has_handle, 0) != 0)
-        ke_process_dereference(record_of(process));
+    ke_process_t *record = record_of(process);
+    if (process == NULL || ke_thread_ready(__func__) == NULL || !is_ours(process, __func__))
+        return;
+    if (ke_process_hooks.ending != NULL)
+        ke_process_hooks.ending(record);
+    ke_thread_t *thread = ke_thread_enter(__func__);
+    if (thread == NULL)
+        return;
+    if (atomic_exchange(&record->has_handle, 0) != 0) {
+        record->ended_100ns = host_wall_100ns();
+        ke_process_unuse(record);
+    }
+    ke_thread_leave(thread);
 }
 
 void ntmm_process_attach(ntmm_process *process)
 {
-    ke_thread_t *thread = ke_thread_ready(__func__);
-    if (thread == NULL || (process != NULL && (!is_ours(process, __func__) || !reference(record_of(process)))))
+    ke_thread_t  *thread = ke_thread_ready(__func__);
+    ke_process_t *next = record_of(process), *before;
+    if (thread == NULL || (process != NULL && !is_ours(process, __func__)))
         return;
-    ke_process_leave(thread);
-    thread->process = record_of(process);
+    if (thread->attached != 0) {
+        ke_error(0, "ntmm_process_attach: this thread is attached to a process by KeStackAttachProcess or KeAttachProcess; detach first");
+        return;
+    }
+    if (next != NULL && !ke_process_use(next))
+        return;
+    before = thread->home;
+    thread->home = thread->process = next;
+    if (before != NULL)
+        ke_process_unuse(before);
 }
 
 static uint64_t limit_from(uint64_t bytes) { return bytes != 0 ? bytes : KE_NO_QUOTA_LIMIT; }
@@ -243,21 +319,4 @@ void ntmm_process_query_quota(ntmm_process *process, ntmm_quota_usage *out)
     uint64_t nonpaged_limit = atomic_load(&record->limit[KE_QUOTA_NONPAGED]), paged_limit = atomic_load(&record->limit[KE_QUOTA_PAGED]);
     out->nonpaged_limit = nonpaged_limit != KE_NO_QUOTA_LIMIT ? nonpaged_limit : 0;
     out->paged_limit = paged_limit != KE_NO_QUOTA_LIMIT ? paged_limit : 0;
-}
-
-/* ---- what drivers ask ---- */
-
-PEPROCESS IoGetCurrentProcess(VOID)
-{
-    ke_thread_t *thread = ke_thread_ready(__func__);
-    return thread != NULL ? (PEPROCESS)(void *)ke_process_current(thread) : NULL;
-}
-
-/* By its place in the table: 4 is System's, as on Windows. */
-HANDLE PsGetProcessId(PEPROCESS Process) { return (HANDLE)((((uintptr_t)Process - (uintptr_t)table) / sizeof *table + 1) * 4); }
-
-HANDLE PsGetCurrentProcessId(VOID)
-{
-    ke_thread_t *thread = ke_thread_ready(__func__);
-    return thread != NULL ? PsGetProcessId((PEPROCESS)(void *)ke_process_current(thread)) : NULL;
 }

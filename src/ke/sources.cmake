@@ -4,6 +4,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/allocation_trace.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
   ${CMAKE_CURRENT_LIST_DIR}/process.c
+  ${CMAKE_CURRENT_LIST_DIR}/process_query.c
+  ${CMAKE_CURRENT_LIST_DIR}/process_attach.c
   ${CMAKE_CURRENT_LIST_DIR}/processor.c
   ${CMAKE_CURRENT_LIST_DIR}/irql.c
   ${CMAKE_CURRENT_LIST_DIR}/region.c

@@ -76,7 +76,8 @@ static void record_reset(ke_thread_t *record)
     record->ranks_held = 0;
     record->dpc = NULL;
     record->serves = NULL;
-    record->process = NULL;
+    record->process = record->home = NULL;
+    record->attached = 0;
     record->wait_next = NULL;
     record->wait_lock = NULL;
     record->wait_count = 0;

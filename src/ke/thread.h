@@ -97,7 +97,9 @@ struct ke_thread {
     PKDPC           dpc;                 /* (T) the ordinary DPC whose routine this thread runs, or NULL */
     ke_processor_t *serves;              /* (T) the processor whose DPC thread this is, or NULL */
     uint64_t        host_id;             /* (T) as gdb shows it */
-    ke_process_t   *process;             /* (T) the one it is attached to, referenced; NULL: System */
+    ke_process_t   *process;             /* (T) the one whose address space it runs in, used; NULL: System */
+    ke_process_t   *home;                /* (T) the one it belongs to, used; NULL: System */
+    uint32_t        attached;            /* (T) attaches that have not been undone: KeStackAttachProcess, KeAttachProcess */
     ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
     _Atomic bool    alive;               /* (A) a host thread uses the record */
     _Atomic int64_t references;          /* (A) taken by drivers and handles: the record of a thread that has ended waits for them */

@@ -30,6 +30,7 @@
 #include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
+#include "mm/user_range.h"
 
 #define SYSTEM_PTE_BYTES ((size_t)1 << 30)   /* room for mappings, as Windows had on x86 */
 #define PAGED_REGION_LEAST ((size_t)1 << 30) /* addresses cost nothing; fragmented ones should not be what ends an allocation */
@@ -335,6 +336,7 @@ int mm_boot(const ntmm_config *config)
     }
     mm_highest_pfn = mm_ram_map_highest(&want.map);
     mm_is_server = config->server;
+    mm_user_range_boot();
     mm_contiguous_free_irql = config->windows_version == 0 || config->windows_version >= NTDDI_OF_SERVER_2008 ? DISPATCH_LEVEL : APC_LEVEL;
     init_locks();
     mm_charges_boot(config);

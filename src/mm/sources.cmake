@@ -24,6 +24,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_map.c
   ${CMAKE_CURRENT_LIST_DIR}/address.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_memory.c
+  ${CMAKE_CURRENT_LIST_DIR}/user_range.c
+  ${CMAKE_CURRENT_LIST_DIR}/user_access.c
   ${CMAKE_CURRENT_LIST_DIR}/query.c
   ${CMAKE_CURRENT_LIST_DIR}/check.c
   ${CMAKE_CURRENT_LIST_DIR}/fault.c)

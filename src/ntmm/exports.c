@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <ntifs.h>
+#include <usermode_accessors.h>
 
 #include "ke/bugcheck.h"
 #include "ke/version.h"

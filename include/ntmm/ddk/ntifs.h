@@ -4,4 +4,5 @@
 #include "ntddk.h"
 
 #include "ntifs/ex_pool_size.h"
+#include "ntifs/ps_attach.h" /* KeStackAttachProcess */
 #endif

@@ -1,0 +1,18 @@
+/*
+ * user_range.h - which addresses are user addresses, and whose. mm and the layers above include this.
+ */
+#ifndef NTMM_MM_USER_RANGE_H
+#define NTMM_MM_USER_RANGE_H
+
+#include "mm/mm.h"
+
+extern uintptr_t mm_user_probe_address; /* the first byte above all user addresses */
+
+void mm_user_range_boot(void); /* fills in MmUserProbeAddress and its like */
+
+/* Below the boundary: a user address of some process, mapped or not. No bytes: true. */
+bool mm_is_user_range(uintptr_t va, size_t bytes);
+/* And none of a process in which the thread does not run: what a routine that takes user addresses accepts. */
+bool mm_user_range_is_ours(const ke_thread_t *thread, uintptr_t va, size_t bytes);
+
+#endif
