@@ -111,9 +111,53 @@ int host_gate_create(host_gate_t *gate, const host_object_t *object, uint64_t of
     return status;
 }
 
+int host_gate_create_over(host_gate_t *gate, const host_gate_t *like, void *base, size_t bytes, size_t mapping_limit)
+{
+    *gate = (host_gate_t){ .kind = like->kind, .base = base, .bytes = bytes, .fd = like->fd, .borrowed = true };
+    gate->object.fd = -1;
+    gate->mapping_limit = mapping_limit;
+    gate->mappings = 1;
+    gate->access = like->kind == HOST_GATE_PROTECT ? host_tables(page_of(bytes)) : NULL;
+    if (like->kind != HOST_GATE_PROTECT || gate->access != NULL)
+        return 0;
+    *gate = (host_gate_t){ .fd = -1 };
+    return -ENOMEM;
+}
+
+/* What was open there is open no longer. */
+static void forget_access(host_gate_t *gate, size_t at, size_t bytes)
+{
+    size_t first = page_of(at), end = page_of(at + bytes);
+    if (gate->access == NULL)
+        return;
+    gate->mappings = gate->mappings - count_begins(gate, first, end) + begins_after(gate, first, end, HOST_NONE);
+    memset(&gate->access[first], HOST_NONE, end - first);
+}
+
+int host_gate_map(host_gate_t *gate, size_t at, const host_object_t *object, uint64_t offset, size_t bytes)
+{
+    unsigned access = gate->kind == HOST_GATE_USERFAULT ? HOST_READ | HOST_WRITE : HOST_NONE;
+    int      status = host_map_object(gate->base + at, object, offset, bytes, HOST_NONE);
+    if (status == 0)
+        forget_access(gate, at, bytes);
+    if (status == 0 && gate->kind == HOST_GATE_USERFAULT)
+        status = host_userfault_watch(gate, at, bytes);
+    if (status == 0 && access != HOST_NONE)
+        status = host_protect(gate->base + at, bytes, access); /* nobody saw it open */
+    return status;
+}
+
+int host_gate_unmap(host_gate_t *gate, size_t at, size_t bytes)
+{
+    int status = host_unmap(gate->base + at, bytes);
+    if (status == 0)
+        forget_access(gate, at, bytes);
+    return status;
+}
+
 void host_gate_destroy(host_gate_t *gate)
 {
-    if (gate->kind == HOST_GATE_USERFAULT)
+    if (gate->kind == HOST_GATE_USERFAULT && !gate->borrowed)
         host_userfault_stop(gate);
     if (gate->access != NULL)
         host_release(gate->access, page_of(gate->bytes));

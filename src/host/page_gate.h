@@ -13,9 +13,11 @@
  *
  * The host may close an open page by itself when its own memory is short (userfault only): who finds an open page closed opens it again.
  *
+ * A gate may also stand over addresses into which several parts of objects are mapped, one by one, as they are needed (host_gate_create_over).
+ *
  * Units   bytes from the start of the mapping; multiples of the host's page size.
  * Locks   none: the caller serialises changes of one gate.
- * All calls but create and destroy are async-signal-safe.
+ * All calls but the creating ones and destroy are async-signal-safe.
  */
 #ifndef NTMM_HOST_PAGE_GATE_H
 #define NTMM_HOST_PAGE_GATE_H
@@ -29,8 +31,9 @@ typedef struct host_gate {
     char               *base; /* the mapping */
     char               *alias;
     size_t              bytes;
-    int                 fd;     /* userfault: the descriptor */
-    host_file_t         object; /* the memory object's, and where in it the mapping begins */
+    int                 fd;       /* userfault: the descriptor */
+    bool                borrowed; /* which is another gate's */
+    host_file_t         object;   /* the memory object's, and where in it the mapping begins */
     uint64_t            offset;
     uint8_t            *access;                        /* protect: enum host_access of each host page; NULL else */
     size_t              mappings, mapping_limit, most; /* protect: how many the gate makes, may make, and has made at once */
@@ -41,6 +44,12 @@ typedef struct host_gate {
 int  host_gate_create(host_gate_t *gate, const host_object_t *object, uint64_t offset, void *base, void *alias, size_t bytes,
                       enum host_gate_kind kind, size_t mapping_limit);
 void host_gate_destroy(host_gate_t *gate); /* the mappings stay as they are */
+/* Over addresses that the caller has reserved, of the same kind as `like`, which must outlive it: a host has few descriptors. No alias, so no
+ * host_gate_open_copy. Nothing is mapped yet: pages that are not stay inaccessible. */
+int host_gate_create_over(host_gate_t *gate, const host_gate_t *like, void *base, size_t bytes, size_t mapping_limit);
+int host_gate_map(host_gate_t *gate, size_t at, const host_object_t *object, uint64_t offset,
+                  size_t bytes);                                 /* closed; replaces what was there */
+int host_gate_unmap(host_gate_t *gate, size_t at, size_t bytes); /* a bare reservation again */
 
 /* 0; 1: every page was open already, as the host sees it; -ENFILE: the gate may not have so many mappings, close something first;
  * or the host's error. */
@@ -53,6 +62,7 @@ void host_gate_close(host_gate_t *gate, size_t at, size_t bytes);
 
 /* page_gate_userfault.c; -ENOTSUP where there is no such thing */
 int  host_userfault_start(host_gate_t *gate);
+int  host_userfault_watch(const host_gate_t *gate, size_t at, size_t bytes); /* a mapping that is new under the gate */
 void host_userfault_stop(host_gate_t *gate);
 int  host_userfault_open(host_gate_t *gate, size_t at, size_t bytes, bool writable);
 int  host_userfault_open_zero(host_gate_t *gate, size_t at, size_t bytes);

@@ -162,16 +162,21 @@ static bool try_write_protected(host_gate_t *gate)
     return step.error == 0;
 }
 
+int host_userfault_watch(const host_gate_t *gate, size_t at, size_t bytes)
+{
+    struct uffdio_register part = { .range = { (uintptr_t)gate->base + at, bytes },
+                                    .mode = REGISTER_MODE_MISSING | REGISTER_MODE_WP | REGISTER_MODE_MINOR };
+    return ioctl(gate->fd, UFFDIO_REGISTER, &part) == 0 ? 0 : -errno;
+}
+
 int host_userfault_start(host_gate_t *gate)
 {
     gate->fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
     if (gate->fd < 0)
         return -ENOTSUP;
-    struct uffdio_api      api = { .api = UFFD_API, .features = FEATURES };
-    struct uffdio_register all = { .range = { (uintptr_t)gate->base, gate->bytes },
-                                   .mode = REGISTER_MODE_MISSING | REGISTER_MODE_WP | REGISTER_MODE_MINOR };
-    if (ioctl(gate->fd, UFFDIO_API, &api) == 0 && (api.features & FEATURES) == FEATURES && ioctl(gate->fd, UFFDIO_REGISTER, &all) == 0 &&
-        try_write_protected(gate))
+    struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+    if (ioctl(gate->fd, UFFDIO_API, &api) == 0 && (api.features & FEATURES) == FEATURES &&
+        host_userfault_watch(gate, 0, gate->bytes) == 0 && try_write_protected(gate))
         return 0;
     host_userfault_stop(gate);
     return -ENOTSUP;
@@ -192,6 +197,12 @@ void host_userfault_stop(host_gate_t *gate)
 int host_userfault_start(host_gate_t *gate)
 {
     (void)gate;
+    return -ENOTSUP;
+}
+
+int host_userfault_watch(const host_gate_t *gate, size_t at, size_t bytes)
+{
+    (void)gate, (void)at, (void)bytes;
     return -ENOTSUP;
 }
 

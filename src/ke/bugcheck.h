@@ -81,7 +81,8 @@ typedef enum ke_fault_answer {
     KE_FAULT_PASSED_ON
 } ke_fault_answer_t;
 /* Runs in the signal handler: async-signal-safe. KE_FAULT_BUGCHECK: thread->fault_code and fault_parameter[] say which. KE_FAULT_EXCEPTION:
- * fault_code is the status, fault_parameter[] the first two words of ExceptionInformation. KE_FAULT_PASSED_ON: no rule of the machine was
+ * fault_code is the status, fault_parameter[] the first two words of ExceptionInformation, with
+ * STATUS_IN_PAGE_ERROR three. KE_FAULT_PASSED_ON: no rule of the machine was
  * broken, and whoever had the signal before gets it, catch or not. */
 typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
 extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */

@@ -202,6 +202,10 @@ static host_fault_verdict_t access_violation(ke_thread_t *thread, host_fault_t *
 
     record.ExceptionInformation[0] = kind;
     record.ExceptionInformation[1] = address;
+    if (status == STATUS_IN_PAGE_ERROR) { /* it says why, too */
+        record.ExceptionInformation[2] = thread->fault_parameter[2];
+        record.NumberParameters = 3;
+    }
     return exception_send(thread, fault, &record, "A user address, perhaps a NULL pointer, was touched outside of any __try.");
 }
 

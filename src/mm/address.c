@@ -11,6 +11,7 @@
 #include "ke/bugcheck.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
+#include "mm/space.h"
 
 /* A halted machine may be looked at; when none is up, what the tables still say is about nothing. */
 static bool machine_is_there(const char *routine)
@@ -24,7 +25,7 @@ static uint64_t physical_of(uintptr_t va)
         uint64_t physical = va - (mm_in(&mm_physical_map, va) ? mm_physical_map.base : mm_executable_map.base);
         return mm_pfn_is_ram(physical >> PAGE_SHIFT) ? physical : 0;
     }
-    uint64_t pte = mm_in(&mm_all, va) ? mm_pte_of(va) : 0;
+    uint64_t pte = mm_in(&mm_all, va) || mm_in(&mm_user_region, va) ? mm_pte_of(va) : 0;
     return mm_pte_is_valid(pte) ? (pte & MM_PTE_ADDRESS) | (va & (PAGE_SIZE - 1)) : 0;
 }
 
@@ -43,17 +44,21 @@ static bool is_secure(const mm_pfn_t *entry)
     return owner != NULL && (owner->flags & MM_OWNER_SECURE) != 0;
 }
 
-/* Where the bytes of a frame can be reached: at home, or through the page that it backs. `alias`: where mm itself reaches a page of paged pool,
- * there or not. */
+/* Where the bytes of a frame can be reached: at home, or through the page that it backs. `alias`: where mm itself reaches a pageable page, there
+ * or not. A page that several views show, or none, is at the alias for everybody. */
 static void *virtual_of(uint64_t physical, bool alias)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
     if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    uintptr_t       region = alias ? mm_slot_region.base : mm_paged_region.base, offset = physical & (PAGE_SIZE - 1);
-    if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry))
-        return (void *)(entry->mapped.va - mm_paged_region.base + region + offset);
+    uintptr_t       offset = physical & (PAGE_SIZE - 1);
+    if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry)) {
+        const mm_pageable_t *region = mm_pageable_of(entry->mapped.va);
+        size_t               index = mm_table_index(region->table, entry->mapped.va);
+        uintptr_t            seen = mm_has_gate(region) ? entry->mapped.va : mm_view_of_slot(index);
+        return alias || seen == 0 ? (char *)mm_alias_of(region, index) + offset : (void *)(seen + offset);
+    }
     if (is_secure(entry))
         return (void *)(entry->mapped.va + offset);
     return (void *)(mm_physical_map.base + physical);
@@ -65,7 +70,13 @@ PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 }
 
 /* A page of the machine that nobody owns is not there, though the host may have bytes at its address. */
-static bool is_gone(uintptr_t va) { return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL; }
+static bool is_gone(uintptr_t va)
+{
+    const mm_space_t *space = mm_space_find(va);
+    if (space != NULL || mm_in(&mm_user_region, va))
+        return space == NULL || !mm_view_is_committed(space, va);
+    return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL;
+}
 
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
 {

@@ -37,9 +37,9 @@ void mm_charges_ram_changed_locked(void)
 
 bool mm_charges_fit_without_locked(uint64_t ram_pages)
 {
-    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), paged = mm_gauge_now(MM_GAUGE_PAGED), ram = atomic_load(&mm_charges.ram);
+    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), pageable = mm_pageable_now(), ram = atomic_load(&mm_charges.ram);
     uint64_t left = ram > ram_pages ? ram - ram_pages : 0;
-    return mm_fixed_pages(committed, paged) <= left && committed <= left + atomic_load(&mm_charges.file);
+    return mm_fixed_pages(committed, pageable) <= left && committed <= left + atomic_load(&mm_charges.file);
 }
 
 void mm_charges_page_file_is(uint64_t pages)

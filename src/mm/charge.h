@@ -2,14 +2,17 @@
  * charge.h - who holds how many pages, and how many may be held: the limits of the pools and the commit limit. Only mm includes this.
  * Whoever takes pages is charged first, and finds frames then; whoever gives pages back is uncharged when the frames are free again.
  *
- *     kind      nonpaged NX | nonpaged execute | paged | other (contiguous, noncached)
+ *     kind      nonpaged NX | nonpaged execute | paged | other (contiguous, noncached) | private | section
  *     gauges    `-- nonpaged: limit ---------'   limit   none
- *               `------------- committed: RAM and page file -------'
- *     besides   nonpaged and other, and MM_RESERVE pages of paged pool: RAM
+ *               `------------- committed: RAM and page file --------------------------------------'
+ *     pageable                                   paged                                 private   section
+ *     besides   all that is not pageable, and MM_RESERVE pages of what is: RAM
+ *
+ * private: committed pages of a space that only it sees, and those that it may copy (copy-on-write). section: pages of segments in the page file.
  *
  * So a charge that was granted finds its frames, unless they lie apart where a run is asked for, or are bad: for what must stay in RAM there is
  * RAM, other pages make room for it (reclaim.c), and each page that has to go finds a place in the page file, unless the host refuses
- * it. Paged pool of any size can have MM_RESERVE pages in RAM at once, which is more than an instruction touches.
+ * it. Pageable memory of any size can have MM_RESERVE pages in RAM at once, which is more than an instruction touches.
  *
  * Each gauge has a band: while its value is inside, none of the conditions of pressure.c changes.
  *
@@ -24,7 +27,12 @@
 #include "ke/thread.h"
 #include "mm/mm.h"
 
-enum mm_charge_kind { MM_CHARGE_OTHER = MM_POOLS, MM_CHARGE_KINDS }; /* the pools come first: enum mm_pool */
+enum mm_charge_kind {
+    MM_CHARGE_OTHER = MM_POOLS,
+    MM_CHARGE_PRIVATE,
+    MM_CHARGE_SECTION,
+    MM_CHARGE_KINDS
+}; /* the pools come first: enum mm_pool */
 enum mm_gauge { MM_GAUGE_NONPAGED, MM_GAUGE_PAGED, MM_GAUGE_COMMITTED, MM_GAUGES };
 
 #define MM_CHARGE_WORD 1u /* in ke_leave_due: a gauge has left its band */
@@ -40,20 +48,23 @@ typedef struct mm_charges {
 #define MM_RESERVE 32u
 extern _Alignas(64) mm_charges_t mm_charges;
 
+static inline uint64_t mm_held(unsigned kind) { return atomic_load(&mm_charges.held[kind]); }
+static inline uint64_t mm_pageable_now(void) { return mm_held(MM_PAGED) + mm_held(MM_CHARGE_PRIVATE) + mm_held(MM_CHARGE_SECTION); }
+
 static inline uint64_t mm_gauge_now(enum mm_gauge gauge)
 {
-    uint64_t paged = gauge != MM_GAUGE_NONPAGED ? atomic_load(&mm_charges.held[MM_PAGED]) : 0;
     if (gauge == MM_GAUGE_PAGED)
-        return paged;
-    uint64_t nonpaged = atomic_load(&mm_charges.held[MM_NONPAGED_NX]) + atomic_load(&mm_charges.held[MM_NONPAGED_EXECUTE]);
-    return gauge == MM_GAUGE_NONPAGED ? nonpaged : nonpaged + paged + atomic_load(&mm_charges.held[MM_CHARGE_OTHER]);
+        return mm_held(MM_PAGED);
+    uint64_t nonpaged = mm_held(MM_NONPAGED_NX) + mm_held(MM_NONPAGED_EXECUTE);
+    return gauge == MM_GAUGE_NONPAGED ? nonpaged : nonpaged + mm_pageable_now() + mm_held(MM_CHARGE_OTHER);
 }
 
 /* A kind's own gauge; all have a part in the committed pages as well. */
 static inline enum mm_gauge mm_gauge_of(unsigned kind)
 {
-    return kind == MM_CHARGE_OTHER ? MM_GAUGE_COMMITTED : kind == MM_PAGED ? MM_GAUGE_PAGED : MM_GAUGE_NONPAGED;
+    return kind >= MM_CHARGE_OTHER ? MM_GAUGE_COMMITTED : kind == MM_PAGED ? MM_GAUGE_PAGED : MM_GAUGE_NONPAGED;
 }
+static inline bool mm_kind_is_pageable(unsigned kind) { return kind == MM_PAGED || kind >= MM_CHARGE_PRIVATE; }
 
 static inline bool mm_limit_allows(enum mm_gauge gauge, uint64_t value)
 {
@@ -61,13 +72,13 @@ static inline bool mm_limit_allows(enum mm_gauge gauge, uint64_t value)
 }
 
 /* Of so many committed pages, of which so many are pageable, how many must be in RAM: a few of those, too, for who touches them. */
-static inline uint64_t mm_fixed_pages(uint64_t committed, uint64_t paged)
+static inline uint64_t mm_fixed_pages(uint64_t committed, uint64_t pageable)
 {
-    return committed - paged + (paged < MM_RESERVE ? paged : MM_RESERVE);
+    return committed - pageable + (pageable < MM_RESERVE ? pageable : MM_RESERVE);
 }
-static inline bool mm_ram_allows(uint64_t committed, uint64_t paged)
+static inline bool mm_ram_allows(uint64_t committed, uint64_t pageable)
 {
-    return mm_fixed_pages(committed, paged) <= atomic_load_explicit(&mm_charges.ram, memory_order_relaxed);
+    return mm_fixed_pages(committed, pageable) <= atomic_load_explicit(&mm_charges.ram, memory_order_relaxed);
 }
 static inline bool mm_band_has(enum mm_gauge gauge, uint64_t value)
 {
@@ -96,10 +107,10 @@ static inline bool mm_charge_is_hopeless(unsigned kind, uint64_t page_count)
     enum mm_gauge gauge = mm_gauge_of(kind);
     uint64_t      most = atomic_load_explicit(&mm_charges.limit[gauge], memory_order_relaxed);
     uint64_t      all = atomic_load_explicit(&mm_charges.limit[MM_GAUGE_COMMITTED], memory_order_relaxed);
-    uint64_t      committed = mm_gauge_now(MM_GAUGE_COMMITTED), paged = mm_gauge_now(MM_GAUGE_PAGED);
+    uint64_t      committed = mm_gauge_now(MM_GAUGE_COMMITTED), pageable = mm_pageable_now();
     if (page_count > most || mm_gauge_now(gauge) > most - page_count || page_count > all || committed > all - page_count)
         return true;
-    return !mm_ram_allows(committed + page_count, kind == MM_PAGED ? paged + page_count : paged);
+    return !mm_ram_allows(committed + page_count, mm_kind_is_pageable(kind) ? pageable + page_count : pageable);
 }
 
 /* false: a limit is in the way. */
@@ -109,9 +120,9 @@ static inline bool mm_charge(unsigned kind, uint64_t page_count)
     if (page_count > 1 && mm_charge_is_hopeless(kind, page_count))
         return false;
     atomic_fetch_add(&mm_charges.held[kind], page_count);
-    uint64_t value = mm_gauge_now(gauge), paged = mm_gauge_now(MM_GAUGE_PAGED), committed = mm_gauge_now(MM_GAUGE_COMMITTED);
+    uint64_t value = mm_gauge_now(gauge), pageable = mm_pageable_now(), committed = mm_gauge_now(MM_GAUGE_COMMITTED);
     if (NTMM_UNLIKELY(!mm_limit_allows(gauge, value) || !mm_limit_allows(MM_GAUGE_COMMITTED, committed) ||
-                      !mm_ram_allows(committed, paged))) {
+                      !mm_ram_allows(committed, pageable))) {
         mm_uncharge(kind, page_count);
         return false;
     }

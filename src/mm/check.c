@@ -9,6 +9,7 @@
  *     pageable     states of page_state.c   <->  the PFN entry, the list, the slot of the page file
  *     working set  frames on it             ==   valid PTEs of pageable regions
  *     page file    slots in use             ==   slots that PTEs and PFN entries name, each once
+ *     views        view_check.c
  *     pools        pages held by paged pool ==   PTEs of its region that are taken
  *     commit       pages charged that must be in RAM  <=   frames in use
  *     host         mappings counted         ==   mappings that the PTEs make
@@ -22,6 +23,7 @@
 #include "mm/frame_cache.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
+#include "mm/space.h"
 #include "mm/system_pte.h"
 
 #define LOOK_AT_ALL_FRAMES ((uint64_t)1 << 20)
@@ -214,7 +216,7 @@ static bool check_page_with_frame(table_check_t *check, ull va, uint64_t pte)
         return ke_error(false, "frame 0x%llx does not point back at its pageable page at 0x%llx", (ull)pfn, va);
     uint32_t file_slot = entry->mapped.file_slot;
     check->valid += mm_pte_is_valid(pte);
-    check->file_slots += file_slot != 0;
+    check->file_slots += file_slot != 0 && file_slot != MM_IN_SEGMENT_FILE;
     if (mm_pte_is_valid(pte) && entry->list == MM_ACTIVE)
         return file_slot == 0 || (pte & MM_PTE_DIRTY) == 0 ||
                ke_error(false, "the page at 0x%llx is dirty and still has slot 0x%x of the page file", va, file_slot);
@@ -229,13 +231,14 @@ static bool check_pageable_page(table_check_t *check, const mm_page_table_t *tab
     const uint64_t left = MM_PTE_STALE_SLOT | MM_PTE_GATE_OPEN;
     uint64_t       pte = table->ptes[index];
     ull            va = mm_table_va(table, index);
-    bool           taken = !rt_runs_is_free(&table->runs, index);
-    if (taken != mm_pte_is_taken(pte) || (!taken && (pte & ~left) != 0))
-        return ke_error(false, "the page of paged pool at 0x%llx is %s, and its PTE is 0x%llx", va, taken ? "taken" : "free", (ull)pte);
+    bool           has_address = !rt_runs_is_free(&table->runs, index), taken = mm_pte_is_taken(pte);
+    bool           fits = table == &mm_shared_table ? has_address || !taken : has_address == taken; /* shared pages can be reserved */
+    if (!fits || (!taken && (pte & ~left) != 0))
+        return ke_error(false, "the pageable page at 0x%llx is %s, and its PTE is 0x%llx", va, has_address ? "taken" : "free", (ull)pte);
     check->taken += taken;
     if (mm_pte_has_frame(pte))
         return check_page_with_frame(check, va, pte);
-    check->file_slots += mm_pte_file_slot(pte) != 0;
+    check->file_slots += mm_pte_file_slot(pte) != 0 && mm_pte_file_slot(pte) != MM_IN_SEGMENT_FILE;
     return !taken || (pte & MM_PTE_GATE_OPEN) == 0 || ke_error(false, "the gate of the absent page at 0x%llx is open", va);
 }
 
@@ -243,7 +246,7 @@ static void check_table_page(void *context, mm_page_table_t *table, size_t index
 {
     table_check_t *check = context;
     if (check->sound)
-        check->sound = table == &mm_paged_table ? check_pageable_page(check, table, index) : check_system_page(table, index);
+        check->sound = table != &mm_system_table ? check_pageable_page(check, table, index) : check_system_page(table, index);
 }
 
 static bool check_table(mm_page_table_t *table, table_check_t *check)
@@ -285,17 +288,18 @@ static bool check_page_file(uint64_t named)
 
 static bool check_tables(void)
 {
-    table_check_t system = { 0 }, paged = { 0 };
-    if (!check_table(&mm_system_table, &system) || !check_table(&mm_paged_table, &paged))
+    table_check_t system = { 0 }, paged = { 0 }, shared = { 0 };
+    if (!check_table(&mm_system_table, &system) || !check_table(&mm_paged_table, &paged) || !check_table(&mm_shared_table, &shared))
         return false;
     if (paged.taken != mm_pool_page_count(MM_PAGED))
         return ke_error(false, "paged pool has %llu pages, and says that it holds %zu", (ull)paged.taken, mm_pool_page_count(MM_PAGED));
-    return check_working_set(paged.valid) && check_page_file(paged.file_slots) && mm_system_pte_check();
+    return check_working_set(paged.valid + shared.valid) && check_page_file(paged.file_slots + shared.file_slots) &&
+           mm_system_pte_check() && mm_views_check();
 }
 
 static bool check_commit(const frame_check_t *check)
 {
-    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), fixed = committed - mm_gauge_now(MM_GAUGE_PAGED);
+    uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), fixed = committed - mm_pageable_now();
     if (fixed <= check->on_list[MM_ACTIVE])
         return true;
     return ke_error(false, "%llu pages that must be in RAM are committed, but only %llu frames are in use", (ull)fixed,

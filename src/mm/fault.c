@@ -12,15 +12,24 @@
  *     it cannot be had           no frame                             0x4D  NO_PAGES_AVAILABLE
  *                                the page file cannot be read         0x7A  KERNEL_DATA_INPAGE_ERROR
  *
+ * A user address (the slices of processes) is different below DISPATCH_LEVEL: it raises an exception, for a __try of the driver's.
+ *
+ *     nobody's, reserved, no access, written though read-only         STATUS_ACCESS_VIOLATION
+ *     a guard page, once                                              STATUS_GUARD_PAGE_VIOLATION
+ *     it cannot be read                                               STATUS_IN_PAGE_ERROR
+ *     no host mapping for a copy, or to open it by                    STATUS_INSUFFICIENT_RESOURCES
+ *
  * Locks   none here: the resolver runs in a signal handler, the description on a halted machine.
  * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xD1, 0xFC.
  */
 #include <stdio.h>
 
 #include "ke/bugcheck.h"
+#include "ke/exception.h"
 #include "mm/charge.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
+#include "mm/space.h"
 
 enum fault_type { PTE_IS_FREE = 0, NO_PTE = 2 }; /* the fourth parameter of 0x50 */
 
@@ -61,7 +70,8 @@ static ke_fault_answer_t nobodys_page(ke_thread_t *thread, const host_fault_t *f
 {
     if (thread->irql >= DISPATCH_LEVEL)
         return irql_too_high(thread, fault);
-    bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address);
+    bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address) ||
+                     mm_in(&mm_system_view_region, fault->address);
     return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address,
                 fault->execute ? 0x10
                 : fault->write ? 2
@@ -78,30 +88,80 @@ static ke_fault_answer_t no_pages(ke_thread_t *thread)
 
 static ke_fault_answer_t in_page_error(ke_thread_t *thread, const host_fault_t *fault)
 {
-    const uint64_t *pte = &mm_paged_table.ptes[mm_table_index(&mm_paged_table, fault->address)];
+    const mm_space_t *space = mm_space_find(fault->address);
+    const uint64_t   *pte = space != NULL ? mm_prototype(space->ptes[mm_space_index(space, fault->address)])
+                                          : &mm_paged_table.ptes[mm_table_index(&mm_paged_table, fault->address)];
     return stop(thread, KERNEL_DATA_INPAGE_ERROR, (uintptr_t)pte, (uintptr_t)(ULONG)STATUS_IO_DEVICE_ERROR, mm_pte_read(pte),
                 fault->address);
 }
 
-static ke_fault_answer_t pageable_page(ke_thread_t *thread, const host_fault_t *fault)
+static ke_fault_answer_t fault_answer(ke_thread_t *thread, const host_fault_t *fault, mm_page_answer_t answer)
 {
-    switch (mm_page_fault(thread, fault)) {
+    switch (answer) {
     case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
     case MM_PAGE_ABSENT: return nobodys_page(thread, fault);
     case MM_PAGE_REFUSED: return refused_access(thread, fault, mm_pte_of(fault->address));
     case MM_PAGE_IRQL: return irql_too_high(thread, fault);
-    case MM_PAGE_NO_FRAME: return no_pages(thread);
+    case MM_PAGE_NO_FRAME:
+    case MM_PAGE_NO_ROOM: return no_pages(thread);
     case MM_PAGE_IO_ERROR: return in_page_error(thread, fault);
     default: return KE_FAULT_UNKNOWN;
     }
 }
 
+/* ---- views ---- */
+
+static ke_fault_answer_t raise(ke_thread_t *thread, const host_fault_t *fault, NTSTATUS status, NTSTATUS why)
+{
+    thread->fault_code = (ULONG)status;
+    thread->fault_parameter[0] = fault->execute ? 8 : fault->write ? 1 : 0;
+    thread->fault_parameter[1] = fault->address;
+    thread->fault_parameter[2] = (ULONG)why;
+    if (status == STATUS_ACCESS_VIOLATION)
+        atomic_fetch_add_explicit(&ke_access_violations, 1, memory_order_relaxed);
+    return KE_FAULT_EXCEPTION;
+}
+
+static ke_fault_answer_t refused_view_access(ke_thread_t *thread, const host_fault_t *fault)
+{
+    return refused_access(thread, fault, mm_pte_make(mm_pte_pfn(mm_pte_of(fault->address)), HOST_READ));
+}
+
+static ke_fault_answer_t user_page(ke_thread_t *thread, const host_fault_t *fault)
+{
+    bool high = thread->irql >= DISPATCH_LEVEL;
+    switch (mm_view_fault(thread, fault)) {
+    case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
+    case MM_PAGE_ABSENT: return high ? irql_too_high(thread, fault) : raise(thread, fault, STATUS_ACCESS_VIOLATION, 0);
+    case MM_PAGE_REFUSED:
+        return high || fault->execute ? refused_view_access(thread, fault) : raise(thread, fault, STATUS_ACCESS_VIOLATION, 0);
+    case MM_PAGE_GUARD: return raise(thread, fault, STATUS_GUARD_PAGE_VIOLATION, 0);
+    case MM_PAGE_IRQL: return irql_too_high(thread, fault);
+    case MM_PAGE_NO_FRAME: return no_pages(thread);
+    case MM_PAGE_NO_ROOM: return raise(thread, fault, STATUS_INSUFFICIENT_RESOURCES, 0);
+    case MM_PAGE_IO_ERROR: return raise(thread, fault, STATUS_IN_PAGE_ERROR, STATUS_IO_DEVICE_ERROR);
+    default: return KE_FAULT_UNKNOWN;
+    }
+}
+
+static ke_fault_answer_t system_view_page(ke_thread_t *thread, const host_fault_t *fault)
+{
+    mm_page_answer_t answer = mm_view_fault(thread, fault);
+    return answer == MM_PAGE_REFUSED ? refused_view_access(thread, fault) : fault_answer(thread, fault, answer);
+}
+
 ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
 {
-    if (!mm_in(&mm_all, fault->address) || fault->non_canonical)
+    if (fault->non_canonical)
         return KE_FAULT_UNKNOWN;
-    if (mm_pageable_of(fault->address) != NULL)
-        return pageable_page(thread, fault);
+    if (mm_in(&mm_paged_region, fault->address))
+        return fault_answer(thread, fault, mm_page_fault(thread, fault));
+    if (mm_in(&mm_user_region, fault->address))
+        return user_page(thread, fault);
+    if (!mm_in(&mm_all, fault->address))
+        return KE_FAULT_UNKNOWN;
+    if (mm_in(&mm_system_view_region, fault->address))
+        return system_view_page(thread, fault);
     uint64_t pte = mm_pte_of(fault->address);
     if (mm_pte_is_valid(pte))
         return refused_access(thread, fault, pte);
@@ -162,18 +222,84 @@ static bool describe_page(const char *region, const mm_page_table_t *table, uint
 }
 
 /* Where a page is that somebody has and that is not there. False: it is. */
-static bool describe_absent(uint64_t pte, char *line, size_t bytes)
+static bool describe_absent(const char *region, uint64_t pte, char *line, size_t bytes)
 {
     mm_pfn_number_t pfn = mm_pte_pfn(pte);
     if (mm_pte_is_valid(pte) || !mm_pte_is_taken(pte))
         return false;
     if (mm_pte_is_transition(pte))
-        snprintf(line, bytes, "paged pool, not in the working set: PFN 0x%llx on the %s list, a soft fault away", (unsigned long long)pfn,
+        snprintf(line, bytes, "%s, not in the working set: PFN 0x%llx on the %s list, a soft fault away", region, (unsigned long long)pfn,
                  list_name(mm_pfn_entry(pfn)->list));
+    else if (mm_pte_file_slot(pte) == MM_IN_SEGMENT_FILE)
+        snprintf(line, bytes, "%s, not in memory: in the file that the section is over", region);
     else if (mm_pte_file_slot(pte) != 0)
-        snprintf(line, bytes, "paged pool, paged out: in the page file at slot 0x%x", mm_pte_file_slot(pte));
+        snprintf(line, bytes, "%s, paged out: in the page file at slot 0x%x", region, mm_pte_file_slot(pte));
     else
-        snprintf(line, bytes, "paged pool, a page that was never touched: it would be zeros");
+        snprintf(line, bytes, "%s, a page that was never touched: it would be zeros", region);
+    return true;
+}
+
+static const char *protect_name(uint32_t protect)
+{
+    switch (protect & 0xFFu) {
+    case PAGE_NOACCESS: return "PAGE_NOACCESS";
+    case PAGE_READONLY: return "PAGE_READONLY";
+    case PAGE_READWRITE: return "PAGE_READWRITE";
+    case PAGE_WRITECOPY: return "PAGE_WRITECOPY";
+    case PAGE_EXECUTE: return "PAGE_EXECUTE";
+    case PAGE_EXECUTE_READ: return "PAGE_EXECUTE_READ";
+    case PAGE_EXECUTE_READWRITE: return "PAGE_EXECUTE_READWRITE";
+    case PAGE_EXECUTE_WRITECOPY: return "PAGE_EXECUTE_WRITECOPY";
+    default: return "no protection that there is";
+    }
+}
+
+/* `text` names the space; what lies at the address is told behind it. */
+static void describe_in_space(const char *text, const mm_space_t *space, uintptr_t va, char *line, size_t bytes)
+{
+    char     where[160];
+    uint64_t pte = space->ptes[mm_space_index(space, va)];
+    uint32_t protect = mm_view_pte_protect(pte);
+    if (pte == 0) {
+        snprintf(line, bytes, "%s, nothing lies there now: freed, unmapped, or never there", text);
+        return;
+    }
+    const mm_view_t *view = mm_view_numbered(mm_view_pte_view(pte));
+    snprintf(where, sizeof where, "%s, %s at 0x%llx, %s%s", text,
+             (pte & MM_VIEW_COPIED) != 0 ? "a private copy in the view of a section"
+             : view->segment != NULL     ? "view of a section"
+                                         : "private memory",
+             (unsigned long long)mm_space_va(space, view->first), protect_name(protect),
+             (protect & PAGE_GUARD) != 0 ? " | PAGE_GUARD" : "");
+    if (!mm_view_pte_is_committed(pte))
+        snprintf(line, bytes, "%s, reserved and not committed", where);
+    else if (!describe_absent(where, *mm_prototype(pte), line, bytes))
+        snprintf(line, bytes, "%s, PFN 0x%llx", where, (unsigned long long)mm_pte_pfn(*mm_prototype(pte)));
+}
+
+static bool describe_user(uintptr_t va, char *line, size_t bytes)
+{
+    char              text[64];
+    const mm_space_t *space = mm_space_find(va);
+    if (space == NULL) {
+        snprintf(line, bytes, "a user address that no process has: it is gone, or never was");
+        return true;
+    }
+    snprintf(text, sizeof text, "user memory of process slice %u", space->number);
+    describe_in_space(text, space, va, line, bytes);
+    return true;
+}
+
+static bool describe_shared(uintptr_t va, char *line, size_t bytes)
+{
+    static const char what[] = "the machine's own view of user memory and sections";
+    uint64_t          pte = mm_shared_table.ptes[mm_table_index(&mm_shared_table, va)];
+    if (describe_absent(what, pte, line, bytes))
+        return true;
+    if (mm_pte_is_valid(pte))
+        snprintf(line, bytes, "%s, PFN 0x%llx", what, (unsigned long long)mm_pte_pfn(pte));
+    else
+        snprintf(line, bytes, "%s, no page is there now", what);
     return true;
 }
 
@@ -186,10 +312,18 @@ static bool describe(uintptr_t va, char *line, size_t bytes)
     if (mm_in(&mm_system_pte_region, va))
         return mm_io_describe_mapping(va, line, bytes) || describe_page("system PTEs", &mm_system_table, va, line, bytes);
     if (mm_in(&mm_paged_region, va))
-        return describe_absent(mm_pte_of(va), line, bytes) || describe_page("paged pool", &mm_paged_table, va, line, bytes);
+        return describe_absent("paged pool", mm_pte_of(va), line, bytes) || describe_page("paged pool", &mm_paged_table, va, line, bytes);
     if (mm_in(&mm_slot_region, va))
         return describe_page("the machine's own view of paged pool", &mm_paged_table, va - mm_slot_region.base + mm_paged_region.base, line,
                              bytes);
+    if (mm_in(&mm_shared_region, va))
+        return describe_shared(va, line, bytes);
+    if (mm_in(&mm_user_region, va))
+        return describe_user(va, line, bytes);
+    if (mm_in(&mm_system_view_region, va)) {
+        describe_in_space("system space", &mm_system_views, va, line, bytes);
+        return true;
+    }
     return mm_io_describe_view(va, line, bytes);
 }
 

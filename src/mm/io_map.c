@@ -95,7 +95,7 @@ bool mm_io_is_played(uintptr_t va, uint64_t *pte)
 
 static bool frame_is_pageable(const mm_pfn_t *entry)
 {
-    return entry->mapped.use == MM_USE_MAPPED && mm_in(&mm_paged_region, entry->mapped.va);
+    return entry->mapped.use == MM_USE_MAPPED && (mm_in(&mm_paged_region, entry->mapped.va) || mm_in(&mm_shared_region, entry->mapped.va));
 }
 
 static bool frame_is_secure(const mm_pfn_t *entry)

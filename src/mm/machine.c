@@ -1,12 +1,13 @@
 /*
  * machine.c - the bytes behind the machine: one memory object, one reservation of address space, the tables.
  *
- *     object        | homes: file offset = physical address                    | slots of paged pool |
- *                      |            |                                               |              |
- *     reservation   | physical map | executable map | system PTEs            | paged pool        | slots            |
- *                     one mapping for each range of RAM | page by page         | through a gate    | always open      |
+ *     object        | homes: file offset = physical address                    | slots of paged pool | shared slots |
+ *                      |            |                                               |         |               |
+ *     reservation   | physical map | executable map | system PTEs       | paged pool     | slots       | shared slots | system views   |
+ *                     one mapping for each range of RAM | page by page  | through a gate | always open | always open  | mapped by view |
  *
- *     tables        PFN database (32 bytes a frame), PTEs and owners (24 bytes a page of the last two regions), indexes of what is free
+ *     user slices   a reservation of their own: the addresses of processes (space.c), likewise mapped by view, from the shared slots
+ *     tables        PFN database (32 bytes a frame), PTEs and owners (24 bytes a page of those regions), indexes of what is free
  *
  * "Free and zeroed" is zero bytes in every one of them, so a boot writes next to nothing, whatever the size of RAM. All of it survives
  * mm_shutdown, which clears what was touched, and serves the next boot of a machine of the same shape.
@@ -30,11 +31,14 @@
 #include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
+#include "mm/space.h"
 #include "mm/user_range.h"
 
 #define SYSTEM_PTE_BYTES ((size_t)1 << 30)   /* room for mappings, as Windows had on x86 */
 #define PAGED_REGION_LEAST ((size_t)1 << 30) /* addresses cost nothing; fragmented ones should not be what ends an allocation */
-#define HOT_ADD_ROOM ((uint64_t)4 << 30)     /* physical addresses above RAM where MmAddPhysicalMemory finds room */
+#define SHARED_BYTES ((size_t)2 << 30)       /* pages that spaces and sections can have at a time, there or not */
+#define SYSTEM_VIEW_BYTES ((size_t)256 << 20)
+#define HOT_ADD_ROOM ((uint64_t)4 << 30) /* physical addresses above RAM where MmAddPhysicalMemory finds room */
 #define SPAN_UNIT ((uint64_t)1 << 30)
 #define GATE_MAPPINGS_SHARE 3u /* of the mappings that the host allows; as many are for system PTEs */
 #define FILE_PAGES_MOST ((uint64_t)1 << 31)
@@ -43,7 +47,8 @@
 #define DISCARD_LEAST 64u                        /* pages: from here on giving memory back is cheaper than clearing it */
 #define TABLES_DISCARD_LEAST ((uint64_t)1 << 22) /* touched frames: from here on so it is for the PFN database */
 
-mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region, mm_all;
+mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region, mm_shared_region, mm_all;
+mm_region_t mm_system_view_region;
 mm_pfn_t   *mm_pfn_database;
 uint64_t    mm_highest_pfn;
 bool        mm_unbacked;
@@ -52,6 +57,8 @@ mm_page_table_t mm_system_table = { .region = &mm_system_pte_region };
 ke_lock_t       mm_system_table_lock = KE_LOCK_INIT(KE_RANK_MM_SYSTEM_PTE);
 mm_page_table_t mm_paged_table = { .region = &mm_paged_region };
 mm_pageable_t   mm_paged = { .table = &mm_paged_table };
+mm_page_table_t mm_shared_table = { .region = &mm_shared_region };
+mm_pageable_t   mm_shared = { .table = &mm_shared_table };
 host_object_t   mm_object = { .fd = -1 };
 uint64_t        mm_span_pfns, mm_slot_offset;
 bool            mm_executable_map_is_nx, mm_is_server, mm_map_changed;
@@ -95,9 +102,10 @@ void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count)
 uint64_t mm_frame_offset(mm_pfn_number_t pfn)
 {
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry))
-        return mm_slot_offset + (entry->mapped.va - mm_paged_region.base);
-    return pfn << PAGE_SHIFT;
+    if (entry->list < MM_STANDBY || !mm_frame_is_pageable(entry))
+        return pfn << PAGE_SHIFT;
+    const mm_pageable_t *region = mm_pageable_of(entry->mapped.va);
+    return region->slot_offset + (entry->mapped.va - region->table->region->base);
 }
 
 int mm_map_homes(mm_pfn_number_t first, uint64_t page_count)
@@ -156,16 +164,19 @@ static void table_release(mm_page_table_t *table)
 
 static void forget_regions(void)
 {
-    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_slot_region = mm_all = (mm_region_t){ 0, 0 };
+    mm_physical_map = mm_executable_map = mm_system_pte_region = mm_paged_region = mm_slot_region = (mm_region_t){ 0, 0 };
+    mm_shared_region = mm_system_view_region = mm_all = (mm_region_t){ 0, 0 };
 }
 
 static void release_memory(void)
 {
     mm_frames_release();
     mm_page_file_release();
+    mm_spaces_release();
     host_gate_destroy(&mm_paged.gate);
     table_release(&mm_system_table);
     table_release(&mm_paged_table);
+    table_release(&mm_shared_table);
     if (mm_pfn_database != NULL)
         host_release(mm_pfn_database, mm_span_pfns * sizeof(mm_pfn_t));
     mm_pfn_database = NULL;
@@ -190,7 +201,8 @@ static int reserve_regions(const mm_shape_t *want)
 {
     size_t    span_bytes = want->span_pfns << PAGE_SHIFT;
     size_t    system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
-    size_t    bytes = 2 * span_bytes + system_bytes + 2 * want->paged_bytes;
+    size_t    shared_bytes = want->unbacked ? 0 : SHARED_BYTES, view_bytes = want->unbacked ? 0 : SYSTEM_VIEW_BYTES;
+    size_t    bytes = 2 * span_bytes + system_bytes + 2 * want->paged_bytes + shared_bytes + view_bytes;
     uintptr_t at = (uintptr_t)host_reserve_aligned(bytes, PAGE_SIZE); /* the host's own pages may be smaller */
     if (at == 0 && want->unbacked)
         return 0; /* frames without addresses: experiments with PFNs still work */
@@ -202,6 +214,8 @@ static int reserve_regions(const mm_shape_t *want)
     mm_system_pte_region = carve(&at, system_bytes);
     mm_paged_region = carve(&at, want->paged_bytes);
     mm_slot_region = carve(&at, want->paged_bytes);
+    mm_shared_region = carve(&at, shared_bytes);
+    mm_system_view_region = carve(&at, view_bytes);
     return 0;
 }
 
@@ -210,9 +224,10 @@ static int map_memory(const mm_shape_t *want)
     if (want->unbacked)
         return 0;
     mm_slot_offset = want->span_pfns << PAGE_SHIFT;
-    int status = host_object_create(&mm_object, mm_slot_offset + want->paged_bytes, want->portable ? HOST_OBJECT_SHM : HOST_OBJECT_BEST);
+    uint64_t bytes = mm_slot_offset + want->paged_bytes + SHARED_BYTES;
+    int      status = host_object_create(&mm_object, bytes, want->portable ? HOST_OBJECT_SHM : HOST_OBJECT_BEST);
     if (status != 0)
-        return ke_error(status, "the host gives no memory object of %llu bytes", (unsigned long long)(mm_slot_offset + want->paged_bytes));
+        return ke_error(status, "the host gives no memory object of %llu bytes", (unsigned long long)bytes);
     mm_executable_map_is_nx = false;
     for (uint32_t i = 0; i < want->map.range_count && status == 0; i++)
         status = mm_map_homes(want->map.range[i].first_pfn, want->map.range[i].page_count);
@@ -230,7 +245,11 @@ static int build_gate(const mm_shape_t *want)
     mm_paged.alias = mm_slot_region.base;
     if (status == -ENOTSUP)
         return ke_error(status, "the host permits no userfaultfd that can open and close pages");
-    return status == 0 ? 0 : ke_error(status, "the host refuses to map paged pool");
+    mm_shared.slot_offset = mm_slot_offset + want->paged_bytes;
+    mm_shared.alias = mm_shared_region.base;
+    if (status == 0)
+        status = host_map_object((void *)mm_shared.alias, &mm_object, mm_shared.slot_offset, SHARED_BYTES, HOST_READ | HOST_WRITE);
+    return status == 0 ? 0 : ke_error(status, "the host refuses to map pageable memory");
 }
 
 mm_owner_t *mm_paged_owners;
@@ -238,7 +257,8 @@ mm_owner_t *mm_paged_owners;
 static int build_tables(const mm_shape_t *want)
 {
     mm_pfn_database = host_tables(want->span_pfns * sizeof(mm_pfn_t));
-    if (mm_pfn_database == NULL || table_build(&mm_system_table) != 0 || table_build(&mm_paged_table) != 0)
+    if (mm_pfn_database == NULL || table_build(&mm_system_table) != 0 || table_build(&mm_paged_table) != 0 ||
+        table_build(&mm_shared_table) != 0)
         return ke_error(-ENOMEM, "the host has no memory for the tables of %llu frames", (unsigned long long)want->span_pfns);
     mm_paged_owners = mm_paged_table.owners;
     if (mm_page_file_build(want->file_pages) != 0)
@@ -257,6 +277,8 @@ static int build_memory(const mm_shape_t *want, uint32_t node_count)
         status = build_gate(want);
     if (status == 0)
         status = build_tables(want);
+    if (status == 0)
+        status = mm_spaces_build();
     if (status == 0)
         status = mm_frames_boot(&want->map, want->policy, node_count);
     if (status != 0) {
@@ -346,6 +368,7 @@ int mm_boot(const ntmm_config *config)
     mm_slots_boot();
     mm_working_set_boot(config);
     mm_system_pte_boot();
+    mm_spaces_boot();
     mm_io_space_boot();
     return 0;
 }
@@ -426,6 +449,7 @@ void mm_shutdown(void)
         return;
     mm_system_pte_shutdown();
     mm_io_space_shutdown();
+    mm_spaces_shutdown();
     mm_pool_pages_shutdown();
     clear_frames();
     mm_frame_caches_forget();
@@ -465,16 +489,25 @@ void mm_table_visit(mm_page_table_t *table, void (*visit)(void *context, mm_page
         rt_runs_visit_touched(&table->runs, visit_leaf, &walk);
 }
 
+static uint64_t pte_of_alias(const mm_page_table_t *table, size_t index)
+{
+    uint64_t pte = mm_pte_read(&table->ptes[index]);
+    return mm_pte_has_frame(pte) ? mm_pte_dirty(mm_pte_pfn(pte)) : 0;
+}
+
 uint64_t mm_pte_of(uintptr_t va)
 {
     if (mm_in(&mm_system_pte_region, va))
         return mm_system_table.ptes[mm_table_index(&mm_system_table, va)];
     if (mm_in(&mm_paged_region, va))
         return mm_pte_read(&mm_paged_table.ptes[mm_table_index(&mm_paged_table, va)]);
-    if (mm_in(&mm_slot_region, va)) { /* the alias of a page that has a frame, there or not */
-        uint64_t pte = mm_pte_read(&mm_paged_table.ptes[(va - mm_slot_region.base) >> PAGE_SHIFT]);
-        return mm_pte_has_frame(pte) ? mm_pte_dirty(mm_pte_pfn(pte)) : 0;
-    }
+    if (mm_in(&mm_slot_region, va)) /* the alias of a page that has a frame, there or not */
+        return pte_of_alias(&mm_paged_table, (va - mm_slot_region.base) >> PAGE_SHIFT);
+    if (mm_in(&mm_shared_region, va))
+        return pte_of_alias(&mm_shared_table, mm_table_index(&mm_shared_table, va));
+    const mm_space_t *space = mm_space_find(va);
+    if (space != NULL)
+        return mm_view_pte(space, va);
     bool executable = mm_in(&mm_executable_map, va);
     if (!executable && !mm_in(&mm_physical_map, va))
         return 0;

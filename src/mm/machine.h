@@ -21,10 +21,11 @@ typedef struct mm_page_table {
 extern mm_page_table_t mm_system_table;
 extern ke_lock_t       mm_system_table_lock; /* KE_RANK_MM_SYSTEM_PTE */
 extern mm_page_table_t mm_paged_table;       /* its lock: mm_paging_lock (paging.h) */
+extern mm_page_table_t mm_shared_table;      /* likewise. owners[].bytes says where a page is seen (space.h) */
 
 extern host_object_t mm_object;               /* file offset = physical address; the slots of paged pool follow */
 extern uint64_t      mm_span_pfns;            /* frames that the PFN database and the maps have room for, RAM or not */
-extern uint64_t      mm_slot_offset;          /* of the first slot of paged pool in mm_object */
+extern uint64_t      mm_slot_offset;          /* of the first slot in mm_object: those of paged pool; the shared ones follow */
 extern bool          mm_executable_map_is_nx; /* the host refused PROT_EXEC: executable pool can be written and read only */
 extern bool          mm_is_server;
 extern KIRQL         mm_contiguous_free_irql; /* the highest that this Windows allows at MmFreeContiguousMemory */
@@ -43,7 +44,7 @@ static inline size_t    mm_table_pages(const mm_page_table_t *table) { return ta
 int  mm_map_homes(mm_pfn_number_t first, uint64_t page_count);
 void mm_unmap_homes(mm_pfn_number_t first, uint64_t page_count);
 
-/* Where in mm_object the bytes of a frame are: at home, or in the slot of the page of paged pool that it backs. */
+/* Where in mm_object the bytes of a frame are: at home, or in the slot of the pageable page that it backs. */
 uint64_t mm_frame_offset(mm_pfn_number_t pfn);
 
 /* Bytes of stale slots or homes go back to the host. */
@@ -58,8 +59,9 @@ void mm_clear_bytes(uintptr_t va, uint64_t offset, uint64_t page_count);
 /* pool_pages.c */
 void mm_pool_pages_shutdown(void);
 /* system_pte.c */
-void mm_system_pte_boot(void);
-void mm_system_pte_shutdown(void); /* every mapping that is left becomes inaccessible */
+size_t mm_mappings_for_views(void); /* how many of the host's mappings they may make */
+void   mm_system_pte_boot(void);
+void   mm_system_pte_shutdown(void); /* every mapping that is left becomes inaccessible */
 /* pages of the region that some owner or PTE was ever set for, ascending, leaf by leaf */
 void mm_table_visit(mm_page_table_t *table, void (*visit)(void *context, mm_page_table_t *table, size_t index), void *context);
 

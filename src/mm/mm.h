@@ -8,6 +8,9 @@
  *                     I/O space                                              not RAM: io_space.h
  *   paged pool        pages mapped once, each to its own slot, and opened    in the slot of the page; there or not (paging.h)
  *   slots             the same bytes, always open: for mm itself             likewise
+ *   shared slots      pages that views show: prototype PTEs (view.h)         likewise, always open here
+ *   system views      views of sections, each through a gate                 those of the shared slots
+ *   user slices       the same, of processes; a reservation of its own       likewise
  *
  * Units   bytes at the driver's interface, pages and PFNs inside.
  * Locks   each function says; nothing here calls out while holding one.
@@ -130,8 +133,10 @@ typedef struct mm_region { /* [base, base + bytes) */
     uintptr_t base;
     size_t    bytes;
 } mm_region_t;
-extern mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region;
-extern mm_region_t mm_all; /* the reservation that holds the five */
+extern mm_region_t mm_physical_map, mm_executable_map, mm_system_pte_region, mm_paged_region, mm_slot_region, mm_shared_region;
+extern mm_region_t mm_system_view_region;
+extern mm_region_t mm_all;         /* the reservation that holds the seven */
+extern mm_region_t mm_user_region; /* the slices of all processes: another reservation (space.h) */
 extern mm_pfn_t   *mm_pfn_database;
 extern uint64_t    mm_highest_pfn; /* inclusive */
 extern bool        mm_unbacked;    /* frames without memory: the two maps are addresses that fault, there are no other regions */

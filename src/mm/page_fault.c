@@ -21,6 +21,7 @@
  * Locks       mm_paging_lock for all of a fault, the host's reading and writing included (choice: one fault at a time).
  */
 #include "mm/paging.h"
+#include "mm/space.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,7 +35,7 @@
 ke_lock_t mm_paging_lock = KE_LOCK_INIT(KE_RANK_MM_POOL_VA);
 
 static struct { /* under mm_paging_lock */
-    uint64_t soft, hard, demand_zero;
+    uint64_t soft, hard, demand_zero, copy_on_write;
     size_t   zero_next, zero_count; /* where a walk through demand-zero pages goes on, and how many pages came last */
     size_t   read_next;             /* the page behind the last one that was read */
 } now;
@@ -67,9 +68,13 @@ void mm_query_page_faults(ntmm_fault_counts *out)
     out->soft = __atomic_load_n(&now.soft, __ATOMIC_RELAXED);
     out->hard = __atomic_load_n(&now.hard, __ATOMIC_RELAXED);
     out->demand_zero = __atomic_load_n(&now.demand_zero, __ATOMIC_RELAXED);
+    out->copy_on_write = __atomic_load_n(&now.copy_on_write, __ATOMIC_RELAXED);
 }
 
 static void count(uint64_t *counter) { __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED); }
+
+void mm_count_soft_fault_locked(void) { count(&now.soft); }
+void mm_count_copy_locked(void) { count(&now.copy_on_write); }
 
 /* ---- what a page needs ---- */
 
@@ -113,9 +118,15 @@ static mm_page_answer_t make_dirty(mm_pageable_t *region, size_t index)
     return status < 0 ? MM_PAGE_NO_FRAME : MM_PAGE_RESOLVED;
 }
 
+/* The page behind another one comes along only where the same touch could have meant it. */
+static bool follows(const mm_pageable_t *region, size_t index)
+{
+    return index < mm_table_pages(region->table) && (mm_has_gate(region) || mm_shared_follows_locked(index));
+}
+
 static bool is_zero_like(const mm_pageable_t *region, size_t index, uint64_t pte)
 {
-    return index < mm_table_pages(region->table) && region->table->ptes[index] == pte;
+    return follows(region, index) && region->table->ptes[index] == pte;
 }
 
 static size_t zeros_in_a_row(const mm_pageable_t *region, size_t index, size_t most)
@@ -154,8 +165,9 @@ static size_t reads_in_a_row(const mm_pageable_t *region, size_t index, size_t m
 {
     size_t   length = 1;
     uint64_t pte = region->table->ptes[index], one_more = (uint64_t)1 << MM_PTE_FILE_SHIFT;
-    while (length < most && index + length < mm_table_pages(region->table) &&
-           region->table->ptes[index + length] == pte + length * one_more)
+    if (mm_pte_file_slot(pte) == MM_IN_SEGMENT_FILE)
+        one_more = 0;
+    while (length < most && follows(region, index + length) && region->table->ptes[index + length] == pte + length * one_more)
         length++;
     return length;
 }
@@ -178,6 +190,13 @@ static mm_page_answer_t read_in(mm_pageable_t *region, size_t index, bool write)
     return MM_PAGE_RESOLVED;
 }
 
+bool mm_page_is_lost(uintptr_t address)
+{
+    open_already.count = open_already.address == address ? open_already.count + 1 : 0;
+    open_already.address = address;
+    return open_already.count >= LOST_AFTER;
+}
+
 /* The page is valid, and nothing about it explains the fault. */
 static mm_page_answer_t open_again(mm_pageable_t *region, size_t index, uintptr_t address)
 {
@@ -185,9 +204,19 @@ static mm_page_answer_t open_again(mm_pageable_t *region, size_t index, uintptr_
     int  status = host_gate_open(&region->gate, index << PAGE_SHIFT, PAGE_SIZE, dirty);
     if (status != 1)
         return status < 0 ? MM_PAGE_LOST : MM_PAGE_RESOLVED;
-    open_already.count = open_already.address == address ? open_already.count + 1 : 0;
-    open_already.address = address;
-    return open_already.count < LOST_AFTER ? MM_PAGE_RESOLVED : MM_PAGE_LOST;
+    return mm_page_is_lost(address) ? MM_PAGE_LOST : MM_PAGE_RESOLVED;
+}
+
+mm_page_answer_t mm_page_bring_locked(mm_pageable_t *region, size_t index, bool write)
+{
+    uint64_t pte = region->table->ptes[index];
+    if (!mm_pte_is_taken(pte))
+        return MM_PAGE_ABSENT;
+    if (mm_pte_is_valid(pte))
+        return write && (pte & MM_PTE_DIRTY) == 0 ? make_dirty(region, index) : MM_PAGE_RESOLVED;
+    if (mm_pte_is_transition(pte))
+        return rescue(region, index, write);
+    return mm_pte_file_slot(pte) == 0 ? make_zero(region, index) : read_in(region, index, write);
 }
 
 static mm_page_answer_t resolve_locked(mm_pageable_t *region, size_t index, const host_fault_t *fault, bool irql_is_low)
@@ -197,15 +226,11 @@ static mm_page_answer_t resolve_locked(mm_pageable_t *region, size_t index, cons
         return MM_PAGE_ABSENT;
     if (mm_pte_is_valid(pte) && fault->execute)
         return MM_PAGE_REFUSED;
-    if (mm_pte_is_valid(pte) && fault->write && (pte & MM_PTE_DIRTY) == 0)
-        return make_dirty(region, index);
-    if (mm_pte_is_valid(pte))
+    if (mm_pte_is_valid(pte) && !(fault->write && (pte & MM_PTE_DIRTY) == 0))
         return open_again(region, index, fault->address);
-    if (!irql_is_low)
+    if (!mm_pte_is_valid(pte) && !irql_is_low)
         return MM_PAGE_IRQL;
-    if (mm_pte_is_transition(pte))
-        return rescue(region, index, fault->write);
-    return mm_pte_file_slot(pte) == 0 ? make_zero(region, index) : read_in(region, index, fault->write);
+    return mm_page_bring_locked(region, index, fault->write);
 }
 
 /* ---- from the handler ---- */
@@ -232,23 +257,32 @@ static uint32_t put_ranks_aside(ke_thread_t *self)
     return held;
 }
 
-mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
+mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread)
 {
-    mm_pageable_t *region = mm_pageable_of(fault->address);
-    bool           halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
-    ke_thread_t   *self = ke_self();
-    uint32_t       ranks = put_ranks_aside(self);
-    bool           locked = true;
+    bool             halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
+    mm_fault_entry_t entry = { .self = ke_self(), .locked = true, .irql_is_low = thread->irql < DISPATCH_LEVEL || halted || forgiven };
+    entry.ranks = put_ranks_aside(entry.self);
     if (halted)
-        locked = lock_on_halted_machine();
+        entry.locked = lock_on_halted_machine();
     else
         ke_lock(&mm_paging_lock);
-    mm_page_answer_t answer =
-        resolve_locked(region, mm_table_index(region->table, fault->address), fault, thread->irql < DISPATCH_LEVEL || halted || forgiven);
-    if (locked)
+    return entry;
+}
+
+void mm_fault_leave(const mm_fault_entry_t *entry)
+{
+    if (entry->locked)
         ke_unlock(&mm_paging_lock);
-    if (self != &ke_empty_thread)
-        self->ranks_held = ranks;
+    if (entry->self != &ke_empty_thread)
+        entry->self->ranks_held = entry->ranks;
+}
+
+mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
+{
+    mm_pageable_t   *region = mm_pageable_of(fault->address);
+    mm_fault_entry_t entry = mm_fault_enter(thread);
+    mm_page_answer_t answer = resolve_locked(region, mm_table_index(region->table, fault->address), fault, entry.irql_is_low);
+    mm_fault_leave(&entry);
     return answer;
 }
 
@@ -256,13 +290,13 @@ mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
 
 bool mm_make_resident(const void *va)
 {
-    host_fault_t   fault = { .address = (uintptr_t)va };
-    mm_pageable_t *region = mm_pageable_of((uintptr_t)va);
-    if (region == NULL)
+    mm_space_t *space = mm_space_find((uintptr_t)va);
+    if (space != NULL)
+        return mm_view_make_resident(space, (uintptr_t)va);
+    if (!mm_in(&mm_paged_region, (uintptr_t)va))
         return false;
     ke_lock(&mm_paging_lock);
-    size_t           index = mm_table_index(region->table, (uintptr_t)va);
-    mm_page_answer_t answer = mm_pte_is_valid(region->table->ptes[index]) ? MM_PAGE_RESOLVED : resolve_locked(region, index, &fault, true);
+    mm_page_answer_t answer = mm_page_bring_locked(&mm_paged, mm_table_index(mm_paged.table, (uintptr_t)va), false);
     ke_unlock(&mm_paging_lock);
     return answer == MM_PAGE_RESOLVED;
 }

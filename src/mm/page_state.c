@@ -27,11 +27,15 @@
  *     page file    none      closed      stale or none        one
  *     demand zero  none      closed      stale or none        none
  *
+ * A page of mm_shared has no gate of its own: what the table says of the gate holds for every view, each of which opens the page when it
+ * is touched there. A page over a file of the host starts as one that is "in the page file", in the slot MM_IN_SEGMENT_FILE.
+ *
  * Invariants  the table above; mm_check verifies it
  * Locks       mm_paging_lock, held by the caller; mm_pfn_lock inside, for the lists.
  * Fidelity    modelled on Windows Internals' page states. Stand-by pages have one priority, not eight.
  */
 #include "mm/paging.h"
+#include "mm/space.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,9 +45,15 @@ static char read_buffer[MM_READ_AHEAD * PAGE_SIZE]; /* under mm_paging_lock */
 static uint64_t *pte_at(const mm_pageable_t *region, size_t index) { return &region->table->ptes[index]; }
 static size_t    bytes_of(size_t pages) { return pages << PAGE_SHIFT; }
 
+static void give_file_slot(uint32_t file_slot)
+{
+    if (file_slot != MM_IN_SEGMENT_FILE)
+        mm_page_file_give_locked(file_slot);
+}
+
 static void discharge_file_slot(mm_pfn_t *entry)
 {
-    mm_page_file_give_locked(entry->mapped.file_slot);
+    give_file_slot(entry->mapped.file_slot);
     entry->mapped.file_slot = 0;
 }
 
@@ -75,24 +85,40 @@ static void back_page(mm_pageable_t *region, size_t index, mm_pfn_number_t pfn, 
     mm_working_set_enter_locked(pfn, false);
     region->seen = index < region->seen ? region->seen : index + 1;
     if ((entry->flags & MM_PFN_HOME_STALE) != 0)
-        mm_note_stale_home(index);
+        mm_note_stale_home(region, index);
 }
 
 /* ---- into the working set ---- */
 
-int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool zero, size_t open_ahead)
+/* Each page of the host's gets bytes: whoever opens the page in a view counts on them. */
+static void touch_slots(const mm_pageable_t *region, size_t first, size_t count)
+{
+    volatile char *bytes = mm_alias_of(region, first);
+    for (size_t at = 0; at < bytes_of(count); at += host_page_size())
+        bytes[at] = 0;
+}
+
+static int open_fresh(mm_pageable_t *region, size_t first, size_t count, bool zero, size_t open_ahead)
 {
     uint64_t pte = *pte_at(region, first);
-    int      status = 0;
+    bool     stale = (pte & MM_PTE_STALE_SLOT) != 0;
     if ((pte & MM_PTE_GATE_OPEN) != 0)
-        status = 0;
-    else if ((pte & MM_PTE_STALE_SLOT) == 0)
-        status = host_gate_open_zero(&region->gate, bytes_of(first), bytes_of(count + open_ahead));
-    else {
-        if (zero)
-            memset(mm_alias_of(region, first), 0, bytes_of(count));
-        status = host_gate_open(&region->gate, bytes_of(first), bytes_of(count), true);
+        return 0;
+    if (stale && zero)
+        memset(mm_alias_of(region, first), 0, bytes_of(count));
+    if (!mm_has_gate(region)) {
+        if (!stale)
+            touch_slots(region, first, count);
+        return 0;
     }
+    if (stale)
+        return host_gate_open(&region->gate, bytes_of(first), bytes_of(count), true);
+    return host_gate_open_zero(&region->gate, bytes_of(first), bytes_of(count + open_ahead));
+}
+
+int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool zero, size_t open_ahead)
+{
+    int status = open_fresh(region, first, count, zero, open_ahead);
     if (status < 0)
         return status;
     for (size_t i = 0; i < count; i++)
@@ -105,18 +131,40 @@ int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const
 /* Where the host still keeps bytes for the slots, they are replaced through the alias; else they are made with the page. */
 static int open_read(mm_pageable_t *region, size_t index, size_t count, const char *bytes, bool stale, bool writable)
 {
+    if (!mm_has_gate(region))
+        return 0;
     if (stale)
         return host_gate_open(&region->gate, bytes_of(index), bytes_of(count), writable);
     return host_gate_open_copy(&region->gate, bytes_of(index), bytes_of(count), bytes, writable);
 }
 
+static int read_copy(size_t first, size_t count, uint32_t file_slot, void *bytes)
+{
+    if (file_slot == MM_IN_SEGMENT_FILE)
+        return mm_segment_read_locked(first, count, bytes);
+    return mm_page_file_read_locked(file_slot, (uint32_t)count, bytes);
+}
+
+/* Who knows what a failed read has left in the slots? */
+static void spoilt_slots(mm_pageable_t *region, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++) {
+        if (mm_pte_slot_is_stale(*pte_at(region, i)))
+            continue;
+        mm_pte_write(pte_at(region, i), *pte_at(region, i) | MM_PTE_STALE_SLOT);
+        mm_note_stale_slot(region, i);
+    }
+}
+
 int mm_page_read_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool write)
 {
-    bool     stale = (*pte_at(region, first) & MM_PTE_STALE_SLOT) != 0;
-    uint32_t file_slot = mm_pte_file_slot(*pte_at(region, first));
-    char    *bytes = stale ? mm_alias_of(region, first) : read_buffer;
-    int      status = mm_page_file_read_locked(file_slot, (uint32_t)count, bytes);
+    bool     stale = (*pte_at(region, first) & MM_PTE_STALE_SLOT) != 0, at_alias = stale || !mm_has_gate(region);
+    uint32_t file_slot = mm_pte_file_slot(*pte_at(region, first)), step = file_slot != MM_IN_SEGMENT_FILE;
+    char    *bytes = at_alias ? mm_alias_of(region, first) : read_buffer;
+    int      status = read_copy(first, count, file_slot, bytes);
     size_t   made = write ? 1 : count;
+    if (status < 0 && at_alias)
+        spoilt_slots(region, first, count);
     if (status == 0)
         status = open_read(region, first, made, bytes, stale, write);
     if (status < 0)
@@ -124,9 +172,9 @@ int mm_page_read_locked(mm_pageable_t *region, size_t first, size_t count, const
     if (made < count && open_read(region, first + 1, count - 1, bytes + PAGE_SIZE, stale, false) >= 0)
         made = count;
     for (size_t i = 0; i < made; i++)
-        back_page(region, first + i, frames[i], write && i == 0 ? 0 : file_slot + (uint32_t)i);
+        back_page(region, first + i, frames[i], write && i == 0 ? 0 : file_slot + (uint32_t)i * step);
     if (write)
-        mm_page_file_give_locked(file_slot);
+        give_file_slot(file_slot);
     return (int)made;
 }
 
@@ -135,7 +183,7 @@ int mm_page_rescue_locked(mm_pageable_t *region, size_t index, bool write)
     mm_pfn_number_t pfn = mm_pte_pfn(*pte_at(region, index));
     mm_pfn_t       *entry = mm_pfn_entry(pfn);
     bool            dirty = write || entry->list == MM_MODIFIED;
-    int             status = host_gate_open(&region->gate, bytes_of(index), PAGE_SIZE, dirty);
+    int             status = mm_has_gate(region) ? host_gate_open(&region->gate, bytes_of(index), PAGE_SIZE, dirty) : 0;
     if (status < 0)
         return status;
     leave_list(pfn);
@@ -149,7 +197,7 @@ int mm_page_rescue_locked(mm_pageable_t *region, size_t index, bool write)
 int mm_page_write_locked(mm_pageable_t *region, size_t index)
 {
     uint64_t *pte = pte_at(region, index);
-    int       status = host_gate_allow_writes(&region->gate, bytes_of(index), PAGE_SIZE);
+    int       status = mm_has_gate(region) ? host_gate_allow_writes(&region->gate, bytes_of(index), PAGE_SIZE) : 0;
     if (status < 0)
         return status;
     discharge_file_slot(mm_pfn_entry(mm_pte_pfn(*pte)));
@@ -158,6 +206,14 @@ int mm_page_write_locked(mm_pageable_t *region, size_t index)
 }
 
 /* ---- and out of it ---- */
+
+void mm_page_close_locked(mm_pageable_t *region, size_t first, size_t count)
+{
+    if (mm_has_gate(region))
+        host_gate_close(&region->gate, bytes_of(first), bytes_of(count));
+    else
+        mm_views_close_locked(first, count);
+}
 
 void mm_page_trim_locked(mm_pageable_t *region, size_t index)
 {
@@ -195,14 +251,16 @@ void mm_page_repurpose_locked(mm_pfn_number_t pfn)
     mm_pte_write(pte_at(region, index), mm_pte_in_file(entry->mapped.file_slot) | MM_PTE_STALE_SLOT);
     entry->cache = 0;
     entry->owner = (mm_owner_t){ 0 };
-    mm_note_stale_slot(index);
+    mm_note_stale_slot(region, index);
 }
 
 /* What is free need not be closed at once, as long as it is writable: the next owner saves the opening. */
 static uint64_t free_valid_page(mm_pageable_t *region, size_t index, mm_pfn_number_t pfn)
 {
     uint64_t left = MM_PTE_STALE_SLOT | MM_PTE_GATE_OPEN;
-    if ((*pte_at(region, index) & MM_PTE_DIRTY) == 0) {
+    if (!mm_has_gate(region)) {
+        left = MM_PTE_STALE_SLOT;
+    } else if ((*pte_at(region, index) & MM_PTE_DIRTY) == 0) {
         host_gate_close(&region->gate, bytes_of(index), PAGE_SIZE);
         left = MM_PTE_STALE_SLOT;
     }
@@ -215,7 +273,7 @@ void mm_page_free_locked(mm_pageable_t *region, size_t index)
     uint64_t pte = *pte_at(region, index), left = pte & MM_PTE_STALE_SLOT;
     region->table->owners[index] = (mm_owner_t){ 0 };
     if (!mm_pte_has_frame(pte)) {
-        mm_page_file_give_locked(mm_pte_file_slot(pte));
+        give_file_slot(mm_pte_file_slot(pte));
         mm_pte_write(pte_at(region, index), left);
         return;
     }

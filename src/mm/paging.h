@@ -1,12 +1,17 @@
 /*
  * paging.h - pageable memory from the inside. Only mm includes this.
  * A pageable region has a page table, a slot in the memory object for each of its pages, a gate that opens and closes pages, and an alias,
- * where the same slots are always open: to the page writer and whoever else looks at pages past the gate.
+ * where the same slots are always open: to the page writer and whoever else looks at pages past the gate. There are two:
+ *
+ *     mm_paged      paged pool
+ *     mm_shared     the pages that views show (view.h). Its PTEs are the prototype PTEs; it has no gate, since the views have theirs, and its
+ *                   addresses are those of the alias
  *
  *     page_fault.c       what does a touched page need?            reclaim.c          a frame, when none is free
  *     page_state.c       one page from state to state              working_set.c      which pages are there, and which goes next
  *     modified_writer.c  dirty pages to the page file              page_file.c        the file, and its slots
- *     slots.c            bytes that the host need not keep         pool_pages.c       whose pages they are
+ *     slots.c            bytes that the host need not keep         pool_pages.c       whose pages they are, in paged pool
+ *     space.h            the views, and what shows which page      segment.c          pages over a file of the host
  *
  * Units   pages; index = number of the page in its region.
  * Locks   mm_paging_lock (KE_RANK_MM_POOL_VA) guards all page tables of pageable regions, the working set and the page file; names end in
@@ -26,18 +31,36 @@
 
 typedef struct mm_pageable {
     mm_page_table_t *table;
-    host_gate_t      gate;        /* (W) mm_paging_lock */
+    host_gate_t      gate;        /* (W) mm_paging_lock. Of kind BEST: there is none */
     uint64_t         slot_offset; /* of the first page's slot in mm_object */
     uintptr_t        alias;
     size_t           seen; /* (W) no page from this one on was ever made */
 } mm_pageable_t;
 
 extern ke_lock_t     mm_paging_lock;
-extern mm_pageable_t mm_paged; /* paged pool */
+extern mm_pageable_t mm_paged, mm_shared;
 
-/* The region that a page lies in, or NULL. One now; views and user regions are to join it. */
-static inline mm_pageable_t *mm_pageable_of(uintptr_t va) { return mm_in(&mm_paged_region, va) ? &mm_paged : NULL; }
-static inline void          *mm_alias_of(const mm_pageable_t *region, size_t index)
+/* The region that a page lies in, or NULL. */
+static inline mm_pageable_t *mm_pageable_of(uintptr_t va)
+{
+    if (NTMM_LIKELY(mm_in(&mm_paged_region, va)))
+        return &mm_paged;
+    return mm_in(&mm_shared_region, va) ? &mm_shared : NULL;
+}
+static inline bool mm_has_gate(const mm_pageable_t *region) { return region->gate.kind != HOST_GATE_BEST; }
+/* The number of a slot among all slots of the memory object, and back. */
+static inline size_t mm_slot_of(const mm_pageable_t *region, size_t index)
+{
+    return (size_t)((region->slot_offset - mm_slot_offset) >> PAGE_SHIFT) + index;
+}
+static inline mm_pageable_t *mm_pageable_of_slot(size_t *slot) /* *slot: the page's index from then on */
+{
+    if (*slot < mm_table_pages(mm_paged.table))
+        return &mm_paged;
+    *slot -= mm_table_pages(mm_paged.table);
+    return &mm_shared;
+}
+static inline void *mm_alias_of(const mm_pageable_t *region, size_t index)
 {
     return (void *)(region->alias + ((uintptr_t)index << PAGE_SHIFT));
 }
@@ -58,10 +81,11 @@ int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const
  * it is to be written. How many of them, from the first on; negative: none, from the gate or the file. */
 int  mm_page_read_locked(mm_pageable_t *region, size_t first, size_t count, const mm_pfn_number_t *frames, bool write);
 int  mm_page_rescue_locked(mm_pageable_t *region, size_t index, bool write);
-int  mm_page_write_locked(mm_pageable_t *region, size_t index); /* a valid clean page is written */
-void mm_page_trim_locked(mm_pageable_t *region, size_t index);  /* the gate is closed already */
-void mm_page_was_written_locked(mm_pfn_number_t pfn, uint32_t file_slot);
-void mm_page_repurpose_locked(mm_pfn_number_t pfn); /* a standby frame: active and nobody's from now on */
+int  mm_page_write_locked(mm_pageable_t *region, size_t index);               /* a valid clean page is written */
+void mm_page_close_locked(mm_pageable_t *region, size_t first, size_t count); /* wherever they can be seen */
+void mm_page_trim_locked(mm_pageable_t *region, size_t index);                /* the gate is closed already */
+void mm_page_was_written_locked(mm_pfn_number_t pfn, uint32_t file_slot);     /* MM_IN_SEGMENT_FILE: to the file of its segment */
+void mm_page_repurpose_locked(mm_pfn_number_t pfn);                           /* a standby frame: active and nobody's from now on */
 void mm_page_free_locked(mm_pageable_t *region, size_t index);
 /* A frame for a page is at hand: what its PFN entry says of its home, as a flag. */
 void mm_page_home_is(mm_pfn_number_t pfn, bool home_zero);
@@ -109,9 +133,10 @@ int      mm_page_file_descriptor(void); /* for tests; -1: nothing was ever writt
 /* ---- stale bytes (slots.c) ---- */
 
 void mm_slots_boot(void);
-void mm_note_stale_slot(size_t index);             /* of paged pool; its PTE says so */
-void mm_note_stale_home(size_t index);             /* of the frame of that page; its flags say so */
-void mm_discard_slots(size_t first, size_t count); /* of free pages: closed, zero */
+void mm_note_stale_slot(const mm_pageable_t *region, size_t index);       /* its PTE says so */
+void mm_note_stale_home(const mm_pageable_t *region, size_t index);       /* of the frame of that page; its flags say so */
+void mm_discard_slots(mm_pageable_t *region, size_t first, size_t count); /* of free pages: closed, zero */
+void mm_clear_slots(mm_pageable_t *region); /* shutdown: every slot is zero, every page nobody's; the gate is the caller's to close */
 
 /* ---- faults (page_fault.c) ---- */
 
@@ -122,10 +147,25 @@ typedef enum mm_page_answer {
     MM_PAGE_REFUSED,  /* it is there, and may not be used in that way */
     MM_PAGE_IRQL,     /* somebody has it, but not at this IRQL */
     MM_PAGE_NO_FRAME, /* there is no frame for it */
+    MM_PAGE_GUARD,    /* a guard page, which is one no longer */
+    MM_PAGE_NO_ROOM,  /* the host has no mapping, or the segment no slot, for a copy */
     MM_PAGE_IO_ERROR, /* the page file could not be read */
     MM_PAGE_LOST      /* it is there and open: the host took it */
 } mm_page_answer_t;
 mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault);
+/* A page that somebody has becomes valid, and dirty if it is to be written. RESOLVED, ABSENT, NO_FRAME, IO_ERROR. */
+mm_page_answer_t mm_page_bring_locked(mm_pageable_t *region, size_t index, bool write);
+/* What the handler does around a look at the tables: the lock, the ranks of whoever was interrupted, the patience of a halted machine. */
+typedef struct mm_fault_entry {
+    ke_thread_t *self;
+    uint32_t     ranks;
+    bool         locked, irql_is_low;
+} mm_fault_entry_t;
+mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread);
+void             mm_fault_leave(const mm_fault_entry_t *entry);
+bool             mm_page_is_lost(uintptr_t address); /* it was open already, again and again, and still the touch faults */
+void             mm_count_soft_fault_locked(void);
+void             mm_count_copy_locked(void);
 bool             mm_make_resident(const void *va); /* from ordinary code, at any IRQL; false: nobody has the page, or it cannot be had */
 void             mm_faults_boot(void);
 void             mm_query_page_faults(ntmm_fault_counts *out);

@@ -230,11 +230,11 @@ static void paged_free(void *va, size_t page_count)
         mm_page_free_locked(&mm_paged, i);
     rt_runs_give(&table->runs, first, page_count);
     if (page_count >= FREE_AT_ONCE)
-        mm_discard_slots(first, page_count);
+        mm_discard_slots(&mm_paged, first, page_count);
     else
         for (size_t i = first; i < first + page_count; i++)
             if ((table->ptes[i] & MM_PTE_STALE_SLOT) != 0)
-                mm_note_stale_slot(i);
+                mm_note_stale_slot(&mm_paged, i);
     ke_unlock(&mm_paging_lock);
 }
 
@@ -278,47 +278,24 @@ void mm_pool_pages_free(mm_pool_t pool, void *va, size_t page_count)
 
 /* ---- shutdown ---- */
 
-typedef struct forget {
-    size_t first, page_count; /* a row of slots that hold something */
-    size_t end;               /* of the pages seen so far */
-} forget_t;
+typedef struct furthest {
+    size_t end; /* of the pages that may be open: the lowest addresses are always taken first, so there is one row */
+} furthest_t;
 
-static void clear_slots(forget_t *run)
+static void see_page(void *context, mm_page_table_t *table, size_t index)
 {
-    if (run->page_count != 0)
-        mm_clear_bytes((uintptr_t)mm_alias_of(&mm_paged, run->first), mm_paged.slot_offset + ((uint64_t)run->first << PAGE_SHIFT),
-                       run->page_count);
-    run->page_count = 0;
-}
-
-static bool slot_holds_something(uint64_t pte) { return mm_pte_has_frame(pte) || (pte & MM_PTE_STALE_SLOT) != 0; }
-
-static void forget_page(void *context, mm_page_table_t *table, size_t index)
-{
-    forget_t *run = context;
-    uint64_t  pte = table->ptes[index];
-    mm_unpoison(mm_table_va(table, index), PAGE_SIZE); /* also a slot that was given back to the host */
-    table->owners[index] = (mm_owner_t){ 0 };
-    table->ptes[index] = 0;
-    run->end = pte != 0 ? index + 1 : run->end;
-    if (!slot_holds_something(pte))
-        return;
-    if (run->page_count != 0 && run->first + run->page_count != index)
-        clear_slots(run);
-    if (run->page_count++ == 0)
-        run->first = index;
+    furthest_t *row = context;
+    row->end = table->ptes[index] != 0 ? index + 1 : row->end;
 }
 
 void mm_pool_pages_shutdown(void)
 {
-    forget_t run = { 0 };
+    furthest_t row = { 0 };
     if (mm_paged_table.tables == NULL)
         return;
-    mm_table_visit(&mm_paged_table, forget_page, &run);
-    clear_slots(&run);
-    rt_runs_reset(&mm_paged_table.runs);
-    if (run.end != 0) /* the lowest addresses are always taken first, so there is one row */
-        host_gate_close(&mm_paged.gate, 0, run.end << PAGE_SHIFT);
-    mm_paged.seen = 0;
+    mm_table_visit(&mm_paged_table, see_page, &row);
+    mm_clear_slots(&mm_paged);
+    if (row.end != 0)
+        host_gate_close(&mm_paged.gate, 0, row.end << PAGE_SHIFT);
     mm_page_file_reset();
 }

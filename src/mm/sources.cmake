@@ -14,6 +14,12 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/page_file.c
   ${CMAKE_CURRENT_LIST_DIR}/slots.c
   ${CMAKE_CURRENT_LIST_DIR}/reclaim.c
+  ${CMAKE_CURRENT_LIST_DIR}/space.c
+  ${CMAKE_CURRENT_LIST_DIR}/segment.c
+  ${CMAKE_CURRENT_LIST_DIR}/view.c
+  ${CMAKE_CURRENT_LIST_DIR}/view_pages.c
+  ${CMAKE_CURRENT_LIST_DIR}/view_fault.c
+  ${CMAKE_CURRENT_LIST_DIR}/view_check.c
   ${CMAKE_CURRENT_LIST_DIR}/paging_control.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c

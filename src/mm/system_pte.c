@@ -27,14 +27,20 @@
 
 static size_t mappings, mapping_limit; /* (R) */
 
-void mm_system_pte_boot(void)
+static size_t mappings_for_all(void)
 {
     size_t limit = host_mapping_limit();
     size_t others = MAPPINGS_LEFT_TO_OTHERS(limit);
+    return limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
+}
+
+/* A gate by mprotect takes a third of what the host allows for paged pool (machine.c). */
+size_t mm_mappings_for_views(void) { return mappings_for_all() / (mm_paged.gate.kind == HOST_GATE_PROTECT ? 10 : 4); }
+
+void mm_system_pte_boot(void)
+{
     mappings = 0;
-    mapping_limit = limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
-    if (mm_paged.gate.kind == HOST_GATE_PROTECT) /* it takes the other half (machine.c) */
-        mapping_limit /= 2;
+    mapping_limit = mm_paged.gate.kind == HOST_GATE_PROTECT ? mappings_for_all() / 2 : mappings_for_all() - mm_mappings_for_views();
 }
 
 /* The last page before [0, n) and the first behind it count as bare. A neighbour may be told its frame by its owner at this moment: bare. */

@@ -16,8 +16,6 @@
 
 #include "ke/process.h"
 
-uintptr_t mm_user_probe_address = 0x10000; /* the first 64 KiB, which no process may have */
-
 PVOID     MmHighestUserAddress, MmSystemRangeStart;
 ULONG_PTR MmUserProbeAddress;
 

@@ -4,9 +4,7 @@
 #ifndef NTMM_MM_USER_RANGE_H
 #define NTMM_MM_USER_RANGE_H
 
-#include "mm/mm.h"
-
-extern uintptr_t mm_user_probe_address; /* the first byte above all user addresses */
+#include "mm/view.h"
 
 void mm_user_range_boot(void); /* fills in MmUserProbeAddress and its like */
 

@@ -7,7 +7,7 @@
  *
  *           space, PTE of the address                    prototype PTE (paging.h: as a page of paged pool)      slot
  *           protection, committed, guard, copied  ---->  valid | transition | page file | demand zero | host file  ---->  bytes
- *           copied: a private page instead, in a segment of the space's own, mapped by itself
+ *           copied: a page of the space's own instead, mapped by itself
  *
  * A frame that backs such a page belongs to the prototype: all views see the same bytes, and one fault brings them in for all; each view opens its
  * gate when it is touched. A page that is trimmed is closed in every view. What was written through any view is dirty.
@@ -30,52 +30,55 @@ typedef struct mm_space   mm_space_t;
 /* A segment of so many pages, one reference. Commit charge: all of its pages when `committed`, else each when a view commits it.
  * STATUS_INSUFFICIENT_RESOURCES: no slots; STATUS_COMMITMENT_LIMIT. */
 NTSTATUS mm_segment_create(uint64_t page_count, bool committed, mm_segment_t **out);
-/* Over a file of the host, which is read when pages are touched and written when they are dirty; bytes behind its end are zeros. */
+/* Over a file of the host, which is read when pages are touched and written when they are dirty; bytes behind its end are zeros. It is the
+ * segment's from then on, which closes it; after a failure it is still the caller's. */
 NTSTATUS mm_segment_create_file(host_file_t file, uint64_t bytes, bool writable, mm_segment_t **out);
 void     mm_segment_reference(mm_segment_t *segment);
 void     mm_segment_dereference(mm_segment_t *segment); /* the last one: pages, page-file slots and charges go */
 uint64_t mm_segment_pages(const mm_segment_t *segment);
-NTSTATUS mm_segment_flush(mm_segment_t *segment, uint64_t first, uint64_t page_count, uint64_t *pages_written); /* file: dirty pages are written */
+NTSTATUS mm_segment_flush(mm_segment_t *segment, uint64_t first, uint64_t page_count,
+                          uint64_t *pages_written); /* file: dirty pages are written */
 
 /* ---- spaces ---- */
 
 extern mm_space_t mm_system_views; /* MmMapViewInSystemSpace */
 
-mm_space_t *mm_space_create(void);                /* a user slice; NULL: none is left */
-void        mm_space_destroy(mm_space_t *space);  /* every view is unmapped; the caller has looked for locked pages (mm_space_locked_pages) */
-uint64_t    mm_space_locked_pages(mm_space_t *space);
-mm_space_t *mm_space_find(uintptr_t va);          /* whose slice it lies in, mapped or not; NULL: no space's */
-mm_region_t mm_space_region(const mm_space_t *space);
-extern uintptr_t mm_user_probe_address;           /* first byte above all user slices; MmHighestUserAddress is below it */
+mm_space_t *mm_space_create(void);            /* a user slice; NULL: none is left */
+void     mm_space_destroy(mm_space_t *space); /* every view is unmapped; the caller has looked for locked pages (mm_space_locked_pages) */
+uint64_t mm_space_locked_pages(mm_space_t *space);
+mm_space_t      *mm_space_find(uintptr_t va); /* whose slice it lies in, mapped or not; NULL: no space's */
+mm_region_t      mm_space_region(const mm_space_t *space);
+extern uintptr_t mm_user_probe_address; /* first byte above all user slices; MmHighestUserAddress is below it */
 
 /* ---- what lies in a space ---- */
 
 /* Windows' protection words: PAGE_NOACCESS .. PAGE_EXECUTE_WRITECOPY, with PAGE_GUARD, PAGE_NOCACHE, PAGE_WRITECOMBINE. */
 typedef struct mm_view_want {
-    uintptr_t address;       /* 0: wherever there is room, at a multiple of MM_USER_ALLOCATION_GRANULARITY */
-    bool      top_down;      /* the highest room instead of the lowest */
-    uint64_t  limit;         /* highest address + 1 (zero bits); 0: none */
-    uint64_t  bytes;
-    uint32_t  protect;       /* AllocationProtect */
-    uint32_t  type;          /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
-    bool      commit;        /* private: its pages are committed; else only reserved */
-    mm_segment_t *segment;   /* MEM_MAPPED: referenced by the view; NULL: private, a segment of its own */
-    uint64_t  first_page;    /* of the segment */
+    uintptr_t     address;  /* 0: wherever there is room, at a multiple of MM_USER_ALLOCATION_GRANULARITY */
+    bool          top_down; /* the highest room instead of the lowest */
+    uint64_t      limit;    /* highest address + 1 (zero bits); 0: none */
+    uint64_t      bytes;
+    uint32_t      protect;    /* AllocationProtect */
+    uint32_t      type;       /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
+    bool          commit;     /* private: its pages are committed; else only reserved */
+    mm_segment_t *segment;    /* MEM_MAPPED: referenced by the view; NULL: private */
+    uint64_t      first_page; /* of the segment */
 } mm_view_want_t;
 
 /* STATUS_CONFLICTING_ADDRESSES, STATUS_NO_MEMORY (no room), STATUS_COMMITMENT_LIMIT, STATUS_INSUFFICIENT_RESOURCES (host mappings; ntmm_error() says). */
 NTSTATUS mm_view_map(mm_space_t *space, const mm_view_want_t *want, uintptr_t *base);
-NTSTATUS mm_view_unmap(mm_space_t *space, uintptr_t va);                       /* the whole view or reservation that va lies in */
-NTSTATUS mm_view_release(mm_space_t *space, uintptr_t va, uint64_t bytes);     /* private: part of one, which is split */
+NTSTATUS mm_view_unmap(mm_space_t *space, uintptr_t va);                   /* the whole view or reservation that va lies in */
+NTSTATUS mm_view_release(mm_space_t *space, uintptr_t va, uint64_t bytes); /* private: part of one, which is split */
 NTSTATUS mm_view_commit(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect);
 NTSTATUS mm_view_decommit(mm_space_t *space, uintptr_t va, uint64_t bytes);
-NTSTATUS mm_view_protect(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect, uint32_t *old); /* STATUS_SECTION_PROTECTION .. */
+NTSTATUS mm_view_protect(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect,
+                         uint32_t *old); /* STATUS_SECTION_PROTECTION .. */
 
 typedef struct mm_view_info { /* what MEMORY_BASIC_INFORMATION needs: pages that are alike from `base` on */
     uintptr_t     base, allocation_base;
     uint64_t      bytes;
     uint32_t      allocation_protect, state, protect, type; /* MEM_COMMIT, MEM_RESERVE, MEM_FREE */
-    mm_segment_t *segment; /* no reference */
+    mm_segment_t *segment;                                  /* no reference */
     uint64_t      first_page;
 } mm_view_info_t;
 bool mm_view_query(mm_space_t *space, uintptr_t va, mm_view_info_t *out); /* false: outside of the slice */
@@ -87,7 +90,8 @@ bool     mm_view_unsecure(mm_space_t *space, void *cookie); /* false: no such co
 /* ---- pages ---- */
 
 /* Resident, accessible in that way, and pinned (mm_pfn_t.pins): what MmProbeAndLockPages does for a page of a space. */
-NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write, mm_pfn_number_t *pfn); /* STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION .. */
+NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write,
+                     mm_pfn_number_t *pfn); /* STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION .. */
 /* From the handler and from ordinary code: as mm_page_fault. */
 
 #endif

@@ -73,8 +73,9 @@ static bool can_go(mm_pfn_number_t pfn) /* of a valid page */
 /* Any page may be asked; when memory is short enough of them can go. */
 static mm_pfn_number_t pick_random(void)
 {
-    for (unsigned i = 0; i < RANDOM_TRIES && mm_paged.seen != 0; i++) {
-        uint64_t pte = mm_paged.table->ptes[next_random() % mm_paged.seen];
+    for (unsigned i = 0; i < RANDOM_TRIES && mm_paged.seen + mm_shared.seen != 0; i++) {
+        size_t   any = next_random() % (mm_paged.seen + mm_shared.seen);
+        uint64_t pte = any < mm_paged.seen ? mm_paged.table->ptes[any] : mm_shared.table->ptes[any - mm_paged.seen];
         if (mm_pte_is_valid(pte) && can_go(mm_pte_pfn(pte)))
             return mm_pte_pfn(pte);
     }
@@ -102,40 +103,42 @@ static mm_pfn_number_t pick(void)
 
 /* ---- trimming ---- */
 
-typedef struct victim {
-    mm_pageable_t *region;
-    size_t         index;
-} victim_t;
-
-/* Ascending, so that neighbours are closed in one stroke. Mostly they come so. */
-static void insert_sorted(victim_t *victims, size_t count, victim_t more)
+/* Ascending by address, so that neighbours are closed in one stroke. Mostly they come so. */
+static void insert_sorted(uintptr_t *victims, size_t count, uintptr_t more)
 {
-    while (count > 0 && victims[count - 1].index > more.index) {
+    while (count > 0 && victims[count - 1] > more) {
         victims[count] = victims[count - 1];
         count--;
     }
     victims[count] = more;
 }
 
-static void close_all(const victim_t *victims, size_t count)
+static void close_all(const uintptr_t *victims, size_t count)
 {
     for (size_t first = 0, end; first < count; first = end) {
-        for (end = first + 1; end < count && victims[end].index == victims[end - 1].index + 1;)
+        mm_pageable_t *region = mm_pageable_of(victims[first]);
+        for (end = first + 1; end < count && victims[end] == victims[end - 1] + PAGE_SIZE && mm_in(region->table->region, victims[end]);)
             end++;
-        host_gate_close(&victims[first].region->gate, victims[first].index << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
+        mm_page_close_locked(region, mm_table_index(region->table, victims[first]), end - first);
     }
 }
 
-/* A closed page is nobody's to write: so it is closed before it goes to a list. One region now; several would be closed one by one. */
+static void trim_one(mm_pfn_number_t pfn)
+{
+    uintptr_t      va = mm_pfn_entry(pfn)->mapped.va;
+    mm_pageable_t *region = mm_pageable_of(va);
+    mm_page_trim_locked(region, mm_table_index(region->table, va));
+}
+
+/* A closed page is nobody's to write: so it is closed before it goes to a list. */
 static size_t trim_batch(size_t most)
 {
-    victim_t        victims[TRIM_MOST];
+    uintptr_t       victims[TRIM_MOST];
     mm_page_list_t  chosen = { 0 };
     mm_pfn_number_t pfn;
     size_t          count = 0;
     while (count < most && count < TRIM_MOST && (pfn = pick()) != MM_PFN_NONE) {
-        mm_pageable_t *region = mm_pageable_of(mm_pfn_entry(pfn)->mapped.va);
-        insert_sorted(victims, count, (victim_t){ region, mm_table_index(region->table, mm_pfn_entry(pfn)->mapped.va) });
+        insert_sorted(victims, count, mm_pfn_entry(pfn)->mapped.va);
         mm_links_remove(&mm_working_set, pfn);
         mm_links_push_tail(&chosen, pfn);
         mm_pfn_entry(pfn)->flags |= MM_PFN_CHOSEN;
@@ -147,8 +150,7 @@ static size_t trim_batch(size_t most)
         mm_links_remove(&chosen, pfn);
         mm_links_push_tail(&mm_working_set, pfn);
         mm_pfn_entry(pfn)->flags &= (uint8_t)~MM_PFN_CHOSEN;
-        mm_pageable_t *region = mm_pageable_of(mm_pfn_entry(pfn)->mapped.va);
-        mm_page_trim_locked(region, mm_table_index(region->table, mm_pfn_entry(pfn)->mapped.va));
+        trim_one(pfn);
     }
     return count;
 }
@@ -171,7 +173,7 @@ typedef struct closing { /* a row of pages, [first, end), of which at least one 
 static void close_row(closing_t *row)
 {
     if (row->end > row->first)
-        host_gate_close(&row->region->gate, row->first << PAGE_SHIFT, (row->end - row->first) << PAGE_SHIFT);
+        mm_page_close_locked(row->region, row->first, row->end - row->first);
     row->first = row->end = 0;
 }
 
@@ -192,17 +194,23 @@ static void close_page(void *context, mm_page_table_t *table, size_t index)
     row->end = index + 1;
 }
 
+static void close_region(mm_pageable_t *region)
+{
+    closing_t row = { .region = region };
+    mm_table_visit(region->table, close_page, &row);
+    close_row(&row);
+}
+
 /* The pages that may go, in the order in which they came. */
 size_t mm_working_set_empty_locked(void)
 {
-    closing_t row = { .region = &mm_paged };
-    size_t    trimmed = 0;
-    mm_table_visit(mm_paged.table, close_page, &row);
-    close_row(&row);
+    size_t trimmed = 0;
+    close_region(&mm_paged);
+    close_region(&mm_shared);
     for (uint64_t left = mm_working_set.count; left > 0; left--) {
         mm_pfn_number_t pfn = mm_working_set.head - 1;
         if (can_go(pfn)) {
-            mm_page_trim_locked(&mm_paged, mm_table_index(mm_paged.table, mm_pfn_entry(pfn)->mapped.va));
+            trim_one(pfn);
             trimmed++;
         } else {
             mm_links_remove(&mm_working_set, pfn);

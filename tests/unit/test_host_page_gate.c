@@ -208,6 +208,52 @@ static void mappings_are_counted_and_bounded(void **state)
     assert_int_equal(gate.mappings, 1);
 }
 
+/* ---- a gate over several mappings ---- */
+
+static void parts_of_an_object_are_mapped_one_by_one(void **state)
+{
+    (void)state;
+    SKIP_IF_THERE_IS_NONE();
+    host_gate_t parts;
+    char       *first = base, *over = host_reserve(16 * page);
+    host_gate_t whole = gate;
+    assert_non_null(over);
+    for (size_t i = 0; i < 4; i++)
+        alias[i * page] = (char)(10 + i);
+    assert_int_equal(host_gate_create_over(&parts, &gate, over, 16 * page, LIMIT), 0);
+    assert_int_equal(parts.kind, gate.kind);
+    char byte;
+    assert_int_equal(host_copy_safely(&byte, over, 1), 0); /* nothing is mapped */
+    assert_int_equal(host_gate_map(&parts, 2 * page, &object, 3 * page, 4 * page), 0);
+    assert_int_equal(host_gate_map(&parts, 8 * page, &object, 4 * page, 2 * page), 0);
+    base = over; /* the handler looks there now */
+    gate = parts;
+    atomic_signal_fence(memory_order_seq_cst);
+    assert_int_equal(faults_of_read(2), 1);
+    assert_int_equal(read_at(2), 10);
+    assert_int_equal(faults_of_write(8), 1);
+    write_at(8, 77);
+    assert_int_equal(alias[page], 77); /* the same bytes */
+    assert_int_equal(read_at(3), 77);
+    assert_int_equal(host_gate_map(&gate, 3 * page, &object, 6 * page, page), 0); /* another page in the middle of a part */
+    assert_int_equal(faults_of_read(3), 1);
+    assert_int_equal(read_at(3), 13);
+    host_gate_close(&gate, 2 * page, 4 * page);
+    assert_int_equal(faults_of_read(3), 1);
+    assert_int_equal(faults_of_read(2), 1);
+    assert_int_equal(host_gate_unmap(&gate, 2 * page, 4 * page), 0);
+    assert_int_equal(host_copy_safely(&byte, over + 2 * page, 1), 0);
+    assert_int_equal(read_at(8), 77);
+    assert_true(gate.kind == HOST_GATE_USERFAULT || gate.mappings <= 3);
+    parts = gate;
+    host_gate_destroy(&parts);
+    base = first;
+    gate = whole;
+    atomic_signal_fence(memory_order_seq_cst);
+    assert_int_equal(faults_of_read(1), 1); /* the one whose descriptor it had goes on */
+    host_release(over, 16 * page);
+}
+
 static void a_file_without_a_name_keeps_bytes(void **state)
 {
     (void)state;
@@ -241,6 +287,7 @@ int main(void)
         BOTH(zeros_are_zeros_whoever_made_them),
         BOTH(bytes_given_back_to_the_host_are_gone),
         BOTH(mappings_are_counted_and_bounded),
+        BOTH(parts_of_an_object_are_mapped_one_by_one),
         TEST(all_pages_begin_closed, best),
         cmocka_unit_test(a_file_without_a_name_keeps_bytes),
     };
