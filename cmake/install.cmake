@@ -16,6 +16,10 @@ write_basic_package_version_file(ntmmConfigVersion.cmake COMPATIBILITY SameMinor
 install(FILES ${PROJECT_BINARY_DIR}/ntmmConfig.cmake ${PROJECT_BINARY_DIR}/ntmmConfigVersion.cmake cmake/ntmmDriver.cmake
   DESTINATION ${ntmm_cmake_dir})
 
+if(ntmm_has_link_step)
+  install(FILES ${PROJECT_BINARY_DIR}/ntmm_pageable.ld DESTINATION ${ntmm_data_dir})
+endif()
+
 # pkg-config: from the folder of ntmm.pc up to the prefix; a library folder outside the prefix is named as it is.
 set(ntmm_pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 cmake_path(IS_ABSOLUTE CMAKE_INSTALL_LIBDIR ntmm_libdir_is_elsewhere)
@@ -33,5 +37,9 @@ set(ntmm_pc_private -pthread)
 foreach(library ${CMAKE_DL_LIBS})
   string(APPEND ntmm_pc_private " -l${library}")
 endforeach()
+set(ntmm_pc_pageable "")
+if(ntmm_has_link_step)
+  set(ntmm_pc_pageable " -Wl,-T,\${prefix}/${ntmm_data_dir}/ntmm_pageable.ld")
+endif()
 configure_file(cmake/ntmm.pc.in ntmm.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/ntmm.pc DESTINATION ${ntmm_pc_dir})

@@ -41,6 +41,31 @@ function(ntmm_add_driver name)
   endforeach()
 endfunction()
 
+# ntmm_pageable_section(<target> <name> CODE | DATA | CONST)
+#
+# A section of the target that may be paged out, by another name than PAGE, PAGELK or PAGEDATA: it gets pages of its own, as those do, wherever the
+# target is linked into a program or a shared library.
+#
+#     ntmm_pageable_section(mydriver PAGEVIDE CODE)
+function(ntmm_pageable_section target name kind)
+  if(NOT name MATCHES "^PAGE")
+    message(FATAL_ERROR "ntmm_pageable_section(${target} ${name}): the name of a pageable section begins with PAGE")
+  endif()
+  set(after_CODE .fini)
+  set(after_DATA .data)
+  set(after_CONST .rodata)
+  if(NOT DEFINED after_${kind})
+    message(FATAL_ERROR "ntmm_pageable_section(${target} ${name} ${kind}): the kind is CODE, DATA or CONST")
+  endif()
+  if(NOT CMAKE_SYSTEM_NAME STREQUAL Linux)
+    return()
+  endif()
+  set(page 16384) # a multiple of every page that ntmm can have
+  set(script ${CMAKE_CURRENT_BINARY_DIR}/${target}_${name}.ld)
+  file(WRITE ${script} "SECTIONS { ${name} : ALIGN(${page}) { *(${name}) . = (. > 0) ? ALIGN(${page}) : .; } } INSERT AFTER ${after_${kind}};\n")
+  target_link_options(${target} PUBLIC -Wl,-T,${script})
+endfunction()
+
 function(ntmm_mark_if_it_tries source)
   cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   if(NOT EXISTS ${source}) # the build makes it

@@ -44,6 +44,7 @@ void *host_reserve_aligned(size_t bytes, size_t align); /* the same at a multipl
 void *host_reserve_at(void *hint, size_t bytes);        /* the same near a hint, or NULL when it would land elsewhere */
 void  host_release(void *address, size_t bytes);
 int   host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
+int   host_map_private(void *at, size_t bytes); /* zero bytes of this process alone, that can be read and written, over whatever is there */
 int   host_unmap(void *at, size_t bytes); /* back to a bare reservation */
 int   host_protect(void *at, size_t bytes, unsigned access);
 void  host_expect_writes(void *at, size_t bytes); /* a hint: mapped pages will be written soon, and may come in one go. Their bytes stay */

@@ -197,6 +197,12 @@ int host_map_object(void *at, const host_object_t *object, uint64_t offset, size
     return got == MAP_FAILED ? -errno : 0;
 }
 
+int host_map_private(void *at, size_t bytes)
+{
+    void *got = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return got == MAP_FAILED ? -errno : 0;
+}
+
 int host_unmap(void *at, size_t bytes) { return mmap(at, bytes, PROT_NONE, ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno : 0; }
 
 int host_protect(void *at, size_t bytes, unsigned access) { return mprotect(at, bytes, protection(access)) == 0 ? 0 : -errno; }

@@ -11,6 +11,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fault_decode_x86.c
   ${CMAKE_CURRENT_LIST_DIR}/fault_landing.c
   ${CMAKE_CURRENT_LIST_DIR}/fault_resume.c
+  ${CMAKE_CURRENT_LIST_DIR}/image_sections.c
   ${CMAKE_CURRENT_LIST_DIR}/interpose.c
   ${CMAKE_CURRENT_LIST_DIR}/jump.c
   ${CMAKE_CURRENT_LIST_DIR}/peek.c

@@ -127,7 +127,8 @@ static size_t trace_of_a_wild_call(const host_fault_t *fault)
 static void trace_take(const host_fault_t *fault)
 {
     unsigned char code[16];
-    bool          walkable = host_copy_safely(code, (const void *)fault->pc, sizeof code) == sizeof code;
+    bool          walkable = host_copy_safely(code, (const void *)fault->pc, sizeof code) == sizeof code ||
+                    pending.check.code == DRIVER_PORTION_MUST_BE_NONPAGED; /* code that is out is known to the unwind tables */
 
     pending.frames = NULL;
     pending.frame_count = 0;

@@ -17,6 +17,7 @@ typedef enum ke_lock_rank {
     KE_RANK_EX_POOL,       /* free lists of a pool descriptor: may ask mm for pages */
     KE_RANK_MM_PRESSURE,   /* which memory conditions hold: sets events; taken by who leaves the library, with nothing else held */
     KE_RANK_MM_RAM_MAP,    /* memory added or removed while running */
+    KE_RANK_MM_DRIVERS,    /* the images of the process are looked through: calls the dynamic linker */
     KE_RANK_MM_POOL_VA,    /* which pageable pool addresses are taken */
     KE_RANK_MM_SYSTEM_PTE, /* which system PTEs are taken */
     KE_RANK_MM_PFN,        /* the bottom of mm: page lists and run index; short, never calls out */

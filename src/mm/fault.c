@@ -8,6 +8,7 @@
  *                                else                                 not the driver's doing: the host is out of memory
  *     it is not, IRQL >= DISPATCH_LEVEL, a driver's instruction       0xD1  DRIVER_IRQL_NOT_LESS_OR_EQUAL
  *                                        the library's own            0xA   IRQL_NOT_LESS_OR_EQUAL
+ *                                        anybody's, a driver's page   0xD3  DRIVER_PORTION_MUST_BE_NONPAGED
  *     it is nobody's, below                                           0x50  PAGE_FAULT_IN_NONPAGED_AREA
  *     it cannot be had           no frame                             0x4D  NO_PAGES_AVAILABLE
  *                                the page file cannot be read         0x7A  KERNEL_DATA_INPAGE_ERROR
@@ -20,13 +21,14 @@
  *     no host mapping for a copy, or to open it by                    STATUS_INSUFFICIENT_RESOURCES
  *
  * Locks   none here: the resolver runs in a signal handler, the description on a halted machine.
- * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xD1, 0xFC.
+ * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xD1, 0xD3, 0xFC.
  */
 #include <stdio.h>
 
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 #include "mm/charge.h"
+#include "mm/driver_pages.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
 #include "mm/space.h"
@@ -88,9 +90,13 @@ static ke_fault_answer_t no_pages(ke_thread_t *thread)
 
 static ke_fault_answer_t in_page_error(ke_thread_t *thread, const host_fault_t *fault)
 {
-    const mm_space_t *space = mm_space_find(fault->address);
-    const uint64_t   *pte = space != NULL ? mm_prototype(space->ptes[mm_space_index(space, fault->address)])
-                                          : &mm_paged_table.ptes[mm_table_index(&mm_paged_table, fault->address)];
+    static const uint64_t none; /* a page of a driver's image has no PTE here */
+    const mm_space_t     *space = mm_space_find(fault->address);
+    const uint64_t       *pte = &none;
+    if (space != NULL)
+        pte = mm_prototype(space->ptes[mm_space_index(space, fault->address)]);
+    else if (mm_in(&mm_paged_region, fault->address))
+        pte = &mm_paged_table.ptes[mm_table_index(&mm_paged_table, fault->address)];
     return stop(thread, KERNEL_DATA_INPAGE_ERROR, (uintptr_t)pte, (uintptr_t)(ULONG)STATUS_IO_DEVICE_ERROR, mm_pte_read(pte),
                 fault->address);
 }
@@ -144,6 +150,22 @@ static ke_fault_answer_t user_page(ke_thread_t *thread, const host_fault_t *faul
     }
 }
 
+/* ---- images of drivers ---- */
+
+/* A page of a driver's image. */
+static ke_fault_answer_t portion_of_driver(ke_thread_t *thread, const host_fault_t *fault)
+{
+    const uint64_t made_up = MM_PTE_VALID | MM_PTE_ACCESSED | (fault->execute ? MM_PTE_NX : 0);
+    switch (mm_page_fault(thread, fault)) {
+    case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
+    case MM_PAGE_REFUSED: return refused_access(thread, fault, made_up);
+    case MM_PAGE_IRQL: return stop(thread, DRIVER_PORTION_MUST_BE_NONPAGED, fault->address, thread->irql, fault->write ? 1 : 0, fault->pc);
+    case MM_PAGE_NO_FRAME: return no_pages(thread);
+    case MM_PAGE_IO_ERROR: return in_page_error(thread, fault);
+    default: return KE_FAULT_UNKNOWN;
+    }
+}
+
 static ke_fault_answer_t system_view_page(ke_thread_t *thread, const host_fault_t *fault)
 {
     mm_page_answer_t answer = mm_view_fault(thread, fault);
@@ -152,6 +174,10 @@ static ke_fault_answer_t system_view_page(ke_thread_t *thread, const host_fault_
 
 ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
 {
+    if (mm_driver_has(fault->address))
+        return portion_of_driver(thread, fault);
+    if (mm_is_bad_pointer(fault->address))
+        return nobodys_page(thread, fault);
     if (fault->non_canonical)
         return KE_FAULT_UNKNOWN;
     if (mm_in(&mm_paged_region, fault->address))
@@ -305,6 +331,12 @@ static bool describe_shared(uintptr_t va, char *line, size_t bytes)
 
 static bool describe(uintptr_t va, char *line, size_t bytes)
 {
+    if (mm_is_bad_pointer(va)) {
+        snprintf(line, bytes, "MM_BAD_POINTER, which nobody may follow");
+        return true;
+    }
+    if (mm_driver_has(va))
+        return mm_driver_describe(va, line, bytes);
     if (mm_in(&mm_physical_map, va))
         return describe_home("physical map", va - mm_physical_map.base, line, bytes);
     if (mm_in(&mm_executable_map, va))

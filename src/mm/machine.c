@@ -26,6 +26,7 @@
 #include "host/memory_tools.h"
 #include "ke/balance.h"
 #include "mm/charge.h"
+#include "mm/driver_pages.h"
 #include "mm/frame_cache.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
@@ -370,6 +371,8 @@ int mm_boot(const ntmm_config *config)
     mm_system_pte_boot();
     mm_spaces_boot();
     mm_io_space_boot();
+    mm_bad_pointer_boot();
+    mm_driver_boot();
     return 0;
 }
 
@@ -447,6 +450,7 @@ void mm_shutdown(void)
 {
     if (!shape.built)
         return;
+    mm_driver_shutdown();
     mm_system_pte_shutdown();
     mm_io_space_shutdown();
     mm_spaces_shutdown();
@@ -463,6 +467,7 @@ void mm_shutdown(void)
 void mm_forget(void)
 {
     mm_frame_caches_forget();
+    mm_driver_forget();
     mm_io_space_shutdown();
     release_memory(); /* in this process only: mappings and descriptors are copies */
 }

@@ -20,6 +20,7 @@
  *
  * Locks       mm_paging_lock for all of a fault, the host's reading and writing included (choice: one fault at a time).
  */
+#include "mm/driver_pages.h"
 #include "mm/paging.h"
 #include "mm/space.h"
 
@@ -73,7 +74,7 @@ void mm_query_page_faults(ntmm_fault_counts *out)
 
 static void count(uint64_t *counter) { __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED); }
 
-void mm_count_soft_fault_locked(void) { count(&now.soft); }
+void mm_count_fault(bool hard) { count(hard ? &now.hard : &now.soft); }
 void mm_count_copy_locked(void) { count(&now.copy_on_write); }
 
 /* ---- what a page needs ---- */
@@ -281,7 +282,9 @@ mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
 {
     mm_pageable_t   *region = mm_pageable_of(fault->address);
     mm_fault_entry_t entry = mm_fault_enter(thread);
-    mm_page_answer_t answer = resolve_locked(region, mm_table_index(region->table, fault->address), fault, entry.irql_is_low);
+    mm_page_answer_t answer = region != NULL
+                                  ? resolve_locked(region, mm_table_index(region->table, fault->address), fault, entry.irql_is_low)
+                                  : mm_driver_fault_locked(fault, entry.irql_is_low);
     mm_fault_leave(&entry);
     return answer;
 }
@@ -293,10 +296,10 @@ bool mm_make_resident(const void *va)
     mm_space_t *space = mm_space_find((uintptr_t)va);
     if (space != NULL)
         return mm_view_make_resident(space, (uintptr_t)va);
-    if (!mm_in(&mm_paged_region, (uintptr_t)va))
-        return false;
     ke_lock(&mm_paging_lock);
-    mm_page_answer_t answer = mm_page_bring_locked(&mm_paged, mm_table_index(mm_paged.table, (uintptr_t)va), false);
+    bool there = mm_in(&mm_paged_region, (uintptr_t)va)
+                     ? mm_page_bring_locked(&mm_paged, mm_table_index(mm_paged.table, (uintptr_t)va), false) == MM_PAGE_RESOLVED
+                     : mm_driver_bring_locked((uintptr_t)va);
     ke_unlock(&mm_paging_lock);
-    return answer == MM_PAGE_RESOLVED;
+    return there;
 }

@@ -164,7 +164,7 @@ typedef struct mm_fault_entry {
 mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread);
 void             mm_fault_leave(const mm_fault_entry_t *entry);
 bool             mm_page_is_lost(uintptr_t address); /* it was open already, again and again, and still the touch faults */
-void             mm_count_soft_fault_locked(void);
+void             mm_count_fault(bool hard);          /* served elsewhere; under the lock */
 void             mm_count_copy_locked(void);
 bool             mm_make_resident(const void *va); /* from ordinary code, at any IRQL; false: nobody has the page, or it cannot be had */
 void             mm_faults_boot(void);

@@ -2,6 +2,7 @@
  * paging_control.c - paging as a test drives and watches it: ntmm_trim_pageable, ntmm_page_out, ntmm_query_faults.
  * Locks   mm_paging_lock.
  */
+#include "mm/driver_pages.h"
 #include "mm/paging.h"
 
 #include "ke/bugcheck.h"
@@ -16,20 +17,21 @@ static bool machine_is_there(const char *routine)
     return false;
 }
 
-static size_t under_lock(const char *routine, size_t (*step)(void))
+static size_t under_lock(const char *routine, size_t (*step)(void), size_t (*step_of_drivers)(void))
 {
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return 0;
+    mm_driver_look();
     ke_lock(&mm_paging_lock);
-    size_t pages = step();
+    size_t pages = step() + step_of_drivers();
     ke_unlock(&mm_paging_lock);
     ke_thread_leave(thread);
     return pages;
 }
 
-size_t ntmm_trim_pageable(void) { return under_lock(__func__, mm_working_set_empty_locked); }
-size_t ntmm_page_out(void) { return under_lock(__func__, mm_put_all_out_locked); }
+size_t ntmm_trim_pageable(void) { return under_lock(__func__, mm_working_set_empty_locked, mm_driver_trim_locked); }
+size_t ntmm_page_out(void) { return under_lock(__func__, mm_put_all_out_locked, mm_driver_put_out_locked); }
 
 void ntmm_query_faults(ntmm_fault_counts *out)
 {

@@ -21,6 +21,11 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/view_fault.c
   ${CMAKE_CURRENT_LIST_DIR}/view_check.c
   ${CMAKE_CURRENT_LIST_DIR}/paging_control.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver_sections.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver_paging.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver_protect.c
+  ${CMAKE_CURRENT_LIST_DIR}/paged_code.c
+  ${CMAKE_CURRENT_LIST_DIR}/bad_pointer.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c

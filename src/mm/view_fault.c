@@ -170,7 +170,7 @@ static mm_page_answer_t bring_and_open(const touch_t *touch)
             return answer;
         int status = open_pages(touch->space, touch->index, was_valid ? 1 : pages_alike(touch->space, touch->index));
         if (status >= 0 && was_valid && !was_open)
-            mm_count_soft_fault_locked();
+            mm_count_fault(false);
         if (status == 1 && was_open && mm_page_is_lost(mm_space_va(touch->space, touch->index)))
             return MM_PAGE_LOST;
         if (status >= 0)

@@ -35,6 +35,7 @@
 #include "wdm/ex_resource.h"       /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
+#include "wdm/mm_paged_code.h" /* PAGED_CODE, pageable sections of drivers */
 #include "wdm/mm_io_space.h"   /* MmMapIoSpace */
 #include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */

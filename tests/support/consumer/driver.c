@@ -33,5 +33,16 @@ ULONG MailboxPost(PMAILBOX box)
     return letters;
 }
 
+/* Neither is used at DISPATCH_LEVEL, so they need not stay in memory. */
+NTMM_PAGEABLE_DATA static ULONG Renamed;
+
+NTMM_PAGEABLE_CODE ULONG MailboxRename(PMAILBOX box, PCWSTR name)
+{
+    PAGED_CODE();
+    for (ULONG i = 0; i < 16; i++)
+        box->Name[i] = name[i];
+    return ++Renamed;
+}
+
 /* The bug: called once by the clean-up of a failed start and once more by unload. */
 void MailboxDelete(PMAILBOX box) { ExFreePoolWithTag(box, MAILBOX_TAG); }

@@ -8,6 +8,7 @@
 typedef struct MAILBOX *PMAILBOX;
 PMAILBOX                MailboxCreate(void);
 ULONG                   MailboxPost(PMAILBOX box);
+ULONG                   MailboxRename(PMAILBOX box, PCWSTR name);
 void                    MailboxDelete(PMAILBOX box);
 NTSTATUS                MailboxCopyFrom(PVOID to, const VOID *user, SIZE_T bytes, PULONG attempts);
 
@@ -64,8 +65,38 @@ static void bad_pointer_is_an_exception(void)
     CHECK(ntmm_shutdown(NULL) == 0);
 }
 
+static void rename_at_dispatch_level(void *box)
+{
+    KIRQL irql;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    MailboxRename(box, L"0123456789abcde");
+    KeLowerIrql(irql);
+}
+
+/* The link step that comes with the package has given the driver's pageable sections pages of their own. */
+static void pageable_code_is_paged(void)
+{
+    ntmm_fault_counts before, after;
+    ntmm_bugcheck     stop = { 0 };
+    PMAILBOX          box;
+
+    CHECK(ntmm_boot(&(ntmm_config){ .quiet = true }) == 0);
+    box = MailboxCreate();
+    CHECK(MailboxRename(box, L"0123456789abcde") == 1);
+    CHECK(ntmm_page_out() >= 2);
+    ntmm_query_faults(&before);
+    CHECK(MailboxRename(box, L"0123456789abcde") == 2);
+    ntmm_query_faults(&after);
+    CHECK(after.hard == before.hard + 2); /* the function, and what it counts with */
+    CHECK(ntmm_page_out() >= 2);
+    CHECK(ntmm_catch_bugcheck(rename_at_dispatch_level, box, &stop));
+    CHECK(stop.code == DRIVER_PORTION_MUST_BE_NONPAGED && stop.parameter[1] == DISPATCH_LEVEL);
+    ntmm_shutdown(NULL);
+}
+
 int main(void)
 {
+    pageable_code_is_paged();
     healthy_driver_leaves_nothing();
     bad_pointer_is_an_exception();
     forgotten_block_is_a_leak();

@@ -1,0 +1,94 @@
+/*
+ * driver_pages.h - sections of drivers that may be paged: those whose name begins with PAGE. Only mm includes this.
+ *
+ *     driver_sections.c   which there are, who has locked them, MmLockPagableCodeSection and its like
+ *     driver_paging.c     their pages, from state to state
+ *
+ *     section    as the linker made it: PAGE, PAGELK, PAGEDATA ..      what is locked
+ *     run        pages in a row that belong to such sections alone     what comes and goes, page by page
+ *
+ * Images of drivers are no RAM of the machine (docs/fidelity.md): their pages have states, but no frames.
+ *
+ * Units   bytes; pages of a run.
+ * Locks   mm_paging_lock for all of it; boot and shutdown run alone.
+ */
+#ifndef NTMM_MM_DRIVER_PAGES_H
+#define NTMM_MM_DRIVER_PAGES_H
+
+#include "host/image_sections.h"
+#include "mm/paging.h"
+
+#define MM_DRIVER_NAME 8u /* characters of a section's name that count, as in an image file of Windows */
+
+enum mm_driver_state { MM_DRIVER_THERE, MM_DRIVER_TRIMMED, MM_DRIVER_OUT };
+
+typedef struct mm_driver_page {
+    uint32_t pins;         /* locks of sections that lie on it */
+    uint8_t  state;        /* enum mm_driver_state */
+    bool     dirty;        /* written since it was read from the page file, or never there */
+    bool     in_file;      /* the page file has the same bytes */
+    bool     is_read_only; /* MmProtectDriverSection */
+} mm_driver_page_t;
+
+typedef struct mm_driver_run {
+    uintptr_t         base, end;  /* multiples of the host's page */
+    unsigned          access;     /* enum host_access, as linked */
+    bool              resident;   /* no PAGE section: its pages never go, and are here because they are protected */
+    mm_driver_page_t *pages;      /* NULL: the entry is free */
+    size_t            page_count; /* PAGE_SIZE each, but the first and the last may be shorter */
+    host_object_t     object;     /* what can be written: its slots, which the image's own pages were replaced with */
+    host_gate_t       gate;
+    void             *alias;
+} mm_driver_run_t;
+
+/* ---- driver_paging.c ---- */
+
+/* -ENOMEM, or what the host says: the pages stay as they are. */
+int              mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr_t end, unsigned access, bool resident);
+void             mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there); /* there: it has pages of its own again */
+bool             mm_driver_run_is_mapped_locked(mm_driver_run_t *run);                   /* false: other pages lie at its addresses now */
+size_t           mm_driver_page_index(const mm_driver_run_t *run, uintptr_t va);
+bool             mm_driver_page_bring_locked(mm_driver_run_t *run, size_t index); /* there now, whatever its state was */
+mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fault_t *fault, bool irql_is_low);
+void             mm_driver_page_protect_locked(mm_driver_run_t *run, size_t index); /* read-only from now on */
+size_t           mm_driver_trim_locked(void);                                       /* every page that may go is closed; how many were */
+size_t           mm_driver_put_out_locked(void);                                    /* the same, and its bytes leave, too */
+void             mm_driver_page_file_reset(bool is_shared); /* shared: its bytes are the parent's */
+
+/* ---- driver_sections.c ---- */
+
+typedef struct mm_driver_section {
+    uintptr_t        start, end;
+    uintptr_t        image;  /* where its image begins; 0: the entry is free */
+    unsigned         access; /* enum host_access, as linked */
+    char             name[MM_DRIVER_NAME + 1];
+    mm_driver_run_t *run; /* NULL: none of its pages is its own */
+    uint32_t         locks;
+    bool             is_resident; /* no PAGE section: somebody has locked or protected it */
+    bool             is_protected;
+} mm_driver_section_t;
+
+#define MM_DRIVER_RUNS 64u
+extern mm_driver_run_t mm_driver_runs[MM_DRIVER_RUNS];
+extern size_t          mm_driver_run_count; /* entries that were ever in use */
+
+void mm_driver_boot(void);
+void mm_driver_forget(void);   /* in a forked child: the same, and what the parent shares is left alone */
+void mm_driver_shutdown(void); /* the images have pages of their own again; no section is locked or protected */
+void mm_driver_look(void);     /* images came or went? Takes the dynamic linker's lock, then mm_paging_lock */
+void mm_driver_visit_images(void (*visit)(const host_image_t *image, void *context), void *context); /* with nothing of mm's held */
+/* Async-signal-safe. MM_PAGE_ABSENT: the address lies in no pageable section. */
+mm_page_answer_t     mm_driver_fault_locked(const host_fault_t *fault, bool irql_is_low);
+bool                 mm_driver_bring_locked(uintptr_t va);                           /* false: no such page, or the host refuses */
+mm_driver_section_t *mm_driver_section_locked(uintptr_t va);                         /* NULL: no section that there is a record of */
+mm_driver_section_t *mm_driver_add_resident_locked(const mm_driver_section_t *like); /* NULL: no room */
+mm_driver_run_t     *mm_driver_add_run_locked(uintptr_t base, uintptr_t end, unsigned access, bool resident); /* NULL: the host refuses */
+bool                 mm_driver_has(uintptr_t va); /* the address lies in a pageable section */
+bool                 mm_driver_describe(uintptr_t va, char *line, size_t bytes);
+
+/* ---- bad_pointer.c ---- */
+
+void mm_bad_pointer_boot(void);
+bool mm_is_bad_pointer(uintptr_t va);
+
+#endif
