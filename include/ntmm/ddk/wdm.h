@@ -21,6 +21,8 @@
 #include "wdm/ke_irql.h"           /* KeRaiseIrql, critical and guarded regions */
 #include "wdm/ke_spinlock.h"       /* spin locks in all their forms */
 #include "wdm/io_objects.h"        /* DEVICE_OBJECT, DRIVER_OBJECT */
+#include "wdm/mdl.h"               /* MDL, and what needs no routine */
+#include "wdm/irp.h"               /* IRP, IO_STACK_LOCATION */
 #include "wdm/ke_dpc.h"            /* deferred procedure calls, interrupts */
 #include "wdm/ke_event.h"          /* events */
 #include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */

@@ -1,6 +1,6 @@
 /*
  * io_objects.h - DRIVER_OBJECT and DEVICE_OBJECT, laid out as on x64, and the types that they need.
- * IRP is known by name only.
+ * IRP is in irp.h.
  *
  * Source  WDK reference: DEVICE_OBJECT, DRIVER_OBJECT, DRIVER_EXTENSION (ddk), KDEVICE_QUEUE, WAIT_CONTEXT_BLOCK; x64 layouts of wdm.h.
  */
