@@ -147,6 +147,8 @@ static bool settle(ke_thread_t *thread, const ex_found_t *found, void *address, 
     POOL_HEADER *header = found->header;
     if (header == NULL && (found->owner->flags & MM_OWNER_SECURE) != 0) {
         ex_secure_stop_free(address, stop);
+    } else if (header == NULL && ex_big_is_locked(address, found->owner, stop)) {
+        return false;
     } else if (header == NULL) {
         ex_tag_count_free(own, found->tag, found->pool, ex_big_bytes(found->owner), found->owner->bytes);
     } else if (ex_quota_refund(header, address, stop)) {

@@ -114,6 +114,21 @@ static void give_front_of_last(mm_pool_t pool, void *run, const mm_owner_t *owne
     ke_unlock(&descriptor->lock);
 }
 
+/* On a last page that is shared it may be another's block that is locked. */
+bool ex_big_is_locked(void *page, const mm_owner_t *owner, ex_stop_t *stop)
+{
+    size_t page_count = BYTES_TO_PAGES(owner->bytes) - ((owner->flags & MM_OWNER_HAS_TAIL_BLOCKS) != 0);
+    if (NTMM_LIKELY((owner->flags & MM_OWNER_LOCKED) == 0))
+        return false;
+    mm_pfn_number_t pfn = mm_first_locked_page(page, page_count);
+    if (pfn == MM_PFN_NONE)
+        return false;
+    const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    ex_stop_set(stop, "Pool was freed while an MDL still has one of its pages locked for I/O.", PFN_LIST_CORRUPT, 0x9A, (ULONG_PTR)pfn,
+                entry->list, atomic_load_explicit(&entry->pins, memory_order_relaxed));
+    return true;
+}
+
 void ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *owner, ex_stop_t *stop)
 {
     size_t page_count = BYTES_TO_PAGES(owner->bytes);

@@ -23,7 +23,9 @@ static inline void ex_big_own(mm_owner_t *owner, size_t bytes, uint32_t tag, mm_
 }
 
 /* Every page of that node; MM_ANY_NODE: what the thread keeps ready, else near its processor. NULL: memory is short, or damaged. */
-void  *ex_big_take(ke_thread_t *thread, mm_pool_t pool, uint32_t node, size_t bytes, uint32_t tag, bool *zeroed, ex_stop_t *stop);
+void *ex_big_take(ke_thread_t *thread, mm_pool_t pool, uint32_t node, size_t bytes, uint32_t tag, bool *zeroed, ex_stop_t *stop);
+/* An MDL still has pages of it locked: *stop is set. */
+bool   ex_big_is_locked(void *page, const mm_owner_t *owner, ex_stop_t *stop);
 void   ex_big_give(ke_thread_t *thread, mm_pool_t pool, void *page, mm_owner_t *owner, ex_stop_t *stop);
 size_t ex_big_bytes(const mm_owner_t *owner); /* what the allocation occupies: whole pages but for a tail given back */
 

@@ -10,6 +10,7 @@
 
 #include "ke/bugcheck.h"
 #include "mm/io_space.h"
+#include "mm/lock_pages.h"
 #include "mm/paging.h"
 #include "mm/space.h"
 
@@ -49,6 +50,8 @@ static bool is_secure(const mm_pfn_t *entry)
 static void *virtual_of(uint64_t physical, bool alias)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (mm_is_host_frame(pfn))
+        return (char *)mm_host_frame_va(pfn) + (physical & (PAGE_SIZE - 1));
     if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
@@ -75,6 +78,8 @@ static bool is_gone(uintptr_t va)
     const mm_space_t *space = mm_space_find(va);
     if (space != NULL || mm_in(&mm_user_region, va))
         return space == NULL || !mm_view_is_committed(space, va);
+    if (mm_in(&mm_slot_region, va)) /* an MDL may lead there */
+        return mm_pte_of(va) == 0;
     return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL;
 }
 

@@ -24,12 +24,13 @@ void mm_charges_boot(const ntmm_config *config)
     uint64_t file = config->unbacked_ram ? 0 : limit_of(config->page_file_size, ram);
     atomic_store(&mm_charges.limit[MM_GAUGE_PAGED], limit_of(config->paged_pool_limit, ram + file));
     atomic_store(&mm_charges.file, file);
+    atomic_store(&mm_charges.locked, 0);
     mm_charges_ram_changed_locked();
 }
 
 void mm_charges_ram_changed_locked(void)
 {
-    atomic_store(&mm_charges.ram, mm_frames.map.page_count);
+    atomic_store(&mm_charges.ram, mm_frames.map.page_count - atomic_load(&mm_charges.locked));
     atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], mm_frames.map.page_count + atomic_load(&mm_charges.file));
     atomic_store(&mm_charges.usable, mm_frames.map.page_count - mm_frames.list[MM_BAD].count);
     atomic_store(&ke_leave_due, MM_CHARGE_WORD);
@@ -39,7 +40,24 @@ bool mm_charges_fit_without_locked(uint64_t ram_pages)
 {
     uint64_t committed = mm_gauge_now(MM_GAUGE_COMMITTED), pageable = mm_pageable_now(), ram = atomic_load(&mm_charges.ram);
     uint64_t left = ram > ram_pages ? ram - ram_pages : 0;
-    return mm_fixed_pages(committed, pageable) <= left && committed <= left + atomic_load(&mm_charges.file);
+    return mm_fixed_pages(committed, pageable) <= left &&
+           committed <= left + atomic_load(&mm_charges.locked) + atomic_load(&mm_charges.file);
+}
+
+bool mm_charge_locked_page_locked(void)
+{
+    atomic_fetch_sub(&mm_charges.ram, 1);
+    atomic_fetch_add(&mm_charges.locked, 1);
+    if (mm_ram_allows(mm_gauge_now(MM_GAUGE_COMMITTED), mm_pageable_now()))
+        return true;
+    mm_uncharge_locked_page_locked();
+    return false;
+}
+
+void mm_uncharge_locked_page_locked(void)
+{
+    atomic_fetch_sub(&mm_charges.locked, 1);
+    atomic_fetch_add(&mm_charges.ram, 1);
 }
 
 void mm_charges_page_file_is(uint64_t pages)
@@ -47,7 +65,7 @@ void mm_charges_page_file_is(uint64_t pages)
     if (pages >= atomic_load(&mm_charges.file))
         return;
     atomic_store(&mm_charges.file, pages);
-    atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], atomic_load(&mm_charges.ram) + pages);
+    atomic_store(&mm_charges.limit[MM_GAUGE_COMMITTED], atomic_load(&mm_charges.ram) + atomic_load(&mm_charges.locked) + pages);
     atomic_store(&ke_leave_due, MM_CHARGE_WORD);
 }
 

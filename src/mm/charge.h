@@ -43,7 +43,8 @@ typedef struct mm_charges {
     _Atomic uint64_t limit[MM_GAUGES];             /* (A) those of the pools: (B) */
     _Alignas(64) _Atomic uint64_t band[MM_GAUGES]; /* (A) lowest value in the low half, number of values in the high half */
     _Atomic uint64_t usable;                       /* (A) RAM but for bad frames */
-    _Atomic uint64_t ram, file;                    /* (A) whose sum is the commit limit */
+    _Atomic uint64_t ram, file;                    /* (A) pages that can be in use: of RAM, but for locked ones; of the page file */
+    _Atomic uint64_t locked;                       /* (A) pageable pages that MDLs keep in RAM; ram + locked + file is the commit limit */
 } mm_charges_t;
 #define MM_RESERVE 32u
 extern _Alignas(64) mm_charges_t mm_charges;
@@ -133,6 +134,9 @@ static inline bool mm_charge(unsigned kind, uint64_t page_count)
 void mm_charges_boot(const ntmm_config *config);        /* after the frames are there */
 void mm_charges_ram_changed_locked(void);               /* under mm_pfn_lock: there is more or less RAM, or more of it is bad */
 bool mm_charges_fit_without_locked(uint64_t ram_pages); /* with so much less RAM what is committed could still be had */
-void mm_charges_page_file_is(uint64_t pages);           /* the host refuses more: what the page file can hold from now on */
+/* A pageable page may be locked: it takes RAM from those that can never leave. Under mm_pfn_lock, as what follows. */
+bool mm_charge_locked_page_locked(void);
+void mm_uncharge_locked_page_locked(void);
+void mm_charges_page_file_is(uint64_t pages); /* the host refuses more: what the page file can hold from now on */
 
 #endif

@@ -199,8 +199,10 @@ static bool check_system_page(const mm_page_table_t *table, size_t index)
     if (mm_pte_is_valid(pte) && taken && (pte & (MM_PTE_HOME | MM_PTE_IO)) != 0)
         return true; /* mapped by physical address: io_pages.c counts, and the frame may have gone to somebody else */
     mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    uint8_t         use = table->owners[index].use;
     if (!mm_pte_is_valid(pte))
-        return pte == 0 || ke_error(false, "the PTE of 0x%llx is 0x%llx, which is neither valid nor empty", va, (ull)pte);
+        return pte == 0 || (taken && (use == MM_USE_MDL || use == MM_USE_MDL_TAIL)) || /* PAGE_NOACCESS */
+               ke_error(false, "the PTE of 0x%llx is 0x%llx, which is neither valid nor empty", va, (ull)pte);
     if (taken && mm_pfn_is_ram_locked(pfn) && mm_pfn_entry(pfn)->list == MM_ACTIVE)
         return true;
     return ke_error(false, "the page at 0x%llx is mapped to frame 0x%llx, but %s", va, (ull)pfn,

@@ -219,6 +219,8 @@ void mm_frame_put_otherwise(ke_thread_t *thread, mm_pfn_number_t pfn)
     mm_frame_cache_t *cache = mm_frame_cache_of(thread);
     mm_pfn_t         *entry = mm_pfn_entry(pfn);
     NTMM_INVARIANT(entry->list == MM_ACTIVE, "a frame that is put was active");
+    if (atomic_load_explicit(&entry->pins, memory_order_relaxed) != 0 && mm_frame_defer(pfn))
+        return;
     mm_pfn_set(entry, MM_CACHED, mm_pfn_list_when_put(entry));
     if (mm_cache_is_open(cache, MM_CACHE_GET) && mm_cache_enter(cache, MM_CACHE_GET))
         mm_frame_put_on_stacks(thread, pfn);

@@ -126,34 +126,41 @@ static bool set_frame(map_request_t *request, char *va, size_t index, mm_pfn_num
                         (ull)pfn << PAGE_SHIFT);
     mm_system_pte_set(va, index, pfn, request->access);
     if (pageable)
-        atomic_fetch_add(&entry->pins, 1);
+        mm_frame_pin(pfn);
     else
         mm_system_pte_mark(va, index, MM_PTE_HOME);
     return true;
 }
 
+mm_io_claim_t mm_io_set_pte(void *va, size_t index, mm_pfn_number_t pfn, unsigned access, MEMORY_CACHING_TYPE cache)
+{
+    bool          registers = false;
+    mm_io_claim_t claimed = mm_io_page_claim(pfn, cache, &registers);
+    if (claimed != MM_IO_CLAIMED)
+        return claimed;
+    mm_system_pte_set(va, index, pfn, access);
+    mm_system_pte_mark(va, index, registers ? MM_PTE_IO | MM_PTE_DEVICE : MM_PTE_IO);
+    if (registers)
+        played_come((char *)va + (index << PAGE_SHIFT));
+    return claimed;
+}
+
 static bool set_page(map_request_t *request, char *va, size_t index, mm_pfn_number_t pfn)
 {
-    bool registers = false;
     if (mm_pfn_is_ram(pfn))
         return set_frame(request, va, index, pfn);
-    switch (mm_io_page_claim(pfn, request->cache, &registers)) {
+    switch (mm_io_set_pte(va, index, pfn, request->access, request->cache)) {
     case MM_IO_NO_PAGE:
         return ke_error(false, "%s: there is neither RAM nor a window of I/O space at physical address 0x%llx; ntmm_io_space_add makes one",
                         request->routine, (ull)pfn << PAGE_SHIFT);
     case MM_IO_OTHER_CACHE:
         return ke_error(false, "%s: the page at physical address 0x%llx is mapped already, with another cache type than %d",
                         request->routine, (ull)pfn << PAGE_SHIFT, (int)request->cache);
-    default: break;
+    default: return true;
     }
-    mm_system_pte_set(va, index, pfn, request->access);
-    mm_system_pte_mark(va, index, registers ? MM_PTE_IO | MM_PTE_DEVICE : MM_PTE_IO);
-    if (registers)
-        played_come(va + (index << PAGE_SHIFT));
-    return true;
 }
 
-static void let_go(char *va, size_t page_count)
+void mm_io_let_go(void *va, size_t page_count)
 {
     for (size_t i = 0; i < page_count; i++) {
         uint64_t pte = pte_at(va, i);
@@ -161,8 +168,8 @@ static void let_go(char *va, size_t page_count)
             played_go();
         if ((pte & MM_PTE_IO) != 0)
             mm_io_page_release(mm_pte_pfn(pte));
-        else if ((pte & MM_PTE_HOME) == 0)
-            atomic_fetch_sub(&mm_pfn_entry(mm_pte_pfn(pte))->pins, 1);
+        else if ((pte & MM_PTE_HOME) == 0 && pte != 0)
+            mm_frame_unpin(mm_pte_pfn(pte));
     }
 }
 
@@ -202,7 +209,7 @@ static void *map(map_request_t *request)
     while (set < page_count && set_page(request, va, set, (request->physical >> PAGE_SHIFT) + set))
         set++;
     if (set < page_count || !mm_system_pte_commit(va, page_count)) {
-        let_go(va, set);
+        mm_io_let_go(va, set);
         mm_system_pte_abandon(va, page_count);
         return NULL;
     }
@@ -298,7 +305,7 @@ static const char *unmap(void *base, SIZE_T bytes)
         return "Two threads unmapped the same I/O space at once.";
     size_t page_count = ADDRESS_AND_SIZE_TO_SPAN_PAGES(base, bytes);
     mm_system_pte_close(page, page_count);
-    let_go(page, page_count);
+    mm_io_let_go(page, page_count);
     mm_system_pte_abandon(page, page_count);
     return NULL;
 }

@@ -64,6 +64,10 @@ bool mm_io_pages_check(void);
 
 /* true: registers lie on the page that is mapped there; its PTE. */
 bool mm_io_is_played(uintptr_t va, uint64_t *pte);
+/* A PTE of a mapping by physical address that is being made names a page of I/O space; the page counts it. */
+mm_io_claim_t mm_io_set_pte(void *va, size_t index, mm_pfn_number_t pfn, unsigned access, MEMORY_CACHING_TYPE cache);
+/* What the PTEs of such a mapping hold, closed or never opened: I/O space is counted, pageable frames are pinned. */
+void mm_io_let_go(void *va, size_t page_count);
 bool mm_io_describe_mapping(uintptr_t va, char *line, size_t bytes);
 void mm_io_map_boot(void);
 /* A plain access to such a page: one line on stderr. Async-signal-safe. */

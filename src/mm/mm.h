@@ -52,11 +52,15 @@ typedef enum mm_use {
     MM_USE_POOL_CACHED, /* first page of a run that pool holds ready, free for the driver */
     MM_USE_CONTIGUOUS,  /* first page of contiguous memory */
     MM_USE_NONCACHED,
-    MM_USE_MAPPED, /* backs a page of the system PTE or paged region: pte_va says which */
-    MM_USE_SYSTEM, /* the machine's own */
-    MM_USE_TAIL,   /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
-    MM_USE_IO,     /* first page of a mapping that MmMapIoSpace made; owner.bytes: mm_io_extent */
-    MM_USE_IO_TAIL /* further pages of it */
+    MM_USE_MAPPED,   /* backs a page of the system PTE or paged region: pte_va says which */
+    MM_USE_SYSTEM,   /* the machine's own */
+    MM_USE_TAIL,     /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
+    MM_USE_IO,       /* first page of a mapping that MmMapIoSpace made; owner.bytes: mm_io_extent */
+    MM_USE_IO_TAIL,  /* further pages of it */
+    MM_USE_MDL,      /* first page of the system mapping of an MDL; owner.bytes: its StartVa, owner.tag: pages */
+    MM_USE_MDL_TAIL, /* further pages of it; owner.bytes = pages back to the first */
+    MM_USE_RESERVED, /* first page of reserved addresses, mapped or not; owner.bytes: mm_reserved_pages, owner.tag: its owner's */
+    MM_USE_MDL_PAGES /* first frame of MmAllocatePagesForMdl; owner.bytes = bytes; the others are MM_USE_TAIL without a way back */
 } mm_use_t;
 
 /* What is known of one page of an allocation. 16 bytes: in the PFN entry while the frame is at home,
@@ -101,6 +105,7 @@ static inline void mm_owner_turn(mm_owner_t *owner, unsigned use, unsigned first
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 #define MM_OWNER_SECURE 0x04u          /* pool run: read-only where it is mapped */
 #define MM_OWNER_PERMANENT 0x08u       /* pool run: can never be freed, and is not a leak */
+#define MM_OWNER_LOCKED 0x10u          /* pool run: an MDL locked a page of it at some time, so who frees it looks */
 
 typedef struct
     mm_pfn { /* the PFN database: one entry a frame, indexed by PFN.  Lock key: (P) mm_pfn_lock  (O) the owner of the active frame */
@@ -226,6 +231,14 @@ void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the c
 /* ---- mappings by physical address (io_map.c) ---- */
 /* What MmMapIoSpace was asked for: the address that it returned, on the page whose owner says MM_USE_IO, and the bytes. */
 void *mm_io_extent(void *page, const mm_owner_t *owner, size_t *bytes);
+
+/* Mappings of MDLs (MM_USE_MDL) and reserved addresses (MM_USE_RESERVED). */
+void mm_visit_mappings(void (*visit)(void *context, void *page, mm_owner_t *owner), void *context);
+/* ---- pages that are locked (lock_pages.c) ---- */
+/* The first frame of pages at `run` that somebody has locked, or MM_PFN_NONE. */
+mm_pfn_number_t mm_first_locked_page(const void *run, size_t page_count);
+/* All of them, in rows: where the first one can be seen. */
+void mm_visit_locked(void (*visit)(void *context, void *first, size_t page_count), void *context);
 
 /* ---- contiguous and noncached memory (contiguous.c) ---- */
 /* Leaks: the boot code asks for each live allocation through mm_visit_owners with use MM_USE_CONTIGUOUS or MM_USE_NONCACHED. */

@@ -208,16 +208,25 @@ static mm_page_answer_t open_again(mm_pageable_t *region, size_t index, uintptr_
     return mm_page_is_lost(address) ? MM_PAGE_LOST : MM_PAGE_RESOLVED;
 }
 
-mm_page_answer_t mm_page_bring_locked(mm_pageable_t *region, size_t index, bool write)
+static mm_page_answer_t bring_nearer(mm_pageable_t *region, size_t index, uint64_t pte, bool write)
 {
-    uint64_t pte = region->table->ptes[index];
     if (!mm_pte_is_taken(pte))
         return MM_PAGE_ABSENT;
     if (mm_pte_is_valid(pte))
-        return write && (pte & MM_PTE_DIRTY) == 0 ? make_dirty(region, index) : MM_PAGE_RESOLVED;
+        return make_dirty(region, index);
     if (mm_pte_is_transition(pte))
         return rescue(region, index, write);
     return mm_pte_file_slot(pte) == 0 ? make_zero(region, index) : read_in(region, index, write);
+}
+
+static bool is_there(uint64_t pte, bool write) { return mm_pte_is_valid(pte) && (!write || (pte & MM_PTE_DIRTY) != 0); }
+
+mm_page_answer_t mm_page_bring_locked(mm_pageable_t *region, size_t index, bool write)
+{
+    mm_page_answer_t answer = MM_PAGE_RESOLVED;
+    for (uint64_t pte; answer == MM_PAGE_RESOLVED && !is_there(pte = region->table->ptes[index], write);)
+        answer = bring_nearer(region, index, pte, write);
+    return answer;
 }
 
 static mm_page_answer_t resolve_locked(mm_pageable_t *region, size_t index, const host_fault_t *fault, bool irql_is_low)

@@ -50,6 +50,8 @@ extern ke_lock_t   mm_pfn_lock; /* KE_RANK_MM_PFN */
 /* entry.flags of an active, standby or modified frame: what the bytes at its home are. Zero: unknown, somebody writes there. */
 #define MM_PFN_HOME_ZERO 0x01u  /* MM_USE_MAPPED to a slot: the home bytes still are zero */
 #define MM_PFN_CHOSEN 0x04u     /* about to leave the working set */
+#define MM_PFN_LOCKED 0x08u     /* pinned, of a pageable page: mm_charges counts it. By mm_paging_lock */
+#define MM_PFN_DELETED 0x10u    /* pinned, and nobody's any more: whoever unpins it last puts it */
 #define MM_PFN_HOME_STALE 0x02u /* MM_USE_MAPPED to a slot: the home bytes are left over and the host still keeps them */
 
 int  mm_frames_boot(const mm_ram_map_t *map, const rt_run_policy_t *policy, uint32_t node_count); /* spaces for a new map; -ENOMEM */
@@ -96,10 +98,18 @@ static inline void mm_pfn_set(mm_pfn_t *entry, mm_list_t list, mm_list_t was)
     mm_pfn_set_list(entry, list, was);
     entry->owner = (mm_owner_t){ 0 };
 }
-static inline bool mm_pfn_is_active_and_written(const mm_pfn_t *entry) /* list and flags in one look; was is 0, the cache type may be any */
+/* List, flags and pins in one look; was is 0, the cache type may be any. */
+typedef uint64_t __attribute__((may_alias)) mm_pfn_word_t;
+_Static_assert(offsetof(mm_pfn_t, pins) % 8 == 0 && offsetof(mm_pfn_t, state) == offsetof(mm_pfn_t, pins) + 4,
+               "pins and state are one word");
+static inline bool mm_pfn_is_active_and_written(const mm_pfn_t *entry)
 {
-    return (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) & 0xFF0000FFu) == MM_ACTIVE;
+    return (__atomic_load_n((const mm_pfn_word_t *)(const void *)&entry->pins, __ATOMIC_RELAXED) & 0xFF0000FFFFFFFFFFu) ==
+           (uint64_t)MM_ACTIVE << 32;
 }
+/* A frame that somebody has pinned is given up by its owner: it stays active and becomes nobody's; whoever unpins it last puts it. False:
+ * nobody has, after all. */
+bool mm_frame_defer(mm_pfn_number_t pfn);
 /* The list that a frame goes to when nobody needs it any longer. */
 static inline mm_list_t mm_pfn_list_when_put(const mm_pfn_t *entry) { return (entry->flags & MM_PFN_HOME_ZERO) != 0 ? MM_ZEROED : MM_FREE; }
 

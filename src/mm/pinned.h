@@ -1,5 +1,9 @@
 /*
- * pinned.h - a frame that an MDL has locked may not be freed under it. Only mm includes this.
+ * pinned.h - frames that stay where they are, because somebody does I/O with them. A frame that is pinned may not be freed under whoever
+ * pinned it. Only mm includes this.
+ *
+ *     a frame at home       pins alone                                                                             lock: none
+ *     a pageable page's     pins, MM_PFN_LOCKED, and a charge: it takes RAM from those that can never leave         lock: mm.paging
  */
 #ifndef NTMM_MM_PINNED_H
 #define NTMM_MM_PINNED_H
@@ -8,6 +12,13 @@
 #include "mm/mm.h"
 
 static inline uint32_t mm_pins_of(mm_pfn_number_t pfn) { return atomic_load_explicit(&mm_pfn_entry(pfn)->pins, memory_order_relaxed); }
+
+/* One more pin for a frame at home, or for one that is pinned already. */
+static inline void mm_frame_pin(mm_pfn_number_t pfn) { atomic_fetch_add(&mm_pfn_entry(pfn)->pins, 1); }
+/* For the frame of a valid pageable page, under mm_paging_lock. False: RAM is promised to others. */
+bool mm_frame_pin_pageable_locked(mm_pfn_number_t pfn);
+/* False: it is not pinned. */
+bool mm_frame_unpin(mm_pfn_number_t pfn);
 
 /* The first frame of a run that somebody has locked, or MM_PFN_NONE. */
 static inline mm_pfn_number_t mm_first_pinned(mm_pfn_number_t first, uint64_t page_count)

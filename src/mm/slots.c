@@ -110,7 +110,7 @@ static void discard_stale_homes(void)
         if (first == MM_PFN_NONE)
             continue;
         for (; stale_home(region, index + count) == first + count; count++)
-            mm_pfn_entry(first + count)->flags = MM_PFN_HOME_ZERO;
+            mm_pfn_entry(first + count)->flags ^= MM_PFN_HOME_STALE | MM_PFN_HOME_ZERO;
         mm_discard(first << PAGE_SHIFT, count);
     }
     stale_homes.count = 0;

@@ -33,6 +33,12 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/io_window.c
   ${CMAKE_CURRENT_LIST_DIR}/io_map.c
+  ${CMAKE_CURRENT_LIST_DIR}/lock_pages.c
+  ${CMAKE_CURRENT_LIST_DIR}/mapping.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_map.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_reserved.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_advance.c
   ${CMAKE_CURRENT_LIST_DIR}/address.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_memory.c
   ${CMAKE_CURRENT_LIST_DIR}/user_range.c

@@ -25,7 +25,7 @@
 #define MAPPINGS_LEFT_TO_OTHERS(limit) ((limit) / 8 + 1024) /* the process' own: libraries, heaps, stacks, a sanitizer's shadow */
 #define MAPPINGS_LEAST 1024u
 
-static size_t mappings, mapping_limit; /* (R) */
+static size_t mappings, promised, mapping_limit; /* (R) promised: to reserved addresses, mapped or not */
 
 static size_t mappings_for_all(void)
 {
@@ -39,7 +39,7 @@ size_t mm_mappings_for_views(void) { return mappings_for_all() / (mm_paged.gate.
 
 void mm_system_pte_boot(void)
 {
-    mappings = 0;
+    mappings = promised = 0;
     mapping_limit = mm_paged.gate.kind == HOST_GATE_PROTECT ? mappings_for_all() / 2 : mappings_for_all() - mm_mappings_for_views();
 }
 
@@ -151,7 +151,7 @@ static int map_all_stretches(size_t first, size_t page_count)
     return 0;
 }
 
-bool mm_system_pte_commit(void *va, size_t page_count)
+static bool commit(void *va, size_t page_count, bool was_promised)
 {
     mm_page_table_t *table = &mm_system_table;
     size_t           first = mm_table_index(table, (uintptr_t)va);
@@ -160,7 +160,7 @@ bool mm_system_pte_commit(void *va, size_t page_count)
     size_t before = count_beginnings(first, page_count);
     set_valid(first, page_count, true);
     size_t now = mappings - before + count_beginnings(first, page_count);
-    bool   too_many = now > mapping_limit;
+    bool   too_many = !was_promised && now + promised > mapping_limit;
     if (!too_many)
         status = map_all_stretches(first, page_count);
     if (too_many || status != 0) {
@@ -176,6 +176,58 @@ bool mm_system_pte_commit(void *va, size_t page_count)
     else if (status != 0)
         ke_error(status, "the host refuses to map %zu pages", page_count);
     return !too_many && status == 0;
+}
+
+bool mm_system_pte_commit(void *va, size_t page_count) { return commit(va, page_count, false); }
+bool mm_system_pte_commit_promised(void *va, size_t page_count) { return commit(va, page_count, true); }
+
+bool mm_system_pte_promise(size_t page_count)
+{
+    ke_lock(&mm_system_table_lock);
+    bool fits = mappings + promised + page_count + 1 <= mapping_limit;
+    promised += fits ? page_count + 1 : 0; /* each page may begin a mapping, and so does what lies behind the last one */
+    ke_unlock(&mm_system_table_lock);
+    return fits || ke_error(false, "%zu pages mapped one by one would take more than the %zu host mappings that the machine may have",
+                            page_count, mapping_limit);
+}
+
+void mm_system_pte_promise_back(size_t page_count)
+{
+    ke_lock(&mm_system_table_lock);
+    promised -= page_count + 1;
+    ke_unlock(&mm_system_table_lock);
+}
+
+static void set_access(size_t first, size_t page_count, unsigned access)
+{
+    const uint64_t bits = MM_PTE_WRITE | MM_PTE_DIRTY | MM_PTE_NX;
+    for (size_t i = first; i < first + page_count; i++)
+        mm_pte_write(&mm_system_table.ptes[i], (mm_system_table.ptes[i] & ~bits) | (mm_pte_make(0, access) & bits));
+}
+
+bool mm_system_pte_protect(void *va, size_t page_count, unsigned access)
+{
+    size_t first = mm_table_index(&mm_system_table, (uintptr_t)va);
+    int    status = 0;
+    ke_lock(&mm_system_table_lock);
+    size_t before = count_beginnings(first, page_count);
+    set_valid(first, page_count, access != HOST_NONE);
+    set_access(first, page_count, access);
+    if (access == HOST_NONE)
+        status = host_unmap(va, page_count << PAGE_SHIFT);
+    else
+        status = map_all_stretches(first, page_count);
+    mappings = mappings - before + count_beginnings(first, page_count);
+    ke_unlock(&mm_system_table_lock);
+    return status == 0 || ke_error(false, "the host refuses to protect %zu pages", page_count);
+}
+
+uint64_t mm_system_pte_free(void)
+{
+    ke_lock(&mm_system_table_lock);
+    uint64_t count = mm_system_table.runs.free_count;
+    ke_unlock(&mm_system_table_lock);
+    return count;
 }
 
 static void give_back_locked(size_t first, size_t page_count)
@@ -206,6 +258,13 @@ void mm_system_pte_close(void *va, size_t page_count)
 {
     ke_lock(&mm_system_table_lock);
     unmap_locked(va, mm_table_index(&mm_system_table, (uintptr_t)va), page_count);
+    ke_unlock(&mm_system_table_lock);
+}
+
+void mm_system_pte_clear(void *va, size_t page_count)
+{
+    ke_lock(&mm_system_table_lock);
+    memset(&mm_system_table.ptes[mm_table_index(&mm_system_table, (uintptr_t)va)], 0, page_count * sizeof mm_system_table.ptes[0]);
     ke_unlock(&mm_system_table_lock);
 }
 
@@ -375,5 +434,5 @@ void mm_system_pte_shutdown(void)
     unmap_run(&run);
     if (mm_system_table.tables != NULL)
         rt_runs_reset(&mm_system_table.runs);
-    mappings = 0;
+    mappings = promised = 0;
 }

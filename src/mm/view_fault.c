@@ -303,7 +303,8 @@ NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write, mm_pfn_number_
     NTSTATUS status = status_of(touch_locked(&touch));
     if (NT_SUCCESS(status)) {
         *pfn = mm_pte_pfn(*mm_prototype(*pte_of(&touch)));
-        atomic_fetch_add(&mm_pfn_entry(*pfn)->pins, 1);
+        if (!mm_frame_pin_pageable_locked(*pfn))
+            status = STATUS_INSUFFICIENT_RESOURCES;
     }
     ke_unlock(&mm_paging_lock);
     return status;

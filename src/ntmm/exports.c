@@ -33,7 +33,8 @@ static const struct {
     { "ExCreatePool", NTDDI_WIN10_FE },         { "ExDestroyPool", NTDDI_WIN10_FE },
     { "ExFreePool2", NTDDI_WIN10_FE },          { "ExSecurePoolUpdate", NTDDI_WIN10_FE },
     { "ExSecurePoolValidate", NTDDI_WIN10_FE }, { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
-    { "MmMapIoSpaceEx", NTDDI_WIN10 },
+    { "MmMapIoSpaceEx", NTDDI_WIN10 },          { "MmMapMdl", NTDDI_WIN10_RS3 },
+    { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB }, { "MmAllocateMappingAddressEx", NTDDI_WIN10_VB },
 };
 
 static bool is_there_yet(const char *name)

@@ -44,9 +44,25 @@ static void owner_visit(void *context, void *page, mm_owner_t *owner)
     leak_add(context, &leak);
 }
 
+static void mapping_visit(void *context, void *page, mm_owner_t *owner)
+{
+    bool      reserved = owner->use == MM_USE_RESERVED;
+    ntmm_leak leak = { .address = page, .tag = reserved ? owner->tag : NTMM_TAG("MmMp"), .type = NonPagedPoolNx };
+    leak.bytes = (size_t)(reserved ? owner->bytes & UINT32_MAX : owner->tag) << PAGE_SHIFT;
+    leak_add(context, &leak);
+}
+
+static void locked_visit(void *context, void *first, size_t page_count)
+{
+    ntmm_leak leak = { .address = first, .bytes = page_count << PAGE_SHIFT, .tag = NTMM_TAG("MmLk"), .type = NonPagedPoolNx };
+    leak_add(context, &leak);
+}
+
 size_t leaks_collect(ntmm_report *report)
 {
     ex_pool_visit_leaks(leak_add, report);
     mm_visit_owners(owner_visit, report);
+    mm_visit_mappings(mapping_visit, report);
+    mm_visit_locked(locked_visit, report);
     return report->leak_count;
 }

@@ -16,6 +16,7 @@
 
 #include "../support/exceptions.h"
 #include "mm/charge.h"
+#include "mm/pinned.h"
 #include "mm/space.h"
 
 #define RAM_PAGES 256u
@@ -311,7 +312,7 @@ static void pin_a_page(struct model_view *view)
         FAIL("a pinned page holds 0x%x, not 0x%x", *alias, cell_of(view, page)->word);
     if (write)
         *alias = cell_of(view, page)->word = below(UINT32_MAX);
-    atomic_fetch_sub(&mm_pfn_entry(pfn)->pins, 1);
+    assert_true(mm_frame_unpin(pfn));
 }
 
 /* ---- playing ---- */

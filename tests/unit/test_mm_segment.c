@@ -10,6 +10,7 @@
 
 #include "../support/exceptions.h"
 #include "mm/charge.h"
+#include "mm/pinned.h"
 #include "mm/space.h"
 
 #define RAM 512u    /* pages */
@@ -175,8 +176,8 @@ static void a_pin_for_writing_copies_first(void **state)
     assert_int_not_equal(copy, shared);
     assert_int_equal(faults().copy_on_write, 1);
     assert_int_equal(*(uint64_t *)mm_pfn_entry(copy)->mapped.va, 7);
-    atomic_fetch_sub(&mm_pfn_entry(shared)->pins, 1);
-    atomic_fetch_sub(&mm_pfn_entry(copy)->pins, 1);
+    assert_true(mm_frame_unpin(shared));
+    assert_true(mm_frame_unpin(copy));
     mm_segment_dereference(segment);
     check();
 }
@@ -394,7 +395,7 @@ static void a_pinned_page_of_a_file_stays(void **state)
     ntmm_page_out();
     assert_int_equal(alias[0], 35);
     check();
-    atomic_fetch_sub(&mm_pfn_entry(pfn)->pins, 1);
+    assert_true(mm_frame_unpin(pfn));
     ntmm_page_out(); /* nobody's, and pageable */
     check();
     assert_int_equal(byte_of_file(0), 34);

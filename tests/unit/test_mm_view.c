@@ -8,6 +8,7 @@
 
 #include "../support/exceptions.h"
 #include "mm/charge.h"
+#include "mm/pinned.h"
 #include "mm/space.h"
 
 #define RAM 1024u  /* pages */
@@ -557,7 +558,7 @@ static void pinned_pages_stay(void **state)
         assert_int_equal(read_word(q + PAGES(i)), 0);
     assert_int_equal(alias[0] + alias[1], 18);
     check();
-    atomic_fetch_sub(&mm_pfn_entry(pfn)->pins, 1);
+    assert_true(mm_frame_unpin(pfn));
     uintptr_t r = reserve(8, true, PAGE_READWRITE); /* now it is given back */
     assert_true(mm_pfn_entry(pfn)->list != MM_ACTIVE || mm_pfn_entry(pfn)->mapped.va != (uintptr_t)alias);
     assert_int_equal(mm_view_unmap(space, r), STATUS_SUCCESS);

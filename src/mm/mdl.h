@@ -1,0 +1,25 @@
+/*
+ * mdl.h - what the files on MDLs share. mm, and io, which makes MDLs, include this.
+ */
+#ifndef NTMM_MM_MDL_H
+#define NTMM_MM_MDL_H
+
+#include <ntddk.h>
+
+#include "mm/mm.h"
+
+static inline size_t mm_mdl_pages(const MDL *mdl)
+{
+    return (size_t)((mdl->ByteOffset + (uint64_t)mdl->ByteCount + PAGE_SIZE - 1) >> PAGE_SHIFT);
+}
+static inline uintptr_t mm_mdl_address(const MDL *mdl) { return (uintptr_t)mdl->StartVa + mdl->ByteOffset; }
+
+/* MdlFlags is signed, and 0x8000 is one of the flags. */
+static inline bool mm_mdl_has(const MDL *mdl, unsigned flags) { return ((uint16_t)mdl->MdlFlags & flags) != 0; }
+static inline void mm_mdl_set(MDL *mdl, unsigned flags) { mdl->MdlFlags = (CSHORT)((uint16_t)mdl->MdlFlags | flags); }
+static inline void mm_mdl_clear(MDL *mdl, unsigned flags) { mdl->MdlFlags = (CSHORT)((uint16_t)mdl->MdlFlags & ~flags); }
+
+/* The system mapping of an MDL goes, if it has one of its own. No rule is checked. */
+void mm_mdl_unmap(MDL *mdl);
+
+#endif
