@@ -53,7 +53,7 @@ typedef struct ntmm_config {
     uint64_t              page_file_size; /* bytes; 0 = as much as RAM. A file without a name in TMPDIR or /tmp, made when first needed */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
-    uint32_t              verifier;        /* NTMM_VERIFY_* */
+    uint32_t              verifier;        /* NTMM_VERIFY_*; NTMM_VERIFY_FORCE_IRQL is built, the others are -ENOTSUP */
     uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
     bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */
@@ -202,6 +202,14 @@ typedef struct ntmm_fault_counts {
     uint64_t soft, hard, demand_zero, copy_on_write, access_violations;
 } ntmm_fault_counts;
 NTMM_PUBLIC void ntmm_query_faults(ntmm_fault_counts *out);
+
+/** What NTMM_VERIFY_FORCE_IRQL has done since boot: raises from below DISPATCH_LEVEL, at each of which all pageable pages are closed but those
+ *  that are locked; how many pages that were; and how many of them threads below DISPATCH_LEVEL have touched while another one was raised.
+ *  Those are open to all until the next raise. */
+typedef struct ntmm_force_irql_counts {
+    uint64_t raises, closed, given_back;
+} ntmm_force_irql_counts;
+NTMM_PUBLIC void ntmm_query_force_irql(ntmm_force_irql_counts *out);
 
 /** Every pageable page leaves the working set; soft faults bring it back. @return pages trimmed */
 NTMM_PUBLIC size_t ntmm_trim_pageable(void);

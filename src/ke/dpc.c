@@ -22,6 +22,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/dpc_object.h"
+#include "ke/force_irql.h"
 #include "ke/irql.h"
 #include "ke/region.h"
 #include "ke/try.h"
@@ -159,6 +160,7 @@ static bool run_ordinary(ke_processor_t *processor, ke_thread_t *thread)
     if (ke_processor_claim(thread, processor->number, "the DPC thread") == NULL)
         return false;
     thread->irql = DISPATCH_LEVEL;
+    ke_forced_raised();
     ke_lower(thread, PASSIVE_LEVEL, "the DPC thread", KE_CALLER());
     ke_processor_release(thread);
     return true;

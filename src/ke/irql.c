@@ -14,6 +14,7 @@
 #include "ke/irql.h"
 
 #include "ke/bugcheck.h"
+#include "ke/force_irql.h"
 #include "ke/interrupt.h"
 
 static _Noreturn void raise_is_wrong(const ke_thread_t *thread, KIRQL wanted, const char *routine, ULONG_PTR caller)
@@ -42,6 +43,8 @@ NTMM_COLD ke_raised_t ke_raise_rare(KIRQL irql, const char *routine, ULONG_PTR c
         return raised;
     raised = (ke_raised_t){ thread, thread->irql };
     thread->irql = irql;
+    if (irql >= DISPATCH_LEVEL && raised.old < DISPATCH_LEVEL)
+        ke_forced_raised();
     return raised;
 }
 
@@ -69,6 +72,8 @@ NTMM_COLD void ke_lower_rare(ke_thread_t *thread, KIRQL irql, const char *routin
     }
     thread->irql = irql;
     ke_dispatch_leave(thread);
+    if (irql < DISPATCH_LEVEL && thread->dpc == NULL)
+        ke_forced_lowered(thread);
 }
 
 /* Something became pending between the look at it and the end of `dispatching`: go back up and down once more. */

@@ -8,6 +8,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/process_attach.c
   ${CMAKE_CURRENT_LIST_DIR}/processor.c
   ${CMAKE_CURRENT_LIST_DIR}/irql.c
+  ${CMAKE_CURRENT_LIST_DIR}/force_irql.c
   ${CMAKE_CURRENT_LIST_DIR}/region.c
   ${CMAKE_CURRENT_LIST_DIR}/spinlock.c
   ${CMAKE_CURRENT_LIST_DIR}/queued_spinlock.c

@@ -48,7 +48,8 @@ enum ke_pending {
     KE_PENDING_DPC = 1,       /* ordinary DPCs are queued */
     KE_PENDING_WANTED = 2,    /* a thread has waited long for a processor: hand it over */
     KE_PENDING_INTERRUPT = 4, /* a device interrupt came while IRQL masked it */
-    KE_PENDING_STOPPED = 8    /* this machine runs no more */
+    KE_PENDING_STOPPED = 8,   /* this machine runs no more */
+    KE_PENDING_FORCED = 16    /* IRQL checking is forced: no raise may be a fast one (force_irql.h) */
 };
 
 typedef struct ke_dpc_queue {      /* of KDPC.DpcListEntry */

@@ -222,6 +222,7 @@ void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner)
 /* Between the two the calling thread may touch pageable memory at any IRQL: the machine's own walks, not the driver. They nest. */
 void mm_faults_forgive(bool on);
 bool mm_may_touch_pageable(void);  /* the calling thread is below DISPATCH_LEVEL, or forgiven */
+void mm_force_irql(bool on);       /* part of boot: whoever raises to DISPATCH_LEVEL loses all pageable memory (force_irql.c) */
 void mm_balance_working_set(void); /* a step of the working set manager: trims and writes when memory is short. At APC_LEVEL or below */
 
 /* ---- system PTEs (system_pte.c) ---- */

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "ke/bugcheck.h"
+#include "ke/force_irql.h"
 
 #define LOST_AFTER 1000u /* faults in a row on a page that is open */
 #define HALTED_PATIENCE_NS 1000000u
@@ -279,10 +280,12 @@ mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread)
     return entry;
 }
 
-void mm_fault_leave(const mm_fault_entry_t *entry)
+void mm_fault_leave(const mm_fault_entry_t *entry, mm_page_answer_t answer)
 {
     if (entry->locked)
         ke_unlock(&mm_paging_lock);
+    if (answer == MM_PAGE_RESOLVED && atomic_load_explicit(&ke_threads_raised, memory_order_relaxed) != 0)
+        mm_note_given_back();
     if (entry->self != &ke_empty_thread)
         entry->self->ranks_held = entry->ranks;
 }
@@ -294,7 +297,7 @@ mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
     mm_page_answer_t answer = region != NULL
                                   ? resolve_locked(region, mm_table_index(region->table, fault->address), fault, entry.irql_is_low)
                                   : mm_driver_fault_locked(fault, entry.irql_is_low);
-    mm_fault_leave(&entry);
+    mm_fault_leave(&entry, answer);
     return answer;
 }
 

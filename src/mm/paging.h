@@ -162,11 +162,12 @@ typedef struct mm_fault_entry {
     bool         locked, irql_is_low;
 } mm_fault_entry_t;
 mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread);
-void             mm_fault_leave(const mm_fault_entry_t *entry);
+void             mm_fault_leave(const mm_fault_entry_t *entry, mm_page_answer_t answer);
 bool             mm_page_is_lost(uintptr_t address); /* it was open already, again and again, and still the touch faults */
 void             mm_count_fault(bool hard);          /* served elsewhere; under the lock */
 void             mm_count_copy_locked(void);
 bool             mm_make_resident(const void *va); /* from ordinary code, at any IRQL; false: nobody has the page, or it cannot be had */
+void             mm_note_given_back(void);         /* force_irql.c: a thread touched a page that another one's raise has closed */
 void             mm_faults_boot(void);
 void             mm_query_page_faults(ntmm_fault_counts *out);
 

@@ -204,7 +204,7 @@ mm_page_answer_t mm_view_fault(ke_thread_t *thread, const host_fault_t *fault)
         touch_t touch = { space, mm_space_index(space, fault->address), fault->write, fault->execute, entry.irql_is_low };
         answer = touch_locked(&touch);
     }
-    mm_fault_leave(&entry);
+    mm_fault_leave(&entry, answer);
     return answer;
 }
 

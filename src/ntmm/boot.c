@@ -69,8 +69,9 @@ static void machine_unlock(void)
 
 static int config_check_features(const ntmm_config *config)
 {
-    if (config->verifier != 0)
-        return ke_error(-ENOTSUP, "config.verifier is 0x%x: Driver Verifier is not built into this version yet", config->verifier);
+    if ((config->verifier & ~NTMM_VERIFY_FORCE_IRQL) != 0)
+        return ke_error(-ENOTSUP, "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_FORCE_IRQL is built into this version",
+                        config->verifier);
     if (config->pool_model == NTMM_POOL_SEGMENT)
         return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
     return 0;
@@ -137,6 +138,7 @@ static int boot_layers(const ntmm_config *config)
     result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
     if (result != 0)
         goto undo_mm;
+    mm_force_irql((config->verifier & NTMM_VERIFY_FORCE_IRQL) != 0);
     result = ke_processes_boot();
     if (result != 0)
         goto undo_processors;
