@@ -161,6 +161,17 @@ NTMM_PUBLIC void        ntmm_catch_pop(ntmm_catch_frame *frame); /* and every fr
 /** Take SIGSEGV, SIGBUS and SIGFPE back where interposing signal() cannot reach (static linking, macOS). ntmm/cmocka.h calls it. */
 NTMM_PUBLIC void ntmm_rearm_faults(void);
 
+/* ---- kernel stacks ---- */
+
+/**
+ * Run body on a kernel stack: 24 KiB (KERNEL_STACK_SIZE, whole pages) with pages below that fault, and then the machine stops with 0x7F, as on
+ * Windows. __try, catches of bug checks and a test framework's longjmp() work across. A process that a sanitizer watches has larger frames, and
+ * gets eight times as much. Neither ntmm_shutdown nor fork() may be called from body.
+ *
+ * @return false, with the reason in ntmm_error(): no stack could be had, and body has not run
+ */
+NTMM_PUBLIC bool ntmm_on_kernel_stack(void (*body)(void *), void *context);
+
 /* ---- failure injection ---- */
 
 /** The nth allocation from now fails once; 0 = off. An allocation is any call of a driver routine that can fail for want of memory. */

@@ -6,6 +6,8 @@
  */
 #include "host/jump.h"
 
+#include "host/assembly.h"
+
 #include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -13,16 +15,6 @@
 #include <string.h>
 
 static_assert(offsetof(host_jump_t, first) == 16 && offsetof(host_jump_t, kept) == 24, "the instructions below count in bytes");
-
-#if defined(__APPLE__)
-#define FUNCTION(name) ".balign 16\n.globl _" name "\n.private_extern _" name "\n_" name ":\n"
-#define SECOND_NAME(name) ".globl _" name "\n.alt_entry _" name "\n_" name ":\n"
-#define END(name) ""
-#else
-#define FUNCTION(name) ".balign 16\n.globl " name "\n.hidden " name "\n.type " name ", %function\n" name ":\n"
-#define SECOND_NAME(name) ".globl " name "\n.type " name ", %function\n" name ":\n"
-#define END(name) ".size " name ", .-" name "\n"
-#endif
 
 #if defined(__x86_64__)
 #define SAVE \

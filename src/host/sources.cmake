@@ -15,6 +15,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/interpose.c
   ${CMAKE_CURRENT_LIST_DIR}/jump.c
   ${CMAKE_CURRENT_LIST_DIR}/peek.c
+  ${CMAKE_CURRENT_LIST_DIR}/stack.c
   ${CMAKE_CURRENT_LIST_DIR}/sigaction_linux.c
   ${CMAKE_CURRENT_LIST_DIR}/clock.c
   ${CMAKE_CURRENT_LIST_DIR}/wait_table.c

@@ -21,6 +21,7 @@
 #include "ke/bugcheck.h"
 #include "ke/catch.h"
 #include "ke/report.h"
+#include "ke/stack.h"
 
 _Atomic uint32_t ke_machine_state;
 uint32_t         ke_machine_generation;
@@ -81,7 +82,7 @@ void ke_stop_look_for_longjmp(uintptr_t sp)
 {
     ke_thread_t *self = ke_self();
 
-    if (NTMM_LIKELY(reporting_at == 0 || sp <= reporting_at))
+    if (NTMM_LIKELY(reporting_at == 0 || !ke_stack_is_left(reporting_at, sp)))
         return;
     ke_escape_set(NULL);
     if (self == &stranger)
@@ -95,8 +96,10 @@ void ke_stop_look_for_longjmp(uintptr_t sp)
 
 bool ntmm_is_halted(void) { return atomic_load(&ke_machine_state) == KE_MACHINE_HALTED; }
 
-static void report_the_stop(const ke_stop_t *stop)
+/* On a stack of the host's: a kernel stack has no room for this. */
+static void report_the_stop(void *context)
 {
+    const ke_stop_t *stop = context;
     first_stop = stop->check;
     reporting_at = (uintptr_t)__builtin_frame_address(0);
     fast_paths_disarm();
@@ -117,7 +120,7 @@ static void enter_library(void)
 }
 
 /* No machine is up, or the process is a forked child that has none. */
-static void report_without_machine(const ke_stop_t *stop)
+static void report_without_machine(void *stop)
 {
     static _Atomic bool busy;
     if (atomic_exchange(&busy, true))
@@ -126,6 +129,15 @@ static void report_without_machine(const ke_stop_t *stop)
     ke_report_append("\nNo machine is up: the stop was raised before ntmm_boot, after ntmm_shutdown, or in a forked child.\n");
     ke_report_print();
     atomic_store(&busy, false);
+}
+
+static void find_stack(ke_stop_t *stop)
+{
+    ke_stack_t stack;
+    if (!ke_stack_of(stop->sp, &stack))
+        return;
+    stop->stack_low = stack.low;
+    stop->stack_high = stack.high;
 }
 
 _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
@@ -137,6 +149,7 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
     if (stop.sp == 0)
         stop.sp = (uintptr_t)__builtin_frame_address(0);
     ke_stop_look_for_longjmp(stop.sp);
+    ke_stack_forget_left_at_stop(stop.sp);
     guard = ke_escape_set(NULL);
     if (guard != NULL) { /* inside a part of the first stop's report */
         ke_report_append("  (here the report itself stopped: 0x%X %s, in %s)\n", stop.check.code, ntmm_bugcheck_name(stop.check.code),
@@ -146,13 +159,14 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
     NTMM_INVARIANT(reporting_at == 0, "a stop report reads nothing that can fault outside a guard");
     enter_library();
     stop.check.irql = ke_self()->irql;
+    find_stack(&stop);
     if (atomic_compare_exchange_strong(&ke_machine_state, &state, KE_MACHINE_HALTED)) {
-        report_the_stop(&stop);
+        ke_stack_on_host(report_the_stop, &stop);
         ke_catch_leave(&first_stop, stop.sp, true);
     }
     if (state == KE_MACHINE_HALTED)
         ke_catch_leave(ke_first_stop(), stop.sp, false);
-    report_without_machine(&stop);
+    ke_stack_on_host(report_without_machine, &stop);
     ke_catch_look_around();
     ke_catch_leave(&stop.check, stop.sp, true);
 }

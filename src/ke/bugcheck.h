@@ -32,8 +32,10 @@ typedef struct ke_stop {
     uintptr_t     from;   /* the backtrace is shown from this return address outwards; 0: all of it */
     void *const  *frames; /* a backtrace taken where it happened; NULL: taken when the report is written */
     size_t        frame_count;
+    uintptr_t     stack_low, stack_high; /* the kernel stack where it happened; 0: on none. Filled in */
+    size_t        calls;                 /* it overflowed, so many calls deep; 0: it did not, or nobody counted */
 } ke_stop_t;
-_Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in */
+_Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in, and the stack */
 
 /* false: the machine has halted, and the report of that is still being written. */
 bool ke_stop_is_told(void);

@@ -12,8 +12,8 @@
  * when it was pushed, or the next one when none was; a later boot ends it. A stale frame above the stack pointer of now is known by its
  * bytes when something else has been written there; what neither tells, a test fixture says: ntmm_catch_pop(NULL) forgets all.
  *
- * Frames on a stack that the machine switched to (ke_stack_switched) compare only among themselves: seen from inside, the frames outside
- * are all live; seen from outside, the ones inside have been left.
+ * "Deeper" is a question of levels where there are several stacks (stack.c): seen from inside, the frames outside are all live; seen from
+ * outside, the ones inside have been left. A stop that goes to a frame on another stack goes back to that stack first, and jumps there.
  *
  * Locks   none: a thread touches its own list only. One atomic counter knows how many frames there are in the process.
  */
@@ -26,6 +26,7 @@
 
 #include "ke/catch.h"
 #include "ke/report.h"
+#include "ke/stack.h"
 #include "ke/try.h"
 
 #define CALL_BYTES 64u          /* what calling ntmm_catch_push may have put onto the stack: saved registers and the way back */
@@ -40,18 +41,15 @@ typedef struct catch_entry {
 } catch_entry_t;
 
 /* Thread-local words that the fault handler reads: they must be there without an allocation. */
-static HOST_THREAD_LOCAL catch_entry_t    catches[CATCHES_MAX]; /* outermost first */
-HOST_THREAD_LOCAL uint32_t                ke_catch_count;
-static HOST_THREAD_LOCAL ke_escape_t     *escape;       /* a callback of the stop, or the fault resolver, is running */
-static HOST_THREAD_LOCAL sigjmp_buf      *thread_start; /* system threads */
-static HOST_THREAD_LOCAL ke_stack_range_t switched;
-static HOST_THREAD_LOCAL bool             prepared;             /* this thread has its alternate signal stack */
-static HOST_THREAD_LOCAL uint32_t         left_generation;      /* of the halted machine that this thread has left */
-static _Atomic uint32_t                   process_catches;      /* of all threads */
-static bool                               somebody_catches;     /* at the moment of the stop; the stopping thread's */
-static _Atomic uint32_t                   delivered_generation; /* of the machine whose stop has come back through a catch */
-
-bool ke_stack_is_switched(uintptr_t sp) { return sp - switched.low < switched.high - switched.low; }
+static HOST_THREAD_LOCAL catch_entry_t      catches[CATCHES_MAX]; /* outermost first */
+HOST_THREAD_LOCAL uint32_t                  ke_catch_count;
+static HOST_THREAD_LOCAL ke_escape_t       *escape;               /* a callback of the stop, or the fault resolver, is running */
+static HOST_THREAD_LOCAL const ke_escape_t *thread_start;         /* system threads */
+static HOST_THREAD_LOCAL bool               prepared;             /* this thread has its alternate signal stack */
+static HOST_THREAD_LOCAL uint32_t           left_generation;      /* of the halted machine that this thread has left */
+static _Atomic uint32_t                     process_catches;      /* of all threads */
+static bool                                 somebody_catches;     /* at the moment of the stop; the stopping thread's */
+static _Atomic uint32_t                     delivered_generation; /* of the machine whose stop has come back through a catch */
 
 /* Does the frame still say what was written into it at the push? Its memory may be anything by now. */
 static bool frame_is_overwritten(const catch_entry_t *entry)
@@ -64,12 +62,6 @@ static bool frame_is_overwritten(const catch_entry_t *entry)
     const size_t bytes = offsetof(ntmm_catch_frame, halted) - offsetof(ntmm_catch_frame, outer);
 
     return host_copy_safely(&now, &entry->frame->outer, bytes) != bytes || now.stack != entry->stack || now.generation != entry->generation;
-}
-
-bool ke_stack_is_left(uintptr_t address, uintptr_t sp)
-{
-    bool here = ke_stack_is_switched(sp), there = ke_stack_is_switched(address);
-    return here == there ? address < sp : there;
 }
 
 static bool entry_is_stale(const catch_entry_t *entry, uintptr_t sp)
@@ -93,6 +85,8 @@ static void catches_drop_stale(uintptr_t sp)
     catches_cut(count);
 }
 
+void ke_catches_drop_left(uintptr_t sp) { catches_drop_stale(sp); }
+
 static uint32_t catch_index(const ntmm_catch_frame *frame) /* ke_catch_count when it is not listed */
 {
     uint32_t index = 0;
@@ -111,6 +105,7 @@ static __attribute__((noinline)) sigjmp_buf *catch_push(ntmm_catch_frame *frame,
         prepared = true;
     }
     ke_stop_look_for_longjmp(sp);
+    ke_stack_forget_left(sp);
     catches_cut(catch_index(frame));     /* the same frame again: its function was left by a longjmp and entered anew */
     catches_drop_stale(sp - CALL_BYTES); /* an entry of the same function is live: it is the outer one of two */
     NTMM_INVARIANT(ke_catch_count < CATCHES_MAX, "at most 16 bug-check catches are nested in one thread");
@@ -161,6 +156,7 @@ void ntmm_catch_pop(ntmm_catch_frame *frame)
     uint32_t index = frame == NULL ? 0 : catch_index(frame);
 
     ke_stop_look_for_longjmp((uintptr_t)__builtin_frame_address(0));
+    ke_stack_forget_left((uintptr_t)__builtin_frame_address(0));
     if (frame == NULL)
         ke_tries_forget_left((uintptr_t)__builtin_frame_address(0));
     if (index == ke_catch_count) /* left already, by a frame outside it */
@@ -183,17 +179,10 @@ bool ntmm_catch_bugcheck(void (*body)(void *), void *context, ntmm_bugcheck *out
     return frame.caught != 0;
 }
 
-static void stack_goes_back_to(uintptr_t address)
-{
-    if (!ke_stack_is_switched(address))
-        switched = (ke_stack_range_t){ 0, 0 };
-}
-
-void ke_catch_unwound(uint32_t count, uintptr_t frame)
+void ke_catch_unwound(uint32_t count)
 {
     if (ke_catch_count > count)
         catches_cut(count);
-    stack_goes_back_to(frame);
 }
 
 bool ke_catch_is_live(uintptr_t sp)
@@ -227,13 +216,6 @@ bool ke_guarded(void (*call)(void *), void *context)
     return returned;
 }
 
-ke_stack_range_t ke_stack_switched(ke_stack_range_t now)
-{
-    ke_stack_range_t before = switched;
-    switched = now;
-    return before;
-}
-
 /* No fast path of this thread works from now on. Its IRQL stays, for whoever wants to see it. */
 static void thread_put_out(void)
 {
@@ -246,18 +228,28 @@ static void thread_put_out(void)
     atomic_store(&self->in_library, 0);
 }
 
+static void go_to_thread_start(void *start) { ke_escape_take(start); }
+
+static void end_host_thread(void *unused)
+{
+    (void)unused;
+    host_thread_exit();
+}
+
 /* No catch of its own is left. The machine's own threads end where they began; a test's thread ends, so that whoever joins it goes on;
  * the thread that the process began with cannot end without taking the exit code along, and dies loudly. */
 static _Noreturn void thread_end(void)
 {
     if (thread_start != NULL)
-        siglongjmp(*thread_start, 1);
+        ke_stack_leave_to((uintptr_t)thread_start, go_to_thread_start, (void *)(uintptr_t)thread_start);
     if (!host_thread_is_first())
-        host_thread_exit();
+        ke_stack_leave_to(0, end_host_thread, NULL);
     ke_report_print_at_the_end();
     fprintf(stderr, "ntmm: the machine has halted, and this thread is in no ntmm_catch_bugcheck\n");
     abort();
 }
+
+static void go_to_frame(void *frame) { siglongjmp(((ntmm_catch_frame *)frame)->context, 1); }
 
 static _Noreturn void catch_enter(const ntmm_bugcheck *stop)
 {
@@ -265,17 +257,17 @@ static _Noreturn void catch_enter(const ntmm_bugcheck *stop)
     ntmm_catch_frame *frame = entry.frame;
 
     catches_cut(ke_catch_count - 1);
-    stack_goes_back_to(entry.stack);
     ke_tries_cut(entry.tries);
     frame->stop = *stop;
     frame->caught = 1;
-    siglongjmp(frame->context, 1);
+    ke_stack_leave_to(entry.stack, go_to_frame, frame);
 }
 
 _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool first)
 {
     thread_put_out();
     left_generation = ke_machine_generation;
+    ke_stack_forget_left_at_stop(sp);
     catches_drop_stale(sp);
     if (ke_catch_count > 0)
         catch_enter(stop);
@@ -288,10 +280,10 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
 
 void ke_system_thread_guard(void (*entry)(void *), void *argument)
 {
-    sigjmp_buf start;
+    ke_escape_t start;
 
     thread_start = &start;
-    if (sigsetjmp(start, 0) == 0)
+    if (ke_escape_here(&start) == 0)
         entry(argument);
     thread_start = NULL;
     ntmm_catch_pop(NULL);

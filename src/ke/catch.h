@@ -34,9 +34,10 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
 void ke_catch_take(uintptr_t sp);
 void ke_catch_look_around(void); /* remembers whether any thread catches, for ke_catch_leave(first) */
 
-/* An exception was handled by a function with that frame pointer, inside of only so many catches of this thread. */
+/* An exception was handled inside of only so many catches of this thread. */
 extern HOST_THREAD_LOCAL uint32_t ke_catch_count;
-void                              ke_catch_unwound(uint32_t count, uintptr_t frame);
+void                              ke_catch_unwound(uint32_t count);
+void ke_catches_drop_left(uintptr_t sp); /* frames of functions that have been left, when code at that stack pointer runs */
 
 void ke_catch_fork_forget(void); /* in a forked child: only the calling thread's catches are in this process */
 
@@ -48,14 +49,5 @@ ke_escape_t *ke_escape_set(ke_escape_t *escape); /* returns the one before */
 /* Parts of a stop that may themselves fault or stop: the drivers' callbacks, hooks that read damaged structures. false: it did not
  * return. */
 bool ke_guarded(void (*call)(void *), void *context);
-
-/* Stacks that the machine itself switched to; low == high: none, the thread is on its host stack. Returns the range before. */
-typedef struct ke_stack_range {
-    uintptr_t low, high;
-} ke_stack_range_t;
-ke_stack_range_t ke_stack_switched(ke_stack_range_t now);
-bool             ke_stack_is_switched(uintptr_t address); /* it lies on the one of now */
-/* The function whose frame holds the address has been left, when sp is the stack pointer of now. */
-bool ke_stack_is_left(uintptr_t address, uintptr_t sp);
 
 #endif

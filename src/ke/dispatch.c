@@ -23,6 +23,7 @@
 
 #include "ke/catch.h"
 #include "ke/exception.h"
+#include "ke/stack.h"
 #include "ke/try.h"
 
 /* ---- which bodies run ---- */
@@ -43,10 +44,10 @@ typedef struct walk {
 /* Than a frame that reaches from one stack pointer to the next, which may be on another stack. */
 static bool is_further_out(const ke_try_record_t *record, uintptr_t from, uintptr_t to)
 {
-    bool there = ke_stack_is_switched(record->frame);
-    if (there != ke_stack_is_switched(from))
-        return !there;
-    return there == ke_stack_is_switched(to) && record->frame >= to;
+    uint32_t there = ke_stack_level(record->frame), here = ke_stack_level(from);
+    if (there != here)
+        return there < here;
+    return there == ke_stack_level(to) && record->frame >= to;
 }
 
 static bool judge_call(uintptr_t pc, uintptr_t sp, void *context)
@@ -93,6 +94,17 @@ static void run_the_finallys(uint32_t target)
     }
 }
 
+/* The handler's function has its stack back. */
+static void go_to_handler(void *context)
+{
+    const ke_try_record_t *record = context;
+    host_jump_leaves_frames();
+    ke_tries->arrival = KE_TRY_HANDLE;
+    if (record->buffered)
+        siglongjmp(*ke_try_buffer_of(ke_tries, (uint32_t)(record - ke_tries->records)), 1);
+    host_jump_to(&record->jump, KE_TRY_ENTER_END);
+}
+
 static _Noreturn void unwind(uint32_t target, NTSTATUS code)
 {
     ke_thread_t *self = ke_self();
@@ -101,14 +113,10 @@ static _Noreturn void unwind(uint32_t target, NTSTATUS code)
     ke_try_record_t *record = &ke_tries->records[target];
     record->kind = KE_TRY_HANDLER;
     record->code = code;
-    ke_catch_unwound(record->catches, record->frame);
+    ke_catch_unwound(record->catches);
     if (self != &ke_empty_thread)
         atomic_store(&self->in_library, record->in_library);
-    host_jump_leaves_frames();
-    ke_tries->arrival = KE_TRY_HANDLE;
-    if (record->buffered)
-        siglongjmp(*ke_try_buffer_of(ke_tries, target), 1);
-    host_jump_to(&record->jump, KE_TRY_ENTER_END);
+    ke_stack_leave_to(record->frame, go_to_handler, record);
 }
 
 /* ---- searching ---- */
@@ -141,6 +149,7 @@ bool ke_exception_dispatch(PEXCEPTION_POINTERS exception, uintptr_t sp)
     EXCEPTION_RECORD *what = exception->ExceptionRecord;
     EXCEPTION_RECORD  first;
 
+    ke_stack_forget_left_at_stop(sp); /* the raiser may hold a lock */
     ke_tries_drop_left(sp);
     ke_tries_judge();
     verdict_t verdict = search(exception);

@@ -4,6 +4,7 @@
  *     on_fault                     in the signal handler
  *      |- no machine, forked       not ours
  *      |- a divide error           an exception, at any IRQL, inside a catch or a __try
+ *      |- below the kernel stack   a double fault, 0x7F
  *      |- ke_fault_resolver        mm looks at the address: resolved, the machine's rule is broken, or not one of its regions
  *      |- host_peek_resume         code of our own that was prepared for it: the peek says that there is nothing
  *      |- not its region, but inside a catch or a __try: a driver touched what is not there
@@ -25,6 +26,7 @@
 #include "ke/bugcheck.h"
 #include "ke/catch.h"
 #include "ke/exception.h"
+#include "ke/stack.h"
 #include "ke/try.h"
 
 #define USER_BYTES 0x10000u  /* the lowest 64 KiB belong to no system region */
@@ -108,6 +110,7 @@ static void thread_give_back(const ke_thread_t *thread)
 
 static void stop_fill(ULONG code, uintptr_t p1, uintptr_t p2, uintptr_t p3, uintptr_t p4)
 {
+    pending.calls = 0;
     pending.check.code = code;
     memcpy(pending.check.parameter, (uintptr_t[4]){ p1, p2, p3, p4 }, sizeof pending.check.parameter);
 }
@@ -155,11 +158,34 @@ static bool is_next_to_stack(const host_fault_t *fault)
     return !fault->non_canonical && fault->address - (fault->sp - STACK_REACH) < STACK_REACH + PAGE_SIZE;
 }
 
+bool ke_fault_on_emergency_stack(uintptr_t address) { return address - (uintptr_t)emergency_stack < sizeof emergency_stack; }
+
 static host_fault_verdict_t stack_overflowed(host_fault_t *fault)
 {
     if (atomic_exchange(&emergency_generation, ke_machine_generation) == ke_machine_generation)
         return HOST_FAULT_NOT_OURS;
     return stop_send(fault, "The stack overflowed.", emergency_stack + sizeof emergency_stack);
+}
+
+static bool count_call(uintptr_t pc, uintptr_t sp, void *context)
+{
+    const ke_stack_t *stack = context;
+    (void)pc;
+    pending.calls += sp - stack->guard < stack->high - stack->guard;
+    return true;
+}
+
+/* How deep the calls are can be seen from here and no more later. The stop is raised on the rest of the host's stack. */
+static host_fault_verdict_t kernel_stack_overflowed(host_fault_t *fault)
+{
+    ke_stack_t stack = { 0 };
+    stop_fill(UNEXPECTED_KERNEL_MODE_TRAP, TRAP_DOUBLE_FAULT, fault->address, fault->sp, fault->pc);
+    if (ke_stack_of(fault->address, &stack))
+        host_walk_calls(count_call, &stack);
+    host_fault_verdict_t verdict = stop_send(fault, "The kernel stack overflowed: the page below it was touched.", ke_stack_emergency());
+    if (pending.sp < stack.low)
+        pending.sp = stack.low; /* a large frame may have moved it off the stack */
+    return verdict;
 }
 
 static uintptr_t access_bits(const host_fault_t *fault) /* as 0xA and 0xD1 count: 0 read, 1 write, 8 execute */
@@ -259,7 +285,9 @@ static ke_fault_answer_t resolver_ask(ke_thread_t *thread, const host_fault_t *f
 
 static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *fault, uint32_t state)
 {
-    bool              halted = false, caught;
+    bool halted = false, caught;
+    if (ke_stack_overflowed(fault->address, fault->sp))
+        return kernel_stack_overflowed(fault);
     ke_fault_answer_t answer = ke_fault_resolver != NULL ? resolver_ask(thread, fault, &halted) : KE_FAULT_UNKNOWN;
 
     if (halted) {
@@ -279,8 +307,6 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
         return wild_address(thread, fault);
     stop_fill((ULONG)thread->fault_code, thread->fault_parameter[0], thread->fault_parameter[1], thread->fault_parameter[2],
               thread->fault_parameter[3]);
-    if (pending.check.code == UNEXPECTED_KERNEL_MODE_TRAP && pending.check.parameter[0] == TRAP_DOUBLE_FAULT)
-        return stack_overflowed(fault); /* the guard page of a kernel stack */
     return stop_send(fault, "Memory of the machine was touched in a way that its state does not allow.", NULL);
 }
 

@@ -18,7 +18,7 @@ void ke_exception_unhandled(ke_stop_t *stop, ke_thread_t *thread, const EXCEPTIO
 
     parameter[0] = (uintptr_t)(intptr_t)what->ExceptionCode; /* sign-extended, as a debugger shows it */
     parameter[1] = (uintptr_t)what->ExceptionAddress;
-    if (thread->is_system) {
+    if (thread->is_system && thread->callouts == 0) {
         thread->exception = *what; /* where the parameters point: the stack is about to be left */
         thread->exception_context = *exception->ContextRecord;
         stop->check.code = SYSTEM_THREAD_EXCEPTION_NOT_HANDLED;

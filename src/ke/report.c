@@ -272,6 +272,19 @@ static void backtrace_append(const ke_stop_t *stop)
     }
 }
 
+static void kernel_stack_append(const ke_stop_t *stop)
+{
+    unsigned long long bytes = stop->stack_high - stop->stack_low, used = stop->stack_high - stop->sp;
+    if (bytes == 0)
+        return;
+    ke_report_append("  kernel stack  %llu bytes, from 0x%016llX down to 0x%016llX: ", bytes, (unsigned long long)stop->stack_high,
+                     (unsigned long long)stop->stack_low);
+    if (stop->calls != 0)
+        ke_report_append("full, %zu calls deep\n", stop->calls);
+    else
+        ke_report_append("%llu in use\n", used);
+}
+
 void ke_report_compose(const ke_stop_t *stop)
 {
     const ke_stop_text_t *words = ke_stop_text(&stop->check);
@@ -281,6 +294,7 @@ void ke_report_compose(const ke_stop_t *stop)
     ke_report_append("\n*** STOP 0x%08X %s\n\n", stop->check.code, ntmm_bugcheck_name(stop->check.code));
     ke_report_append("  detected by   %s: %s\n", stop->routine, stop->why);
     ke_report_append("  IRQL          %u (%s)\n", stop->check.irql, irql_name(stop->check.irql));
+    kernel_stack_append(stop);
     for (unsigned i = 0; i < 4; i++)
         parameter_append(i, stop->check.parameter[i], words != NULL ? words->parameter[i] : NULL);
     backtrace_append(stop);

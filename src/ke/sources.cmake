@@ -3,6 +3,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/version.c
   ${CMAKE_CURRENT_LIST_DIR}/allocation_trace.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
+  ${CMAKE_CURRENT_LIST_DIR}/stack.c
+  ${CMAKE_CURRENT_LIST_DIR}/stack_expand.c
+  ${CMAKE_CURRENT_LIST_DIR}/stack_query.c
   ${CMAKE_CURRENT_LIST_DIR}/process.c
   ${CMAKE_CURRENT_LIST_DIR}/process_query.c
   ${CMAKE_CURRENT_LIST_DIR}/process_attach.c

@@ -21,6 +21,7 @@
 #include "ke/bugcheck.h"
 #include "ke/dpc.h"
 #include "ke/process.h"
+#include "ke/stack.h"
 #include "ke/try.h"
 
 ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
@@ -82,6 +83,8 @@ static void record_reset(ke_thread_t *record)
     record->wait_lock = NULL;
     record->wait_count = 0;
     record->set_and_wait = false;
+    record->stack_stays = false;
+    record->callouts = 0;
     record->rw_count = 0;
     record->rw_unnamed = 0;
     atomic_store(&record->in_library, 0);
@@ -102,6 +105,7 @@ static void thread_ended(void *argument)
     ke_thread_t *record = argument;
 
     record->irql = PASSIVE_LEVEL;
+    ke_stacks_thread_ends();
     if (record->generation == ke_machine_generation && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
         ntmm_catch_bugcheck(give_back, record, NULL); /* for a stop in there, no other frame of the thread is left */
     ntmm_catch_pop(NULL);                             /* it may have ended inside a catch */

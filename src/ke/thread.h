@@ -118,6 +118,8 @@ struct ke_thread {
     uint32_t          wait_count;   /* (W) blocks in use; 0: it waits for no dispatcher object */
     uint32_t          wait_key;     /* (W) until granted: which of them let it go on */
     bool              wait_all;     /* (W) it wants all of them */
+    bool              stack_stays;  /* (T) KeSetKernelStackSwapEnable(FALSE) */
+    uint8_t           callouts;     /* (T) of KeExpandKernelStackAndCallout that it is in */
     bool              set_and_wait; /* (T) KeSetEvent with Wait TRUE: the wait that follows lowers to set_irql */
     KIRQL             set_irql;     /* (T) */
     uint32_t          rw_count;     /* (T) EX_SPIN_LOCKs held, in rw_held */

@@ -25,7 +25,7 @@
 #include <ntmm/ntmm.h>
 
 #include "ke/bugcheck.h"
-#include "ke/catch.h"
+#include "ke/stack.h"
 #include "ke/try.h"
 
 #define TRAP_DOUBLE_FAULT 8u

@@ -210,6 +210,7 @@ static const char *use_name(uint8_t use)
     case MM_USE_NONCACHED: return ", noncached memory";
     case MM_USE_TAIL: return ", contiguous or noncached memory";
     case MM_USE_MAPPED: return ", mapped elsewhere";
+    case MM_USE_KERNEL_STACK: return ", a kernel stack";
     case MM_USE_SYSTEM: return ", the machine's own";
     default: return "";
     }

@@ -29,6 +29,7 @@
 #include "mm/driver_pages.h"
 #include "mm/frame_cache.h"
 #include "mm/io_space.h"
+#include "mm/kernel_stack.h"
 #include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
@@ -370,6 +371,7 @@ int mm_boot(const ntmm_config *config)
     mm_working_set_boot(config);
     mm_system_pte_boot();
     mm_spaces_boot();
+    mm_kernel_stacks_boot();
     mm_io_space_boot();
     mm_bad_pointer_boot();
     mm_driver_boot();

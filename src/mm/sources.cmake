@@ -31,6 +31,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c
   ${CMAKE_CURRENT_LIST_DIR}/noncached.c
+  ${CMAKE_CURRENT_LIST_DIR}/kernel_stack.c
   ${CMAKE_CURRENT_LIST_DIR}/io_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/io_window.c
   ${CMAKE_CURRENT_LIST_DIR}/io_map.c

@@ -30,6 +30,7 @@
 #include "ke/inject.h"
 #include "ke/process.h"
 #include "ke/report.h"
+#include "ke/stack.h"
 #include "ke/thread.h"
 #include "ke/version.h"
 #include "mm/mm.h"
@@ -270,6 +271,8 @@ static size_t shutdown_locked(ntmm_report *report)
         return (size_t)ke_error(0, "no machine is up, so there is nothing to shut down");
     if (state == KE_MACHINE_UP && ke_self()->irql >= DISPATCH_LEVEL && ke_self()->generation == ke_machine_generation)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
+    if (ke_stack_level((uintptr_t)__builtin_frame_address(0)) != 0)
+        return (size_t)ke_error(-1, "ntmm_shutdown was called on a kernel stack, which would go with the machine; return from there first");
     if (!others_are_outside(state == KE_MACHINE_HALTED))
         return (size_t)ke_error(-1, state == KE_MACHINE_UP
                                         ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"

@@ -20,6 +20,7 @@
 #include "wdm/ps_process.h"        /* PsGetCurrentProcess */
 #include "wdm/ke_irql.h"           /* KeRaiseIrql, critical and guarded regions */
 #include "wdm/ke_spinlock.h"       /* spin locks in all their forms */
+#include "wdm/ke_stack.h"          /* how much stack there is */
 #include "wdm/io_objects.h"        /* DEVICE_OBJECT, DRIVER_OBJECT */
 #include "wdm/mdl.h"               /* MDL, and what needs no routine */
 #include "wdm/irp.h"               /* IRP, IO_STACK_LOCATION */
