@@ -1,5 +1,6 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c
   ${CMAKE_CURRENT_LIST_DIR}/named_event.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c)

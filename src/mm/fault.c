@@ -212,6 +212,11 @@ static const char *use_name(uint8_t use)
     case MM_USE_MAPPED: return ", mapped elsewhere";
     case MM_USE_KERNEL_STACK: return ", a kernel stack";
     case MM_USE_SYSTEM: return ", the machine's own";
+    case MM_USE_MDL:
+    case MM_USE_MDL_TAIL: return ", the mapping of an MDL";
+    case MM_USE_RESERVED: return ", reserved for MDLs";
+    case MM_USE_MDL_PAGES:
+    case MM_USE_MDL_PAGES_TAIL: return ", a page of MmAllocatePagesForMdl";
     default: return "";
     }
 }

@@ -17,6 +17,7 @@
 #include "mm/lock_pages.h"
 #include "mm/mapping.h"
 #include "mm/mdl.h"
+#include "mm/mdl_pages.h"
 #include "mm/mdl_reserved.h"
 
 static void unmap_passed(MDL *mdl, size_t passed)
@@ -36,7 +37,9 @@ static mm_pfn_number_t pass_pages(MDL *mdl, size_t passed)
     PFN_NUMBER *pfns = MmGetMdlPfnArray(mdl);
     size_t      unlocked = passed;
     unmap_passed(mdl, passed);
-    if (mm_mdl_has(mdl, MDL_PAGES_LOCKED))
+    if (mm_mdl_has(mdl, MDL_PAGES_LOCKED) && mm_is_mdl_page(pfns[0]))
+        mm_mdl_pages_pass(pfns, passed, mm_mdl_pages(mdl));
+    else if (mm_mdl_has(mdl, MDL_PAGES_LOCKED))
         unlocked = mm_unlock_pages(pfns, passed, mm_mdl_has(mdl, MDL_IO_SPACE));
     mm_pfn_number_t bad = unlocked < passed ? pfns[unlocked] : MM_PFN_NONE;
     memmove(pfns, pfns + passed, (mm_mdl_pages(mdl) - passed) * sizeof pfns[0]);

@@ -52,16 +52,17 @@ typedef enum mm_use {
     MM_USE_POOL_CACHED, /* first page of a run that pool holds ready, free for the driver */
     MM_USE_CONTIGUOUS,  /* first page of contiguous memory */
     MM_USE_NONCACHED,
-    MM_USE_MAPPED,      /* backs a page of the system PTE or paged region: pte_va says which */
-    MM_USE_SYSTEM,      /* the machine's own */
-    MM_USE_TAIL,        /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
-    MM_USE_IO,          /* first page of a mapping that MmMapIoSpace made; owner.bytes: mm_io_extent */
-    MM_USE_IO_TAIL,     /* further pages of it */
-    MM_USE_MDL,         /* first page of the system mapping of an MDL; owner.bytes: its StartVa, owner.tag: pages */
-    MM_USE_MDL_TAIL,    /* further pages of it; owner.bytes = pages back to the first */
-    MM_USE_RESERVED,    /* first page of reserved addresses, mapped or not; owner.bytes: mm_reserved_pages, owner.tag: its owner's */
-    MM_USE_MDL_PAGES,   /* first frame of MmAllocatePagesForMdl; owner.bytes = bytes; the others are MM_USE_TAIL without a way back */
-    MM_USE_KERNEL_STACK /* owner.bytes = pages from its low end */
+    MM_USE_MAPPED,         /* backs a page of the system PTE or paged region: pte_va says which */
+    MM_USE_SYSTEM,         /* the machine's own */
+    MM_USE_TAIL,           /* further pages of contiguous or noncached memory; owner.bytes = pages back to the first */
+    MM_USE_IO,             /* first page of a mapping that MmMapIoSpace made; owner.bytes: mm_io_extent */
+    MM_USE_IO_TAIL,        /* further pages of it */
+    MM_USE_MDL,            /* first page of the system mapping of an MDL; owner.bytes: its StartVa, owner.tag: pages */
+    MM_USE_MDL_TAIL,       /* further pages of it; owner.bytes = pages back to the first */
+    MM_USE_RESERVED,       /* first page of reserved addresses, mapped or not; owner.bytes: mm_reserved_pages, owner.tag: its owner's */
+    MM_USE_MDL_PAGES,      /* first frame of MmAllocatePagesForMdl; owner.bytes = bytes */
+    MM_USE_MDL_PAGES_TAIL, /* its other frames, which may lie anywhere */
+    MM_USE_KERNEL_STACK    /* owner.bytes = pages from its low end */
 } mm_use_t;
 
 /* What is known of one page of an allocation. 16 bytes: in the PFN entry while the frame is at home,

@@ -150,6 +150,8 @@ static NTSTATUS remove_pages(pages_of_t pages)
     return status;
 }
 
+NTSTATUS mm_remove_ram(uint64_t first_pfn, uint64_t page_count) { return remove_pages((pages_of_t){ first_pfn, page_count }); }
+
 NTSTATUS MmRemovePhysicalMemory(PPHYSICAL_ADDRESS StartAddress, PLARGE_INTEGER NumberOfBytes)
 {
     KE_REQUIRE_IRQL(APC_LEVEL);

@@ -29,12 +29,19 @@ static const struct {
     const char *name;
     uint32_t    since; /* NTDDI value */
 } SINCE[] = {
-    { "ExAllocatePool2", NTDDI_WIN10_VB },      { "ExAllocatePool3", NTDDI_WIN10_VB },
-    { "ExCreatePool", NTDDI_WIN10_FE },         { "ExDestroyPool", NTDDI_WIN10_FE },
-    { "ExFreePool2", NTDDI_WIN10_FE },          { "ExSecurePoolUpdate", NTDDI_WIN10_FE },
-    { "ExSecurePoolValidate", NTDDI_WIN10_FE }, { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
-    { "MmMapIoSpaceEx", NTDDI_WIN10 },          { "MmMapMdl", NTDDI_WIN10_RS3 },
-    { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB }, { "MmAllocateMappingAddressEx", NTDDI_WIN10_VB },
+    { "ExAllocatePool2", NTDDI_WIN10_VB },
+    { "ExAllocatePool3", NTDDI_WIN10_VB },
+    { "ExCreatePool", NTDDI_WIN10_FE },
+    { "ExDestroyPool", NTDDI_WIN10_FE },
+    { "ExFreePool2", NTDDI_WIN10_FE },
+    { "ExSecurePoolUpdate", NTDDI_WIN10_FE },
+    { "ExSecurePoolValidate", NTDDI_WIN10_FE },
+    { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
+    { "MmMapIoSpaceEx", NTDDI_WIN10 },
+    { "MmMapMdl", NTDDI_WIN10_RS3 },
+    { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB },
+    { "MmAllocateNodePagesForMdlEx", NTDDI_WIN8 },
+    { "MmAllocateMappingAddressEx", NTDDI_WIN10_VB },
 };
 
 static bool is_there_yet(const char *name)

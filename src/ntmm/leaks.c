@@ -33,7 +33,7 @@ static void owner_visit(void *context, void *page, mm_owner_t *owner)
         mapping.address = mm_io_extent(page, owner, &mapping.bytes);
         leak_add(context, &mapping);
     }
-    if (owner->use != MM_USE_CONTIGUOUS && owner->use != MM_USE_NONCACHED)
+    if (owner->use != MM_USE_CONTIGUOUS && owner->use != MM_USE_NONCACHED && owner->use != MM_USE_MDL_PAGES)
         return;
     ntmm_leak leak = {
         .address = page,

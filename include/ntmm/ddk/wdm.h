@@ -41,6 +41,7 @@
 #include "wdm/mm_paged_code.h" /* PAGED_CODE, pageable sections of drivers */
 #include "wdm/mm_io_space.h"   /* MmMapIoSpace */
 #include "wdm/mm_mdl.h"        /* locking and mapping of MDLs */
+#include "wdm/mm_mdl_pages.h"  /* pages that come with an MDL */
 #include "wdm/io_mdl.h"        /* making MDLs */
 #include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
