@@ -78,7 +78,7 @@ static bool is_gone(uintptr_t va)
     const mm_space_t *space = mm_space_find(va);
     if (space != NULL || mm_in(&mm_user_region, va))
         return space == NULL || !mm_view_is_committed(space, va);
-    if (mm_in(&mm_slot_region, va)) /* an MDL may lead there */
+    if (mm_in(&mm_slot_region, va) || mm_in(&mm_shared_region, va)) /* an MDL may lead there */
         return mm_pte_of(va) == 0;
     return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL;
 }

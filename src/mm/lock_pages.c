@@ -196,7 +196,7 @@ static NTSTATUS lock_paged(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
             status = STATUS_INSUFFICIENT_RESOURCES;
     }
     ke_unlock(&mm_paging_lock);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status) && region == &mm_paged)
         note_page(page, mm_paged_owner((void *)page));
     return status;
 }
@@ -241,7 +241,7 @@ static NTSTATUS lock_page(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
 {
     if (mm_in(&mm_physical_map, va) || mm_in(&mm_executable_map, va))
         return lock_homes(lock, va, 1, pfn) == 1 ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
-    if (mm_in(&mm_paged_region, va) || mm_in(&mm_slot_region, va))
+    if (mm_pageable_of(paged_address(va)) != NULL) /* or a slot: an MDL may have led there */
         return lock_paged(lock, va, pfn);
     if (mm_in(&mm_system_pte_region, va))
         return lock_mapped(lock, va, pfn);
@@ -285,7 +285,7 @@ size_t mm_unlock_pages(const PFN_NUMBER *pfns, size_t page_count, bool io_space)
 
 static bool find_page(uintptr_t va, PFN_NUMBER *pfn, bool *io_space)
 {
-    if (!mm_in(&mm_all, va)) {
+    if (mm_space_find(va) == NULL && !mm_in(&mm_all, va) && !mm_in(&mm_user_region, va)) {
         *pfn = mm_host_frame(va);
         return true;
     }

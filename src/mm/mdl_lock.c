@@ -23,6 +23,7 @@
 #include "mm/mdl.h"
 #include "mm/pinned.h"
 #include "mm/pte.h"
+#include "mm/user_range.h"
 
 /* ---- nonpaged memory ---- */
 
@@ -54,16 +55,17 @@ VOID MmBuildMdlForNonPagedPool(PMDLX MemoryDescriptorList)
 
 /* ---- lock ---- */
 
-/* UserMode trusts addresses of user space only; this machine has none but those of its processes. */
-static bool may_be_probed(KPROCESSOR_MODE mode, uintptr_t va)
+/* UserMode trusts addresses of user space only; and one of another process than that in which the thread runs is nobody's here. */
+static bool may_be_probed(const ke_thread_t *thread, KPROCESSOR_MODE mode, uintptr_t va, size_t bytes)
 {
-    (void)va;
-    return mode == KernelMode;
+    bool user = va < mm_user_probe_address && mm_is_user_range(va, 1);
+    return user ? mm_user_range_is_ours(thread, va, bytes) : mode == KernelMode;
 }
 
-static void describe_locked(MDL *mdl, const mm_lock_t *lock)
+static void describe_locked(const ke_thread_t *thread, MDL *mdl, const mm_lock_t *lock)
 {
-    mdl->Process = NULL;
+    bool user = mm_space_find(mm_mdl_address(mdl)) != NULL && mm_is_user_range(mm_mdl_address(mdl), 1);
+    mdl->Process = user ? (struct _EPROCESS *)(void *)ke_process_current(thread) : NULL;
     mm_mdl_clear(mdl, MDL_WRITE_OPERATION | MDL_IO_SPACE);
     mm_mdl_set(mdl, MDL_PAGES_LOCKED | (lock->write ? MDL_WRITE_OPERATION : 0u) | (lock->io_space ? MDL_IO_SPACE : 0u));
 }
@@ -83,15 +85,15 @@ static void answer(const char *routine, NTSTATUS status, const mm_lock_t *lock, 
         ke_raise_status(routine, status, caller);
 }
 
-static NTSTATUS lock_buffer(MDL *mdl, KPROCESSOR_MODE mode, mm_lock_t *lock)
+static NTSTATUS lock_buffer(const ke_thread_t *thread, MDL *mdl, KPROCESSOR_MODE mode, mm_lock_t *lock)
 {
-    if (!may_be_probed(mode, mm_mdl_address(mdl)))
+    if (!may_be_probed(thread, mode, mm_mdl_address(mdl), mdl->ByteCount))
         return STATUS_ACCESS_VIOLATION;
     if (ke_inject_failure())
         return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = mm_lock_pages(lock, (uintptr_t)mdl->StartVa, mm_mdl_pages(mdl), MmGetMdlPfnArray(mdl));
     if (NT_SUCCESS(status))
-        describe_locked(mdl, lock);
+        describe_locked(thread, mdl, lock);
     return status;
 }
 
@@ -102,9 +104,21 @@ VOID MmProbeAndLockPages(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
     if (thread == NULL)
         return;
     mm_lock_t lock = lock_for(thread, Operation);
-    NTSTATUS  status = lock_buffer(MemoryDescriptorList, AccessMode, &lock);
+    NTSTATUS  status = lock_buffer(thread, MemoryDescriptorList, AccessMode, &lock);
     ke_thread_leave(thread);
     answer(__func__, status, &lock, (ULONG_PTR)__builtin_return_address(0));
+}
+
+static NTSTATUS lock_in_process(ke_thread_t *thread, ke_process_t *process, MDL *mdl, KPROCESSOR_MODE mode, mm_lock_t *lock)
+{
+    ke_process_t *before = thread->process;
+    if (!ke_process_is_at((uintptr_t)process) || !ke_process_use(process))
+        return STATUS_PROCESS_IS_TERMINATING;
+    thread->process = process == ke_process_system() ? NULL : process;
+    NTSTATUS status = lock_buffer(thread, mdl, mode, lock);
+    thread->process = before;
+    ke_process_unuse(process);
+    return status;
 }
 
 VOID MmProbeAndLockProcessPages(PMDL MemoryDescriptorList, PEPROCESS Process, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation)
@@ -113,26 +127,24 @@ VOID MmProbeAndLockProcessPages(PMDL MemoryDescriptorList, PEPROCESS Process, KP
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
-    ke_process_t *before = thread->process;
-    mm_lock_t     lock = lock_for(thread, Operation);
-    thread->process = (ke_process_t *)(void *)Process == ke_process_system() ? NULL : (ke_process_t *)(void *)Process;
-    NTSTATUS status = lock_buffer(MemoryDescriptorList, AccessMode, &lock);
-    thread->process = before;
+    mm_lock_t lock = lock_for(thread, Operation);
+    NTSTATUS  status = lock_in_process(thread, (ke_process_t *)(void *)Process, MemoryDescriptorList, AccessMode, &lock);
     ke_thread_leave(thread);
     answer(__func__, status, &lock, (ULONG_PTR)__builtin_return_address(0));
 }
 
-static NTSTATUS lock_segments(MDL *mdl, const FILE_SEGMENT_ELEMENT *segments, KPROCESSOR_MODE mode, mm_lock_t *lock)
+static NTSTATUS lock_segments(const ke_thread_t *thread, MDL *mdl, const FILE_SEGMENT_ELEMENT *segments, KPROCESSOR_MODE mode,
+                              mm_lock_t *lock)
 {
     PFN_NUMBER *pfns = MmGetMdlPfnArray(mdl);
     size_t      pages = mm_mdl_pages(mdl), locked = 0;
     NTSTATUS    status = ke_inject_failure() ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
     for (; locked < pages && NT_SUCCESS(status); locked += NT_SUCCESS(status)) {
         uintptr_t va = (uintptr_t)segments[locked].Buffer & ~((uintptr_t)PAGE_SIZE - 1);
-        status = may_be_probed(mode, va) ? mm_lock_pages(lock, va, 1, &pfns[locked]) : STATUS_ACCESS_VIOLATION;
+        status = may_be_probed(thread, mode, va, PAGE_SIZE) ? mm_lock_pages(lock, va, 1, &pfns[locked]) : STATUS_ACCESS_VIOLATION;
     }
     if (NT_SUCCESS(status))
-        describe_locked(mdl, lock);
+        describe_locked(thread, mdl, lock);
     else
         mm_unlock_pages(pfns, locked, lock->io_space);
     return status;
@@ -146,7 +158,7 @@ VOID MmProbeAndLockSelectedPages(PMDLX MemoryDescriptorList, PFILE_SEGMENT_ELEME
     if (thread == NULL)
         return;
     mm_lock_t lock = lock_for(thread, Operation);
-    NTSTATUS  status = lock_segments(MemoryDescriptorList, SegmentArray, AccessMode, &lock);
+    NTSTATUS  status = lock_segments(thread, MemoryDescriptorList, SegmentArray, AccessMode, &lock);
     ke_thread_leave(thread);
     answer(__func__, status, &lock, (ULONG_PTR)__builtin_return_address(0));
 }

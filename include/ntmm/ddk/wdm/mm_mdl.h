@@ -52,7 +52,7 @@ NTKERNELAPI VOID MmBuildMdlForNonPagedPool(PMDLX MemoryDescriptorList);
  * @param Operation   IoReadAccess; IoWriteAccess and IoModifyAccess: the pages will be written, and count as such when they are unlocked
  * @irql      <= APC_LEVEL; DISPATCH_LEVEL for memory that is not pageable
  * @return    raises STATUS_ACCESS_VIOLATION: a page is nobody's, or may not be used so; STATUS_IN_PAGE_ERROR;
- *            STATUS_INSUFFICIENT_RESOURCES: there is no frame for a page, or an injected failure. Nothing is locked then
+ *            STATUS_INSUFFICIENT_RESOURCES: there is no frame for a page, or an injected failure; STATUS_GUARD_PAGE_VIOLATION. Nothing is locked then
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): above DISPATCH_LEVEL, or there with pageable memory; p1 the page then
  * @source    WDK reference: wdm.h, MmProbeAndLockPages
  */
