@@ -16,6 +16,7 @@ write_basic_package_version_file(ntmmConfigVersion.cmake COMPATIBILITY SameMinor
 install(FILES ${PROJECT_BINARY_DIR}/ntmmConfig.cmake ${PROJECT_BINARY_DIR}/ntmmConfigVersion.cmake cmake/ntmmDriver.cmake
   DESTINATION ${ntmm_cmake_dir})
 
+install(FILES cmake/ntmm.gdb cmake/ntmm.lldb DESTINATION ${ntmm_data_dir})
 if(ntmm_has_link_step)
   install(FILES ${PROJECT_BINARY_DIR}/ntmm_pageable.ld DESTINATION ${ntmm_data_dir})
 endif()

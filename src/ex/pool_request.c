@@ -225,6 +225,8 @@ NTMM_COLD void *ex_request_serve(const ex_request_t *request)
         must_not_fail(request, &stop);
     if (body != NULL && request->secure == NULL)
         ex_tools_hand_out(body, request->bytes);
+    if (zeroed && request->zero)
+        ex_tools_zeroed(body, request->bytes);
     if (NTMM_UNLIKELY(ke_trace_on) && body != NULL)
         ke_trace_allocated(body);
     ke_thread_leave(thread);

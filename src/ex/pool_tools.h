@@ -24,6 +24,12 @@ static inline void ex_tools_hand_out(const void *body, size_t bytes)
     if (NTMM_UNLIKELY(ex_tools_on))
         host_tools_hand_out(body, bytes);
 }
+/* And what he reads there are the zeros that he asked for, although nobody has written them. */
+static inline void ex_tools_zeroed(const void *body, size_t bytes)
+{
+    if (NTMM_UNLIKELY(ex_tools_on))
+        host_tools_forget(body, bytes);
+}
 /* A freed allocation that nobody may touch for some time. It is marked as free; in its stead *found and the result are those that waited
  * longest, and go back now. NULL: none has to. */
 void *ex_tools_exchange(ex_found_t *found, void *address);

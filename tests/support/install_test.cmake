@@ -93,6 +93,12 @@ function(install_and_use kind shared static_flag)
   file(MAKE_DIRECTORY ${work}/moved)
   file(RENAME ${work}/prefix ${prefix})
 
+  foreach(script ntmm.gdb ntmm.lldb)
+    if(NOT EXISTS ${prefix}/share/ntmm/${script})
+      message(FATAL_ERROR "${kind}: share/ntmm/${script} is not installed")
+    endif()
+  endforeach()
+
   run("${kind}: consumer configure" ${CMAKE_COMMAND} -S ${consumer_dir} -B ${work}/consumer -G ${generator}
     -D CMAKE_C_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_BUILD_TYPE=Release)
   run("${kind}: consumer build" ${CMAKE_COMMAND} --build ${work}/consumer)

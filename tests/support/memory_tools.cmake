@@ -24,6 +24,29 @@ set(freed after_the_free paged_after_the_free pages_after_the_free pages_with_a_
   lookaside_after_the_free)
 set(sound nothing_wrong another_machine)
 
+# A program with page faults, optimised: in gdb with the script of the package, and under Valgrind.
+add_executable(paging_program ${CMAKE_CURRENT_SOURCE_DIR}/support/paging_program.c)
+target_link_libraries(paging_program PRIVATE ntmm::ntmm ntmm_warnings)
+target_compile_options(paging_program PRIVATE -g -O2)
+find_program(GDB gdb)
+if(GDB)
+  add_test(NAME gdb_page_faults COMMAND ${GDB} -nx -batch -ex "set confirm off" -x ${PROJECT_SOURCE_DIR}/cmake/ntmm.gdb -ex run
+    --args $<TARGET_FILE:paging_program>)
+  # A breakpoint in pageable code holds while the page goes and comes: it is reached in each of three rounds of two machines.
+  add_test(NAME gdb_pageable_breakpoint COMMAND ${GDB} -nx -batch -ex "set confirm off" -x ${PROJECT_SOURCE_DIR}/cmake/ntmm.gdb
+    -ex "break add_up" -ex run -ex continue -ex continue -ex continue -ex continue -ex continue -ex continue
+    --args $<TARGET_FILE:paging_program>)
+  set_tests_properties(gdb_page_faults gdb_pageable_breakpoint PROPERTIES LABELS "tools;gdb" TIMEOUT 120
+    FAIL_REGULAR_EXPRESSION "received signal;something is wrong" PASS_REGULAR_EXPRESSION "all is well.*exited normally"
+    SKIP_REGULAR_EXPRESSION "ptrace: Operation not permitted;Could not trace the inferior process")
+endif()
+if(VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL GNU) # as below
+  # A page fault is mended in the middle of an instruction, so the registers must be exact there.
+  add_test(NAME valgrind_page_faults COMMAND ${VALGRIND} --quiet --error-exitcode=9 --px-default=allregs-at-mem-access
+    $<TARGET_FILE:paging_program> paging)
+  set_tests_properties(valgrind_page_faults PROPERTIES LABELS "tools;valgrind" TIMEOUT 120)
+endif()
+
 if(NTMM_HAVE_ASAN)
   ntmm_mistakes_program(pool_mistakes_asan)
   target_compile_options(pool_mistakes_asan PRIVATE -fsanitize=address)
