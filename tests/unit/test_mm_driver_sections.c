@@ -11,11 +11,13 @@
 
 /* ---- the driver ---- */
 
-NTMM_PAGEABLE_CODE static int tiny(int x) { return x + 1; }
+static volatile int one = 1, sink; /* so that each call of a function that does next to nothing is made, and made where it stands */
+
+NTMM_PAGEABLE_CODE static int tiny(int x) { return x + one; }
 NTMM_PAGEABLE_CODE static int careful(int x)
 {
     PAGED_CODE();
-    return x + 2;
+    return x + 2 * one;
 }
 __attribute__((noinline, used, section("PAGELK"))) static int lockable(int x)
 {
@@ -149,7 +151,7 @@ static void call_at_dispatch(void)
 {
     KIRQL irql;
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
-    tiny(1);
+    sink = tiny(1);
     KeLowerIrql(irql);
 }
 
@@ -194,7 +196,7 @@ static void read_only_to_write(void)
 {
     KIRQL irql;
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
-    careful(1);
+    sink = careful(1);
     KeLowerIrql(irql);
 }
 
@@ -232,7 +234,7 @@ static void a_locked_section_stays(void **state)
     MmUnlockPagableImageSection(code);
     MmUnlockPagableImageSection(data);
     ntmm_page_out();
-    tiny(1);
+    sink = tiny(1);
     faults_were(0, 1);
     MmLockPagableSectionByHandle(code); /* the handle is good for ever */
     ntmm_page_out();

@@ -17,13 +17,19 @@
 extern "C" {
 #endif
 
+#if __has_attribute(noipa) /* gcc: a call whose result nobody wants is a call nevertheless */
+#define NTMM_CALLED_AS_WRITTEN __attribute__((noipa))
+#else
+#define NTMM_CALLED_AS_WRITTEN
+#endif
+
 /** Before a function: it goes into the section PAGE. It is never inlined, since code goes where its caller is then. */
 /** Before a variable that is written, initialised or not: it goes into the section PAGEDATA. */
 #ifdef __ELF__
-#define NTMM_PAGEABLE_CODE __attribute__((noinline, used, section("PAGE")))
+#define NTMM_PAGEABLE_CODE __attribute__((noinline, used, section("PAGE"))) NTMM_CALLED_AS_WRITTEN
 #define NTMM_PAGEABLE_DATA __attribute__((used, section("PAGEDATA")))
 #else /* Mach-O */
-#define NTMM_PAGEABLE_CODE __attribute__((noinline, used, section("__TEXT,PAGE,regular,pure_instructions")))
+#define NTMM_PAGEABLE_CODE __attribute__((noinline, used, section("__TEXT,PAGE,regular,pure_instructions"))) NTMM_CALLED_AS_WRITTEN
 #define NTMM_PAGEABLE_DATA __attribute__((used, section("__DATA,PAGEDATA")))
 #endif
 
