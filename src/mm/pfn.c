@@ -319,11 +319,10 @@ uint32_t mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t m
     return 0;
 }
 
-/* How many units from this one on are free and zeroed, up to `most`. */
+/* How many units from this one on are zeroed, and so free, up to `most`. */
 static uint64_t zeroed_stretch(const mm_run_space_t *space, uint64_t unit, uint64_t end, uint64_t most)
 {
-    uint64_t used = rt_runs_next_used(&space->runs.runs, unit), count = 0;
-    end = used < end ? used : end;
+    uint64_t count = 0;
     while (count < most && unit + count < end && mm_pfn_entry(space->first_pfn + unit + count)->list == MM_ZEROED)
         count++;
     return count;
