@@ -140,14 +140,19 @@ static bool see_cached(mm_pfn_number_t pfn, uint64_t *seen)
     return true;
 }
 
+static bool belongs_in(const mm_frame_cache_t *cache, uint32_t kind, uint32_t pfn)
+{
+    return mm_node_of_frame(pfn) == cache->node && (kind != MM_ZEROED || mm_pfn_entry(pfn)->was == MM_ZEROED);
+}
+
 static bool check_stack(mm_frame_cache_t *cache, uint32_t kind, uint64_t *seen)
 {
     uint32_t top = mm_cache_top(cache, kind);
-    if (top != 0 && (!see_cached(top, seen) || mm_node_of_frame(top) != cache->node || mm_pfn_entry(top)->was != kind))
+    if (top != 0 && (!see_cached(top, seen) || !belongs_in(cache, kind, top)))
         return ke_error(false, "a frame cache of node %u is broken at frame 0x%x, on top", cache->node, top);
     for (uint32_t i = 0; i < mm_cache_count(cache, kind); i++) {
         uint32_t pfn = *mm_cache_slot(cache, kind, i);
-        if (!see_cached(pfn, seen) || mm_node_of_frame(pfn) != cache->node || mm_pfn_entry(pfn)->was != kind)
+        if (!see_cached(pfn, seen) || !belongs_in(cache, kind, pfn))
             return ke_error(false, "a frame cache of node %u is broken at frame 0x%x", cache->node, pfn);
     }
     return true;

@@ -15,8 +15,8 @@
  * before they have one of their own is read-only, and closed.
  *
  * Order       last in, first out within a kind: a frame just put is warm. Whoever wants a frame for its home gets one that was written
- *             before one that the host has not given yet; whoever wants it for a slot, the other way round (mm_frame_get_zeroed_home), and
- *             written ones go back to the run space to make room for zeroed ones.
+ *             before, else the lowest; whoever wants it for a slot gets one whose home is zero, from elsewhere (mm_frame_get_zeroed_home). One
+ *             does not take the other's as long as its own are to be had, and the taller stack goes back to the run space to make room.
  * Locks       fast path none; slow path mm_pfn_lock.
  */
 #include "mm/frame_cache.h"
@@ -61,7 +61,7 @@ static inline mm_pfn_number_t pop_stack(mm_frame_cache_t *cache, uint32_t kind)
 /* Of the wanted kind if there is one. Not called with the cache empty. */
 static mm_pfn_number_t pop(mm_frame_cache_t *cache, uint32_t wanted)
 {
-    uint32_t kind = has_kind(cache, wanted) ? wanted : MM_FREE - wanted, top = mm_cache_top(cache, kind);
+    uint32_t kind = has_kind(cache, wanted) ? wanted : MM_FREE + MM_ZEROED - wanted, top = mm_cache_top(cache, kind);
     if (top != 0) {
         mm_cache_set_top(cache, kind, 0);
         return top;
@@ -101,12 +101,6 @@ static mm_pfn_number_t take_one_locked(uint32_t node)
     return MM_PFN_NONE;
 }
 
-/* A frame for a slot waits for a refill rather than take one with a written home: there the host would keep bytes for nothing. */
-static inline bool can_serve(mm_frame_cache_t *cache, uint32_t wanted)
-{
-    return wanted == MM_FREE ? !is_empty(cache) : has_kind(cache, MM_ZEROED);
-}
-
 /* The oldest frames of the taller stack make room. */
 static void hand_back_locked(mm_frame_cache_t *cache)
 {
@@ -118,10 +112,11 @@ static void hand_back_locked(mm_frame_cache_t *cache)
     set_count(cache, kind, count - MM_FRAME_CACHE_BATCH);
 }
 
+/* A slot waits for a look around rather than take a frame of the other kind: the host would keep its home's bytes for nothing. */
 static uint32_t fetch_locked(mm_frame_cache_t *cache, uint32_t node, uint32_t wanted, uint32_t *pfns)
 {
     uint32_t count = wanted == MM_ZEROED ? mm_frames_take_zeroed_locked(node, pfns, MM_FRAME_CACHE_BATCH) : 0;
-    if (count != 0 || !is_empty(cache))
+    if (count != 0 || (wanted == MM_ZEROED && !is_empty(cache)))
         return count;
     return mm_frames_take_singles_locked(node, pfns, MM_FRAME_CACHE_BATCH);
 }
@@ -138,7 +133,7 @@ static mm_pfn_number_t refill_locked(mm_frame_cache_t *cache, uint32_t node, uin
     cache->node = node;
     uint32_t counts[2] = { mm_cache_count(cache, MM_ZEROED), mm_cache_count(cache, MM_FREE) };
     for (uint32_t i = count; i-- > 0;) { /* popped from the end: lowest first */
-        uint32_t kind = mm_pfn_entry(pfns[i])->was;
+        uint32_t kind = wanted == MM_FREE ? MM_FREE : mm_pfn_entry(pfns[i])->was;
         *mm_cache_slot(cache, kind, counts[kind]++) = pfns[i];
     }
     set_count(cache, MM_ZEROED, counts[MM_ZEROED]);
@@ -154,7 +149,7 @@ NTMM_COLD mm_pfn_number_t mm_frame_get_slow(ke_thread_t *thread, uint32_t node, 
     if (node >= mm_frames.node_count)
         node = thread->processor->node < mm_frames.node_count ? thread->processor->node : 0;
     bool empty = is_empty(cache), fits = empty || cache->node == node;
-    if (fits && can_serve(cache, wanted)) { /* it was closed when we looked */
+    if (fits && has_kind(cache, wanted)) { /* it was closed when we looked */
         pfn = pop(cache, wanted);
     } else if (fits && thread != &ke_empty_thread) { /* that record is shared, and read-only */
         pfn = refill_locked(cache, node, wanted);
@@ -194,7 +189,7 @@ mm_pfn_number_t mm_frame_get_from_stacks(ke_thread_t *thread, uint32_t node, uin
     bool              fits = node == MM_ANY_NODE || node == cache->node;
     if (NTMM_LIKELY(fits && mm_cache_count(cache, wanted) != 0)) /* nothing is on top of that kind, or we were not called */
         pfn = pop_stack(cache, wanted);
-    else if (fits && can_serve(cache, wanted))
+    else if (fits && has_kind(cache, wanted))
         pfn = pop(cache, wanted);
     mm_cache_leave(cache);
     return pfn != MM_PFN_NONE ? activate(pfn, zeroed) : mm_frame_get_slow(thread, node, wanted, zeroed);
@@ -232,19 +227,19 @@ void mm_frame_put(mm_pfn_number_t pfn) { mm_frame_put_inline(pfn); }
 
 /* ---- homes that come in groups ---- */
 
+static bool is_next(mm_frame_cache_t *cache, uint32_t from_top, mm_pfn_number_t pfn)
+{
+    uint32_t count = mm_cache_count(cache, MM_FREE);
+    return from_top < count && *mm_cache_slot(cache, MM_FREE, count - 1 - from_top) == pfn && mm_pfn_entry(pfn)->was == MM_ZEROED;
+}
+
 static uint32_t claim(mm_frame_cache_t *cache, mm_pfn_number_t first, uint32_t most)
 {
-    uint32_t count = 0, zeroed = mm_cache_count(cache, MM_ZEROED), written = mm_cache_count(cache, MM_FREE);
-    if (mm_cache_top(cache, MM_ZEROED) != 0)
+    uint32_t count = 0;
+    if (mm_cache_top(cache, MM_FREE) != 0)
         return 0;
-    while (count < most && count < zeroed && *mm_cache_slot(cache, MM_ZEROED, zeroed - 1 - count) == first + 1 + count)
-        count++;
-    set_count(cache, MM_ZEROED, zeroed - count);
-    for (uint32_t i = count; i > 0; i--) { /* popped from the end: lowest first */
-        mm_pfn_set_list(mm_pfn_entry(first + i), MM_CACHED, MM_FREE);
-        *mm_cache_slot(cache, MM_FREE, written + count - i) = (uint32_t)(first + i);
-    }
-    set_count(cache, MM_FREE, written + count);
+    for (; count < most && is_next(cache, count, first + 1 + count); count++)
+        mm_pfn_set_list(mm_pfn_entry(first + 1 + count), MM_CACHED, MM_FREE);
     return count;
 }
 
@@ -309,17 +304,26 @@ bool mm_frame_caches_drain_locked(void)
     return found;
 }
 
+static void count_frame(uint32_t pfn, uint64_t *zeroed, uint64_t *free) { ++*(mm_pfn_entry(pfn)->was == MM_ZEROED ? zeroed : free); }
+
+static void count_frames(mm_frame_cache_t *cache, uint64_t *zeroed, uint64_t *free)
+{
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        if (mm_cache_top(cache, kind) != 0)
+            count_frame(mm_cache_top(cache, kind), zeroed, free);
+        for (uint32_t i = mm_cache_count(cache, kind); i-- > 0;)
+            count_frame(*mm_cache_slot(cache, kind, i), zeroed, free);
+    }
+}
+
 void mm_frame_caches_count(uint64_t *zeroed, uint64_t *free)
 {
     bool         halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
     ke_thread_t *first = ke_thread_first();
     if (!halted)
         close_all(first);
-    for (ke_thread_t *t = first; t != NULL; t = t->next) {
-        mm_frame_cache_t *cache = mm_frame_cache_of(t);
-        *zeroed += mm_cache_count(cache, MM_ZEROED) + (mm_cache_top(cache, MM_ZEROED) != 0);
-        *free += mm_cache_count(cache, MM_FREE) + (mm_cache_top(cache, MM_FREE) != 0);
-    }
+    for (ke_thread_t *t = first; t != NULL; t = t->next)
+        count_frames(mm_frame_cache_of(t), zeroed, free);
     if (!halted)
         open_all(first);
 }

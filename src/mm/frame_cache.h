@@ -9,15 +9,17 @@
 #define MM_FRAME_CACHE_FRAMES 64u /* at most in one cache, besides the two on top */
 #define MM_FRAME_CACHE_BATCH 32u  /* fetched or handed back at once */
 
-/* Two stacks in one array, since it matters whether the host already keeps bytes for a frame's home: who uses the home takes a written one,
- * who needs a frame for a slot takes a zeroed one, whose home costs the host nothing. One frame that goes and comes touches top[] alone.
+/* Two stacks in one array, since it matters whether the host already keeps bytes for a frame's home. Who uses the home takes a frame whose home
+ * was written, or the lowest; who needs a frame for a slot takes one from elsewhere whose home is zero, and costs the host nothing. The kinds are
+ * called after what the frames become once their homes were used, or not: MM_FREE, for homes, and MM_ZEROED, for slots. One frame that goes and
+ * comes touches top[] alone.
  *
- *     pfn[]   | written: 0 ->  ...  (room)  ...  <- 63: zeroed |      top[kind]: in front of the stack of that kind
+ *     pfn[]   | homes: 0 ->  ...  (room)  ...  <- 63: slots |      top[kind]: in front of the stack of that kind
  */
 typedef struct mm_frame_cache {
     _Atomic uint8_t  busy;     /* (T) its thread is inside */
     _Atomic uint8_t  open;     /* (P) MM_CACHE_*: what its thread may do without the lock */
-    _Atomic uint8_t  count[2]; /* (T) while open, as all below; frames in pfn[], by MM_ZEROED and MM_FREE */
+    _Atomic uint8_t  count[2]; /* (T) while open, as all below; frames in pfn[], by kind */
     _Atomic uint32_t top[2];   /* PFN; 0: none. Frame 0 itself goes to pfn[] */
     uint32_t         node;     /* of all frames in it */
     uint32_t         pfn[MM_FRAME_CACHE_FRAMES];
@@ -83,9 +85,10 @@ static inline mm_pfn_number_t mm_frame_get_inline(uint32_t node, uint32_t wanted
         return mm_frame_get_from_stacks(thread, node, wanted, zeroed);
     mm_cache_set_top(cache, wanted, 0);
     mm_cache_leave(cache);
+    mm_pfn_t *entry = mm_pfn_entry(top);
     if (zeroed != NULL)
-        *zeroed = wanted == MM_ZEROED;
-    mm_pfn_set_list(mm_pfn_entry(top), MM_ACTIVE, MM_ZEROED);
+        *zeroed = entry->was == MM_ZEROED;
+    mm_pfn_set_list(entry, MM_ACTIVE, MM_ZEROED);
     return top;
 }
 
@@ -109,8 +112,8 @@ static inline void mm_frame_put_inline(mm_pfn_number_t pfn)
     }
 }
 
-/* Zeroed frames at the top of this thread's stack that follow `first` without a gap, up to `most` of them, count as written from now on:
- * their homes are about to be, in one go, and are the next that a pool at home gets. Returns how many. */
+/* Zeroed frames at the top of this thread's stack of homes that follow `first` without a gap, up to `most` of them, count as written from now on:
+ * their homes are about to be, in one go. Returns how many. */
 uint32_t mm_frame_cache_claim(mm_pfn_number_t first, uint32_t most);
 
 /* ---- all of them ---- */

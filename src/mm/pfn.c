@@ -4,7 +4,9 @@
  * found as easily as one. Whether a free frame is zeroed is in its PFN entry. The other lists are linked through the entries.
  *
  * Preference  memory above 4 GiB first, then 16 MiB to 4 GiB, then 1 to 16 MiB, below 1 MiB last: a device that can reach little finds
- *             something left. Lowest address first inside each, so that the same calls give the same frames.
+ *             something left. Lowest address first inside each, so that the same calls give the same frames; frames for slots, whose homes
+ *             nobody writes to, from the middle of a range on, so that those at the beginning stay in use for what is at home: the host has
+ *             given their bytes already.
  * Invariants  a frame that is free in its run space is MM_ZEROED or MM_FREE, any other is neither      (mm_check verifies all of them)
  *             zeroed + free == sum of the run spaces' free counts
  *             a frame never handed out since boot has an entry of 32 zero bytes, and zero bytes at home
@@ -28,6 +30,7 @@ ke_lock_t   mm_pfn_lock = KE_LOCK_INIT(KE_RANK_MM_PFN);
 static int space_init(mm_run_space_t *space, const mm_ram_range_t *range, const rt_run_policy_t *policy)
 {
     *space = (mm_run_space_t){ .first_pfn = range->first_pfn, .page_count = range->page_count };
+    space->slots_from = space->zeroed_from = range->page_count / 2;
     space->private_bytes = policy->bytes(range->page_count);
     void *bytes = space->private_bytes != 0 ? host_tables(space->private_bytes) : NULL;
     if (bytes == NULL && space->private_bytes != 0)
@@ -88,7 +91,7 @@ void mm_frames_reset(const mm_ram_map_t *map, uint32_t node_count)
     NTMM_INVARIANT(map->range_count == mm_frames.space_count, "the same map as before");
     for (uint32_t i = 0; i < mm_frames.space_count; i++) {
         mm_frames.policy->reset(&mm_frames.space[i].runs);
-        mm_frames.space[i].zeroed_from = 0;
+        mm_frames.space[i].zeroed_from = mm_frames.space[i].slots_from;
     }
     set_nodes(node_count);
     set_empty_lists();
@@ -328,13 +331,14 @@ static uint64_t zeroed_stretch(const mm_run_space_t *space, uint64_t unit, uint6
     return count;
 }
 
-/* From where the last search ended, if that is inside; frames are looked at ZEROED_PROBES at a time, so that a machine whose free frames are
- * nearly all written does not look at all of them for each one. */
+/* From where the last search ended, if that is inside, around in a circle that begins in the middle; frames are looked at ZEROED_PROBES at a
+ * time, so that a machine whose free frames are nearly all written does not look at all of them for each one. */
 static uint32_t take_zeroed_in_space(mm_run_space_t *space, window_t w, uint32_t *pfns, uint32_t most)
 {
     uint64_t low = w.low - space->first_pfn, end = w.high - space->first_pfn + 1, at = space->zeroed_from;
     uint32_t count = 0;
-    at = at < low || at >= end ? low : at;
+    if (at < low || at >= end)
+        at = space->slots_from >= low && space->slots_from < end ? space->slots_from : low;
     for (uint32_t probes = 0; count < most && probes < ZEROED_PROBES; probes++) {
         at = rt_runs_next_free(&space->runs.runs, at);
         if (at >= end)
@@ -349,7 +353,7 @@ static uint32_t take_zeroed_in_space(mm_run_space_t *space, window_t w, uint32_t
         mm_frames.zeroed -= length;
         at += length != 0 ? length : 1;
     }
-    space->zeroed_from = at < end ? at : end;
+    space->zeroed_from = at < end ? at : low;
     return count;
 }
 
@@ -367,14 +371,22 @@ uint32_t mm_frames_take_zeroed_locked(uint32_t node, uint32_t *pfns, uint32_t mo
     return 0;
 }
 
+/* The next search for zeroed frames is not to miss this one: the lowest from the middle on, or, when there are none, the lowest. */
+static void look_from(mm_run_space_t *space, uint64_t unit)
+{
+    bool upper = unit >= space->slots_from, searched_upper = space->zeroed_from >= space->slots_from;
+    if (upper == searched_upper ? unit < space->zeroed_from : upper)
+        space->zeroed_from = unit;
+}
+
 static void count_in(mm_run_space_t *space, mm_pfn_number_t pfn, mm_list_t list)
 {
-    if (list == MM_ZEROED && pfn - space->first_pfn < space->zeroed_from)
-        space->zeroed_from = pfn - space->first_pfn;
-    if (list == MM_ZEROED)
+    if (list == MM_ZEROED) {
+        look_from(space, pfn - space->first_pfn);
         mm_frames.zeroed++;
-    else
+    } else {
         mm_frames.free++;
+    }
 }
 
 static void set_given(mm_run_space_t *space, mm_pfn_number_t pfn)

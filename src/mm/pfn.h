@@ -22,6 +22,7 @@
 typedef struct mm_run_space {
     uint64_t       first_pfn;
     uint64_t       page_count;
+    uint64_t       slots_from;  /* a unit of `runs`: frames that back slots lie there and above, as long as there are any */
     uint64_t       zeroed_from; /* a hint: where to look for a zeroed frame, a unit of `runs` */
     rt_run_space_t runs;
     size_t         private_bytes; /* of runs.private_bytes, as they came from the host */
