@@ -48,10 +48,15 @@ int   host_map_private(void *at, size_t bytes); /* zero bytes of this process al
 int   host_unmap(void *at, size_t bytes); /* back to a bare reservation */
 int   host_protect(void *at, size_t bytes, unsigned access);
 void  host_expect_writes(void *at, size_t bytes); /* a hint: mapped pages will be written soon, and may come in one go. Their bytes stay */
-void *host_tables(size_t bytes);                  /* private zero bytes that cost nothing until touched; NULL: no memory */
-int   host_tables_clear(void *tables, size_t bytes); /* zero again, memory given back */
-uint64_t host_resident_bytes(void);                  /* of this process, shared pages included; 0 if the host does not tell */
-size_t   host_mapping_limit(void);                   /* how many separate mappings a process may have */
+/* A page that the host's page tables map by one entry. Address and offset in the object must be multiples of it, and where they are alike modulo
+ * HOST_LARGE_PAGE_MOST they can be. */
+#define HOST_LARGE_PAGE_MOST (2u << 20)
+size_t   host_large_page_bytes(void);                   /* 0: there is none up to that size, or the host does not let us have one */
+bool     host_expect_writes_large(void *page);          /* host_expect_writes for such a page; false: it stays as it is */
+void    *host_tables(size_t bytes);                     /* private zero bytes that cost nothing until touched; NULL: no memory */
+int      host_tables_clear(void *tables, size_t bytes); /* zero again, memory given back */
+uint64_t host_resident_bytes(void);                     /* of this process, shared pages included; 0 if the host does not tell */
+size_t   host_mapping_limit(void);                      /* how many separate mappings a process may have */
 
 /* ---- a file without a name (file_posix.c); by the caller's lock ---- */
 

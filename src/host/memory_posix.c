@@ -217,6 +217,53 @@ void host_expect_writes(void *at, size_t bytes)
 #endif
 }
 
+/* ---- large pages ---- */
+
+#if defined(__linux__) && !defined(MADV_COLLAPSE)
+#define MADV_COLLAPSE 25 /* Linux 6.1; refused before */
+#endif
+
+#ifdef __linux__
+static size_t read_large_page_bytes(void)
+{
+    char          text[32] = "";
+    int           fd = open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", O_RDONLY | O_CLOEXEC);
+    ssize_t       length = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    unsigned long bytes = length > 0 ? strtoul(text, NULL, 10) : 0;
+    if (fd >= 0)
+        close(fd);
+    return bytes <= HOST_LARGE_PAGE_MOST ? bytes : 0;
+}
+
+size_t host_large_page_bytes(void)
+{
+    static _Atomic size_t known = 1; /* not asked yet; not worth a read of a file at every boot */
+    size_t                bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bytes == 1) {
+        bytes = read_large_page_bytes();
+        atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+/* The host joins what is there, and the rest comes as zeros with it; but something must be there. */
+bool host_expect_writes_large(void *page)
+{
+    size_t bytes = host_large_page_bytes();
+    if (bytes == 0)
+        return false;
+    host_expect_writes(page, host_page_size());
+    return madvise(page, bytes, MADV_COLLAPSE) == 0;
+}
+#else
+size_t host_large_page_bytes(void) { return 0; }
+bool host_expect_writes_large(void *page)
+{
+    (void)page;
+    return false;
+}
+#endif
+
 /* ---- tables ---- */
 
 void *host_tables(size_t bytes)

@@ -205,7 +205,7 @@ static int reserve_regions(const mm_shape_t *want)
     size_t    system_bytes = want->unbacked ? 0 : SYSTEM_PTE_BYTES;
     size_t    shared_bytes = want->unbacked ? 0 : SHARED_BYTES, view_bytes = want->unbacked ? 0 : SYSTEM_VIEW_BYTES;
     size_t    bytes = 2 * span_bytes + system_bytes + 2 * want->paged_bytes + shared_bytes + view_bytes;
-    uintptr_t at = (uintptr_t)host_reserve_aligned(bytes, PAGE_SIZE); /* the host's own pages may be smaller */
+    uintptr_t at = (uintptr_t)host_reserve_aligned(bytes, HOST_LARGE_PAGE_MOST); /* offsets in the object are physical addresses */
     if (at == 0 && want->unbacked)
         return 0; /* frames without addresses: experiments with PFNs still work */
     if (at == 0)

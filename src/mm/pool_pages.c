@@ -10,7 +10,7 @@
  *
  * Invariants  a paged page that is taken has a PTE that says so, one that is free has none, but for what is left of it (pte.h)
  * Locks       nonpaged: none of its own. Paged: mm_paging_lock for all of an allocation; frames are fetched under it.
- * Elsewhere   limits: charge.h. States of a pageable page: page_state.c. Left-over bytes: slots.c. Blocks within a page, owners' words: ex.
+ * Elsewhere   how many pages the host is asked for at once: pool_growth.c. Limits: charge.h. States of a pageable page: page_state.c. Left-over bytes: slots.c. Blocks within a page, owners' words: ex.
  *             Fault injection is asked by the caller.
  */
 #include <string.h>
@@ -18,20 +18,13 @@
 #include "mm/charge.h"
 #include "mm/frame_cache.h"
 #include "mm/paging.h"
+#include "mm/pool_growth.h"
 #include "mm/system_pte.h"
 
 #define FREE_AT_ONCE 64u /* pages: a free of so many gives its slots back without waiting for the batch */
-#define GROW_AHEAD 16u   /* pages, a power of two: most that the host is asked for at once: a run, or, page by page, those that follow, */
-#define GROW_SHARE 8u    /* but at most 1/GROW_SHARE of what the pool holds */
 #define MAKE_MOST 64u    /* pages of a run that may get frames at once: longer ones left no gate open when they were freed */
 
 /* ---- nonpaged ---- */
-
-static void *home_address(mm_pool_t pool, mm_pfn_number_t pfn)
-{
-    const mm_region_t *map = pool == MM_NONPAGED_EXECUTE ? &mm_executable_map : &mm_physical_map;
-    return (void *)(map->base + (pfn << PAGE_SHIFT));
-}
 
 uint32_t mm_node_of_home(const void *va)
 {
@@ -50,22 +43,6 @@ static mm_pfn_number_t get_run(uint32_t node, size_t page_count, bool *zeroed)
     return first;
 }
 
-/* The host charges for each visit, so a pool that holds much already has it bring several fresh pages in one: how many, a power of two. */
-static size_t grows_by(mm_pool_t pool)
-{
-    size_t ahead = 1, most = mm_pool_page_count(pool) / GROW_SHARE;
-    while (ahead < GROW_AHEAD && 2 * ahead <= most)
-        ahead *= 2;
-    return ahead;
-}
-
-static void expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t count)
-{
-    uint32_t more = count > 1 ? mm_frame_cache_claim(first, (uint32_t)count - 1) : 0;
-    if (more != 0)
-        host_expect_writes(home_address(pool, first), (size_t)(more + 1) << PAGE_SHIFT);
-}
-
 static unsigned access_of(mm_pool_t pool) { return HOST_READ | HOST_WRITE | (pool == MM_NONPAGED_EXECUTE ? HOST_EXECUTE : 0u); }
 
 static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
@@ -77,11 +54,9 @@ static void *nonpaged_alloc(mm_pool_t pool, uint32_t node, size_t page_count, bo
         return NULL;
     for (size_t i = 0; i < page_count; i++)
         mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
-    if (page_count == 1 && *zeroed)
-        expect_homes(pool, first, grows_by(pool));
-    else if (*zeroed && page_count <= GROW_AHEAD)
-        host_expect_writes(home_address(pool, first), page_count << PAGE_SHIFT);
-    return home_address(pool, first);
+    if (*zeroed)
+        mm_pool_expect_homes(pool, first, page_count);
+    return mm_home_address(pool, first);
 }
 
 static void *nonpaged_alloc_on_node(mm_pool_t pool, uint32_t node, size_t page_count, bool *zeroed)
@@ -92,7 +67,7 @@ static void *nonpaged_alloc_on_node(mm_pool_t pool, uint32_t node, size_t page_c
         return page_count > 1 ? mm_scattered_alloc_on_node(node, page_count, access_of(pool), pool, 1 + MmCached, zeroed) : NULL;
     for (size_t i = 0; i < page_count; i++)
         mm_pfn_entry(first + i)->owner.pool = (uint8_t)pool;
-    return home_address(pool, first);
+    return mm_home_address(pool, first);
 }
 
 static void nonpaged_free(mm_pool_t pool, void *va, size_t page_count)
@@ -138,7 +113,7 @@ static uint64_t take_addresses(size_t page_count)
 /* Frames for the pages that are to be there at once; MM_PFN_NONE for the others. False: the pool counts on one, and there is none. */
 static bool fetch_frames(uint32_t node, size_t first, size_t page_count, mm_pfn_number_t *frames)
 {
-    bool all = page_count <= GROW_AHEAD;
+    bool all = page_count <= MM_GROW_AHEAD;
     for (size_t i = 0; i < page_count; i++) {
         bool wanted = all || (mm_paged.table->ptes[first + i] & MM_PTE_GATE_OPEN) != 0;
         frames[i] = wanted ? mm_frame_for_page_locked(node, all) : MM_PFN_NONE;
@@ -183,7 +158,7 @@ static bool make_pages(size_t first, size_t page_count, const mm_pfn_number_t *f
             continue;
         }
         zeroed = zeroed && (pte & MM_PTE_STALE_SLOT) == 0;
-        make_alike(first + i, end - i, frames + i, page_count == 1 && pte == 0 ? slots_ahead(first, grows_by(MM_PAGED)) - 1 : 0);
+        make_alike(first + i, end - i, frames + i, page_count == 1 && pte == 0 ? slots_ahead(first, mm_pool_grows_by(MM_PAGED)) - 1 : 0);
     }
     return zeroed;
 }
@@ -291,6 +266,7 @@ static void see_page(void *context, mm_page_table_t *table, size_t index)
 void mm_pool_pages_shutdown(void)
 {
     furthest_t row = { 0 };
+    mm_pool_growth_forget();
     if (mm_paged_table.tables == NULL)
         return;
     mm_table_visit(&mm_paged_table, see_page, &row);

@@ -5,6 +5,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/frame_cache.c
   ${CMAKE_CURRENT_LIST_DIR}/charge.c
   ${CMAKE_CURRENT_LIST_DIR}/pressure.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_growth.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/secure_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/page_state.c

@@ -238,6 +238,33 @@ static void tables_are_zero_sparse_and_clearable(void **state)
     assert_null(host_tables((size_t)1 << 62));
 }
 
+/* Whether the host grants it or not: what was written stays, the rest is zero, and a part can still be given back. */
+static void a_large_page_has_the_bytes_of_its_small_ones(void **state)
+{
+    (void)state;
+    size_t        large = host_large_page_bytes(), page = host_page_size();
+    host_object_t object;
+    if (large == 0)
+        skip();
+    assert_true(large <= HOST_LARGE_PAGE_MOST && large % page == 0);
+    assert_int_equal(host_object_create(&object, 2 * large, HOST_OBJECT_BEST), 0);
+    char *view = host_reserve_aligned(2 * large, large);
+    assert_int_equal(host_map_object(view, &object, 0, 2 * large, HOST_READ | HOST_WRITE), 0);
+    view[0] = 'a';
+    view[3 * page] = 'b';
+    uint64_t before = host_resident_bytes();
+    if (host_expect_writes_large(view) && before != 0)
+        assert_true(host_resident_bytes() >= before + large / 2);
+    for (size_t at = 0; at < 2 * large; at += page)
+        assert_int_equal(view[at], at == 0 ? 'a' : at == 3 * page ? 'b' : 0);
+    memset(view, 'c', large);
+    assert_int_equal(host_object_discard(&object, 5 * page, page), 0);
+    for (size_t at = 0; at < large; at += page)
+        assert_int_equal(view[at], at == 5 * page ? 0 : 'c');
+    host_release(view, 2 * large);
+    host_object_close(&object);
+}
+
 static void the_host_tells_its_limits(void **state)
 {
     (void)state;
@@ -262,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_reservation_can_be_aligned),
         cmocka_unit_test(a_hint_is_taken_or_refused),
         cmocka_unit_test(tables_are_zero_sparse_and_clearable),
+        cmocka_unit_test(a_large_page_has_the_bytes_of_its_small_ones),
         cmocka_unit_test(the_host_tells_its_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <ntmm/cmocka.h>
 
+#include "mm/frame_cache.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
 #include "mm/pte.h"
@@ -310,6 +311,55 @@ static void a_slot_is_charged_a_frame_with_a_zero_home(void **state)
     assert_true(mm_check());
 }
 
+/* Frames for slots come from elsewhere, so a nonpaged pool that grows again finds its own frames, whose homes were written; but for those that
+ * a cache had fetched ahead. */
+static void a_pool_that_shrank_grows_into_the_same_homes(void **state)
+{
+    (void)state;
+    enum { PAGES = 600 };
+    static char *home[PAGES], *slot[PAGES];
+    size_t       fresh = 0;
+    for (size_t round = 0; round < 2; round++) {
+        fresh = 0;
+        for (size_t i = 0; i < PAGES; i++) {
+            bool zeroed;
+            home[i] = pages(MM_NONPAGED_NX, 1, &zeroed);
+            slot[i] = pages(MM_PAGED, 1, NULL);
+            fresh += zeroed ? 1u : 0u;
+            memset(home[i], 0x5D, PAGE_SIZE);
+        }
+        for (size_t i = 0; i < PAGES; i++) {
+            mm_pool_pages_free(MM_NONPAGED_NX, home[i], 1);
+            mm_pool_pages_free(MM_PAGED, slot[i], 1);
+        }
+        assert_true(mm_check());
+    }
+    assert_true(fresh <= MM_FRAME_CACHE_BATCH);
+}
+
+/* Large enough that whole large pages come from the host: pages that are said to be zero are, and each is there once. */
+static void a_pool_that_grows_by_large_pages_gets_good_ones(void **state)
+{
+    (void)state;
+    enum { PAGES = 3000 };
+    static char *home[PAGES];
+    size_t       count = mm_frames.map.page_count / 2 < PAGES ? mm_frames.map.page_count / 2 : PAGES;
+    for (size_t i = 0; i < count; i++) {
+        bool zeroed;
+        home[i] = pages(i % 700 == 699 ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX, 1, &zeroed);
+        assert_non_null(home[i]);
+        for (size_t at = 0; zeroed && at < PAGE_SIZE; at += 512)
+            assert_int_equal(home[i][at], 0);
+        memcpy(home[i], &home[i], sizeof home[i]);
+        memset(home[i] + sizeof home[i], 0x2F, PAGE_SIZE - sizeof home[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_memory_equal(home[i], &home[i], sizeof home[i]);
+        mm_pool_pages_free(i % 700 == 699 ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX, home[i], 1);
+    }
+    assert_true(mm_check());
+}
+
 static void count_owner(void *context, void *page, mm_owner_t *owner)
 {
     size_t *seen = context;
@@ -355,6 +405,8 @@ int main(void)
         TEST(the_host_gets_back_what_is_stale, plain),
         TEST(slots_are_zero_after_their_batch, plain),
         TEST(a_slot_is_charged_a_frame_with_a_zero_home, plain),
+        TEST(a_pool_that_shrank_grows_into_the_same_homes, plain),
+        TEST(a_pool_that_grows_by_large_pages_gets_good_ones, plain),
         TEST(the_walk_sees_every_owner_once, plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,81 @@
+/*
+ * pool_growth.c - how much memory the host is asked for at once when a pool grows.
+ * The first write to a page costs a visit to the host, which charges more for coming than for bringing. So a pool that holds much already
+ * has it bring more:
+ *
+ *     the pool holds        the host is asked for
+ *     less than 16 pages    the page that is needed, by its first write
+ *     up to 128 pages       2 to 16 pages: at most 1/GROW_SHARE of what the pool holds
+ *     two large pages       a whole large page of the host, where a frame is the first of one, and no other of its frames was in use before
+ *
+ * A large page (2 MiB on most hosts) comes for a fifth of the price of its small ones, and has one entry in the host's page tables and in the
+ * processor's cache of them: a free reads a header somewhere in the pool, and without large pages nearly every such read begins with a walk
+ * through those tables. Windows maps its nonpaged pool by large pages for the same reason. Price: up to one large page that the pool does
+ * not need yet. Its frames stay what they are, free and zeroed, and are the lowest, so they are next.
+ *
+ * Locks       none. Two threads may ask for the same pages: the host sees to it.
+ * Fidelity    choice; which addresses a pool gets does not depend on it.
+ */
+#include "mm/pool_growth.h"
+
+#include "mm/charge.h"
+#include "mm/frame_cache.h"
+#include "mm/machine.h"
+
+#define GROW_SHARE 8u
+#define LARGE_SHARE 2u /* a large page is at most 1/LARGE_SHARE of what the pool holds */
+#define NO_AREA UINT64_MAX
+
+static _Atomic uint64_t last_area = NO_AREA; /* number of the large page that came last, counted from physical address 0 */
+
+size_t mm_pool_grows_by(mm_pool_t pool)
+{
+    size_t ahead = 1, most = mm_pool_page_count(pool) / GROW_SHARE;
+    while (ahead < MM_GROW_AHEAD && 2 * ahead <= most)
+        ahead *= 2;
+    return ahead;
+}
+
+/* Glances without the lock: whoever is wrong about a frame has asked the host for too much, or for too little. */
+static bool is_new(mm_pfn_number_t pfn)
+{
+    uint32_t state = __atomic_load_n(&mm_pfn_entry(pfn)->state, __ATOMIC_RELAXED), list = state & 0xFF, was = state >> 8 & 0xFF;
+    return list == MM_ZEROED || (list == MM_CACHED && was == MM_ZEROED);
+}
+
+static bool others_are_new(mm_pfn_number_t first, size_t count)
+{
+    size_t i = 1;
+    while (i < count && first + i < mm_span_pfns && is_new(first + i))
+        i++;
+    return i == count;
+}
+
+/* True: the frame's home is in a large page that came just now, or came last. */
+static bool came_large(mm_pool_t pool, mm_pfn_number_t first)
+{
+    size_t pages = host_large_page_bytes() >> PAGE_SHIFT;
+    if (pages <= 1 || mm_pool_page_count(pool) < LARGE_SHARE * pages)
+        return false;
+    if (first / pages == atomic_load_explicit(&last_area, memory_order_relaxed))
+        return true;
+    if (first % pages != 0 || !others_are_new(first, pages) || !host_expect_writes_large(mm_home_address(pool, first)))
+        return false;
+    atomic_store_explicit(&last_area, first / pages, memory_order_relaxed);
+    return true;
+}
+
+void mm_pool_expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t page_count)
+{
+    size_t count = page_count;
+    if (page_count > MM_GROW_AHEAD || came_large(pool, first))
+        return;
+    if (page_count == 1) {
+        size_t ahead = mm_pool_grows_by(pool);
+        count += ahead > 1 ? mm_frame_cache_claim(first, (uint32_t)ahead - 1) : 0;
+    }
+    if (count > 1)
+        host_expect_writes(mm_home_address(pool, first), count << PAGE_SHIFT);
+}
+
+void mm_pool_growth_forget(void) { atomic_store_explicit(&last_area, NO_AREA, memory_order_relaxed); }
