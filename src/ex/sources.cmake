@@ -32,4 +32,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_tools.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_walk.c
   ${CMAKE_CURRENT_LIST_DIR}/resource.c
-  ${CMAKE_CURRENT_LIST_DIR}/slist.c)
+  ${CMAKE_CURRENT_LIST_DIR}/slist.c
+  ${CMAKE_CURRENT_LIST_DIR}/string_case.c
+  ${CMAKE_CURRENT_LIST_DIR}/string_convert.c
+  ${CMAKE_CURRENT_LIST_DIR}/string_number.c
+  ${CMAKE_CURRENT_LIST_DIR}/string_room.c
+  ${CMAKE_CURRENT_LIST_DIR}/string_utf8.c)

@@ -42,6 +42,13 @@ static const struct {
     { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB },
     { "MmAllocateNodePagesForMdlEx", NTDDI_WIN8 },
     { "MmAllocateMappingAddressEx", NTDDI_WIN10_VB },
+    { "RtlUnicodeToUTF8N", NTDDI_WIN7 },
+    { "RtlUTF8ToUnicodeN", NTDDI_WIN7 },
+    { "RtlInitUTF8String", NTDDI_WIN10_VB },
+    { "RtlInitUTF8StringEx", NTDDI_WIN10_VB },
+    { "RtlUnicodeStringToUTF8String", NTDDI_WIN10_VB },
+    { "RtlFreeUTF8String", NTDDI_WIN10_VB },
+    { "RtlUTF8StringToUnicodeString", NTDDI_WIN10_VB },
 };
 
 static bool is_there_yet(const char *name)

@@ -12,47 +12,53 @@
 #include <stdint.h>
 
 #include "ntmm_keywords.h" /* SAL, calling conventions, __declspec: all the words only one compiler knows */
+#include "guiddef.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef void            VOID, *PVOID;
-typedef const void     *PCVOID;
-typedef char            CHAR, *PCHAR, CCHAR, *PSZ, *PSTR;
-typedef const char     *PCSZ, *PCSTR;
-typedef signed char     SCHAR, *PSCHAR;
-typedef unsigned char   UCHAR, *PUCHAR, BYTE;
-typedef int16_t         SHORT, *PSHORT, CSHORT;
-typedef uint16_t        USHORT, *PUSHORT, WORD;
-typedef int32_t         INT, LONG, *PLONG;
-typedef uint32_t        UINT, ULONG, *PULONG, DWORD;
-typedef int64_t         LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64;
-typedef uint64_t        ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, UINT64;
-typedef int8_t          INT8;
-typedef uint8_t         UINT8;
-typedef int16_t         INT16;
-typedef uint16_t        UINT16;
-typedef int32_t         INT32, LONG32;
-typedef uint32_t        UINT32, ULONG32, DWORD32;
-typedef intptr_t        INT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T;
-typedef uintptr_t       UINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, SIZE_T, *PSIZE_T;
-typedef uint16_t        WCHAR, *PWCHAR, *PWSTR, *PWCH; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
-typedef const uint16_t *PCWSTR, *PCWCH;
-typedef UCHAR           BOOLEAN, *PBOOLEAN;
-typedef int             BOOL;
-typedef ULONG           LOGICAL, *PLOGICAL;
-typedef LONG            NTSTATUS, *PNTSTATUS;
-typedef ULONG           ACCESS_MASK, *PACCESS_MASK;
-typedef UCHAR           KIRQL, *PKIRQL;
-typedef CCHAR           KPROCESSOR_MODE;
-typedef ULONG_PTR       KAFFINITY, *PKAFFINITY;
-typedef LONG            KPRIORITY;
-typedef PVOID           HANDLE, *PHANDLE;
-typedef ULONG_PTR       PFN_NUMBER, *PPFN_NUMBER;
-typedef ULONG_PTR       KSPIN_LOCK, *PKSPIN_LOCK;
-typedef LONG            EX_SPIN_LOCK, *PEX_SPIN_LOCK;
-typedef ULONG           NODE_REQUIREMENT;
+typedef void          VOID, *PVOID;
+typedef const void   *PCVOID;
+typedef char          CHAR, *PCHAR, CCHAR, *PSZ, *PSTR;
+typedef const char   *PCSZ, *PCSTR, *PCCH;
+typedef signed char   SCHAR, *PSCHAR;
+typedef unsigned char UCHAR, *PUCHAR, BYTE;
+typedef int16_t       SHORT, *PSHORT, CSHORT;
+typedef uint16_t      USHORT, *PUSHORT, WORD;
+typedef int32_t       INT, LONG, *PLONG;
+typedef uint32_t      UINT, ULONG, *PULONG, DWORD;
+typedef int64_t       LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64;
+typedef uint64_t      ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, UINT64;
+typedef int8_t        INT8;
+typedef uint8_t       UINT8;
+typedef int16_t       INT16;
+typedef uint16_t      UINT16;
+typedef int32_t       INT32, LONG32;
+typedef uint32_t      UINT32, ULONG32, DWORD32;
+typedef intptr_t      INT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T;
+typedef uintptr_t     UINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, SIZE_T, *PSIZE_T;
+#ifdef __cplusplus
+typedef wchar_t NTMM_WCHAR; /* which is no other type there */
+#else
+typedef uint16_t NTMM_WCHAR;
+#endif
+typedef NTMM_WCHAR        WCHAR, *PWCHAR, *PWSTR, *PWCH, *LPWSTR; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
+typedef const NTMM_WCHAR *PCWSTR, *PCWCH, *LPCWSTR;
+typedef UCHAR             BOOLEAN, *PBOOLEAN;
+typedef int               BOOL;
+typedef ULONG             LOGICAL, *PLOGICAL;
+typedef LONG              NTSTATUS, *PNTSTATUS;
+typedef ULONG             ACCESS_MASK, *PACCESS_MASK;
+typedef UCHAR             KIRQL, *PKIRQL;
+typedef CCHAR             KPROCESSOR_MODE;
+typedef ULONG_PTR         KAFFINITY, *PKAFFINITY;
+typedef LONG              KPRIORITY;
+typedef PVOID             HANDLE, *PHANDLE;
+typedef ULONG_PTR         PFN_NUMBER, *PPFN_NUMBER;
+typedef ULONG_PTR         KSPIN_LOCK, *PKSPIN_LOCK;
+typedef LONG              EX_SPIN_LOCK, *PEX_SPIN_LOCK;
+typedef ULONG             NODE_REQUIREMENT;
 
 #ifndef TRUE
 #define TRUE 1
@@ -100,12 +106,8 @@ typedef const UNICODE_STRING *PCUNICODE_STRING;
 typedef struct _STRING {
     USHORT Length, MaximumLength;
     PCHAR  Buffer;
-} STRING, *PSTRING, ANSI_STRING, *PANSI_STRING;
-typedef struct _GUID {
-    ULONG  Data1;
-    USHORT Data2, Data3;
-    UCHAR  Data4[8];
-} GUID;
+} STRING, *PSTRING, ANSI_STRING, *PANSI_STRING, OEM_STRING, *POEM_STRING, UTF8_STRING, *PUTF8_STRING;
+typedef const STRING *PCSTRING, *PCANSI_STRING, *PCOEM_STRING, *PCUTF8_STRING;
 
 typedef struct _PROCESSOR_NUMBER {
     USHORT Group;

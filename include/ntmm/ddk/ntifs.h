@@ -5,4 +5,6 @@
 
 #include "ntifs/ex_pool_size.h"
 #include "ntifs/ps_attach.h" /* KeStackAttachProcess */
+
+#include "ntifs/rtl_string_oem.h"
 #endif

@@ -52,6 +52,9 @@
 #include "wdm/io_event.h"      /* events with a name, memory conditions */
 #include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
 
+#include "wdm/rtl_string_case.h"    /* comparing them */
+#include "wdm/rtl_string_convert.h" /* code pages, numbers, GUIDs */
+
 #include "wdm/ex_interlocked.h" /* lists and counters under a spin lock */
 #include "wdm/ex_slist.h"       /* lists without a lock */
 #include "wdm/ex_lookaside.h"   /* lookaside lists */
