@@ -23,7 +23,7 @@
 /* ---- configs that must be refused, one row each ---- */
 
 static const ntmm_ram_range OVERLAP[] = { { 0x100000, 0x200000 }, { 0x200000, 0x200000 } };
-static const ntmm_ram_range UNALIGNED[] = { { 0x100800, 0x200000 } };
+static const ntmm_ram_range NOT_ALIGNED[] = { { 0x100800, 0x200000 } };
 static const ntmm_ram_range EMPTY[] = { { 0x100000, 0 }, { 0x100000, 0x100000 } };
 static const ntmm_ram_range TOP[] = { { 0 - (uint64_t)PAGE_SIZE, PAGE_SIZE } };
 static const ntmm_ram_range WRAPS[] = { { 0x100000, 0 - (uint64_t)PAGE_SIZE } };
@@ -44,7 +44,7 @@ static struct refused {
     { "a run policy that does not exist", -EINVAL, { .run_policy = (enum ntmm_run_policy)9 } },
     { "a Windows before 2000", -EINVAL, { .windows_version = 0x04000000 } },
     { "RAM ranges that overlap", -EINVAL, { .ram = OVERLAP, .ram_ranges = 2 } },
-    { "a RAM range that is not page aligned", -EINVAL, { .ram = UNALIGNED, .ram_ranges = 1 } },
+    { "a RAM range that is not page aligned", -EINVAL, { .ram = NOT_ALIGNED, .ram_ranges = 1 } },
     { "an empty RAM range", -EINVAL, { .ram = EMPTY, .ram_ranges = 1 } },
     { "RAM that is not whole pages", -EINVAL, { .physical_memory = 64 * MIB + 1 } },
     { "a RAM map of no ranges", -EINVAL, { .ram = OVERLAP } },

@@ -67,16 +67,19 @@ inline bool operator!=(const GUID &one, const GUID &other) { return !IsEqualGUID
 
 /* Not guarded: what DEFINE_GUID does may change from one inclusion to the next. */
 #undef DEFINE_GUID
-#undef NTMM_EXTERN_GUID
+#undef NTMM_GUID_LINKAGE
+#undef NTMM_GUID_EXTERN
 #ifdef __cplusplus
-#define NTMM_EXTERN_GUID extern "C" const GUID
+#define NTMM_GUID_LINKAGE extern "C"
+#define NTMM_GUID_EXTERN extern "C"
 #else
-#define NTMM_EXTERN_GUID extern const GUID
+#define NTMM_GUID_LINKAGE
+#define NTMM_GUID_EXTERN extern
 #endif
 #ifdef INITGUID
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) \
-    NTMM_EXTERN_GUID name; \
-    const GUID name  DECLSPEC_SELECTANY = { l, w1, w2, { b1, b2, b3, b4, b5, b6, b7, b8 } }
+    NTMM_GUID_EXTERN const GUID                     name; \
+    NTMM_GUID_LINKAGE DECLSPEC_SELECTANY const GUID name = { l, w1, w2, { b1, b2, b3, b4, b5, b6, b7, b8 } }
 #else
-#define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) NTMM_EXTERN_GUID name
+#define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) NTMM_GUID_EXTERN const GUID name
 #endif

@@ -8,45 +8,51 @@
 #ifndef NTMM_DDK_NTDEF_H
 #define NTMM_DDK_NTDEF_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ntmm_keywords.h" /* SAL, calling conventions, __declspec: all the words only one compiler knows */
+#include "ntmm_keywords.h" /* calling conventions, __declspec: all the words only one compiler knows */
+#include "sal.h"           /* source annotations, which vanish */
 #include "guiddef.h"
+#include "ntmm_macros.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef void          VOID, *PVOID;
-typedef const void   *PCVOID;
-typedef char          CHAR, *PCHAR, CCHAR, *PSZ, *PSTR;
-typedef const char   *PCSZ, *PCSTR, *PCCH;
+typedef void          VOID, *PVOID, *PVOID64, *LPVOID;
+typedef const void   *PCVOID, *LPCVOID;
+typedef char          CHAR, *PCHAR, CCHAR, *PCCHAR, *PSZ, *PSTR, *NPSTR, *LPSTR, *LPCH, *PCH;
+typedef const char   *PCSZ, *PCSTR, *PCCH, *LPCSTR, *LPCCH;
 typedef signed char   SCHAR, *PSCHAR;
-typedef unsigned char UCHAR, *PUCHAR, BYTE;
+typedef unsigned char UCHAR, *PUCHAR, BYTE, *PBYTE, *LPBYTE;
+typedef const UCHAR  *PCUCHAR;
 typedef int16_t       SHORT, *PSHORT, CSHORT;
-typedef uint16_t      USHORT, *PUSHORT, WORD;
-typedef int32_t       INT, LONG, *PLONG;
-typedef uint32_t      UINT, ULONG, *PULONG, DWORD;
-typedef int64_t       LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64;
-typedef uint64_t      ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, UINT64;
-typedef int8_t        INT8;
-typedef uint8_t       UINT8;
-typedef int16_t       INT16;
-typedef uint16_t      UINT16;
-typedef int32_t       INT32, LONG32;
-typedef uint32_t      UINT32, ULONG32, DWORD32;
-typedef intptr_t      INT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T;
-typedef uintptr_t     UINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, SIZE_T, *PSIZE_T;
+typedef uint16_t      USHORT, *PUSHORT, WORD, *PWORD;
+typedef int32_t       INT, *PINT, LONG, *PLONG;
+typedef uint32_t      UINT, *PUINT, ULONG, *PULONG, DWORD, *PDWORD, *LPDWORD;
+typedef int64_t       LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64, *PINT64;
+typedef uint64_t      ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, *PDWORDLONG, DWORD64, *PDWORD64, UINT64, *PUINT64;
+typedef int8_t        INT8, *PINT8;
+typedef uint8_t       UINT8, *PUINT8;
+typedef int16_t       INT16, *PINT16;
+typedef uint16_t      UINT16, *PUINT16;
+typedef int32_t       INT32, *PINT32, LONG32, *PLONG32, HRESULT;
+typedef uint32_t      UINT32, *PUINT32, ULONG32, *PULONG32, DWORD32, *PDWORD32;
+typedef intptr_t      INT_PTR, *PINT_PTR, LONG_PTR, *PLONG_PTR, SSIZE_T, *PSSIZE_T;
+typedef uintptr_t     UINT_PTR, *PUINT_PTR, ULONG_PTR, *PULONG_PTR, DWORD_PTR, *PDWORD_PTR, SIZE_T, *PSIZE_T;
+typedef float         FLOAT, *PFLOAT;
+typedef double        DOUBLE;
 #ifdef __cplusplus
 typedef wchar_t NTMM_WCHAR; /* which is no other type there */
 #else
 typedef uint16_t NTMM_WCHAR;
 #endif
-typedef NTMM_WCHAR        WCHAR, *PWCHAR, *PWSTR, *PWCH, *LPWSTR; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
-typedef const NTMM_WCHAR *PCWSTR, *PCWCH, *LPCWSTR;
+typedef NTMM_WCHAR WCHAR, *PWCHAR, *LPWCH, *PWCH, *NWPSTR, *LPWSTR, *PWSTR; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
+typedef const NTMM_WCHAR *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR;
 typedef UCHAR             BOOLEAN, *PBOOLEAN;
-typedef int               BOOL;
+typedef int               BOOL, *PBOOL, *LPBOOL;
 typedef ULONG             LOGICAL, *PLOGICAL;
 typedef LONG              NTSTATUS, *PNTSTATUS;
 typedef ULONG             ACCESS_MASK, *PACCESS_MASK;
@@ -55,10 +61,13 @@ typedef CCHAR             KPROCESSOR_MODE;
 typedef ULONG_PTR         KAFFINITY, *PKAFFINITY;
 typedef LONG              KPRIORITY;
 typedef PVOID             HANDLE, *PHANDLE;
+typedef ULONG             LCID, *PLCID;
+typedef USHORT            LANGID;
 typedef ULONG_PTR         PFN_NUMBER, *PPFN_NUMBER;
 typedef ULONG_PTR         KSPIN_LOCK, *PKSPIN_LOCK;
 typedef LONG              EX_SPIN_LOCK, *PEX_SPIN_LOCK;
 typedef ULONG             NODE_REQUIREMENT;
+NTMM_LAYOUT(sizeof(WCHAR) == 2, "WCHAR has 16 bits: compile with -fshort-wchar");
 
 #ifndef TRUE
 #define TRUE 1
@@ -122,16 +131,6 @@ typedef struct _GROUP_AFFINITY {
 #define NT_INFORMATION(Status) ((((ULONG)(Status)) >> 30) == 1)
 #define NT_WARNING(Status) ((((ULONG)(Status)) >> 30) == 2)
 #define NT_ERROR(Status) ((((ULONG)(Status)) >> 30) == 3)
-
-#define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
-#define CONTAINING_RECORD(address, type, field) ((type *)((PCHAR)(address)-offsetof(type, field)))
-#ifndef UNREFERENCED_PARAMETER
-#define UNREFERENCED_PARAMETER(P) ((void)(P))
-#endif
-#define ANYSIZE_ARRAY 1
-#define MAXULONG 0xffffffffu
-#define MAXLONG 0x7fffffff
-#define MAXULONG_PTR (~(ULONG_PTR)0)
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,2 @@
+/* basetsd.h - integer types by width: they are in ntdef.h. */
+#include "ntdef.h"

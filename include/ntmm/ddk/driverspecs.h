@@ -1,0 +1,2 @@
+/* driverspecs.h - source annotations: all of them are in sal.h. */
+#include "sal.h"

@@ -1,0 +1,2 @@
+/* kernelspecs.h - source annotations: all of them are in sal.h. */
+#include "sal.h"

@@ -1,0 +1,2 @@
+/* no_sal2.h - source annotations: all of them are in sal.h. */
+#include "sal.h"

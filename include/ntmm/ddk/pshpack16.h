@@ -1,0 +1,2 @@
+/* pshpack16.h - structures from here to poppack.h are packed to 16 bytes. No guard: the two are used again and again. */
+#pragma pack(push, 16)

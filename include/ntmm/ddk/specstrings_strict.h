@@ -1,0 +1,2 @@
+/* specstrings_strict.h - source annotations: all of them are in sal.h. */
+#include "sal.h"
