@@ -237,6 +237,17 @@ NTMM_PUBLIC bool ntmm_check(void);
  */
 NTMM_PUBLIC void ntmm_balance_scan(void);
 
+/**
+ * Where DbgPrint and its like go. Set it while nobody prints; it outlives the machine.
+ *
+ * @param print  called with each message that its component's filter lets through, on the driver's thread at the driver's IRQL, with no lock
+ *               held; text ends with a null, which is not counted in bytes. NULL: they go to stderr, as at first
+ */
+typedef void (*ntmm_debug_sink)(void *context, uint32_t component, uint32_t level, const char *text, size_t bytes);
+NTMM_PUBLIC void ntmm_debug_output(ntmm_debug_sink print, void *context);
+/** Which messages of a component get through: bit n is level n; all of them at first. @return false: no such component, 255 is the last */
+NTMM_PUBLIC bool ntmm_debug_filter(uint32_t component, uint32_t levels);
+
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
 #define NTMM_TAG(s) \
     ((ULONG)((uint32_t)(unsigned char)(s)[0] | (uint32_t)(unsigned char)(s)[1] << 8 | (uint32_t)(unsigned char)(s)[2] << 16 | \

@@ -2,6 +2,8 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/version.c
   ${CMAKE_CURRENT_LIST_DIR}/allocation_trace.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug_print.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug_break.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
   ${CMAKE_CURRENT_LIST_DIR}/stack.c
   ${CMAKE_CURRENT_LIST_DIR}/stack_expand.c

@@ -13,6 +13,11 @@
 #include "wdm/rtl_lists.h"    /* LIST_ENTRY and SINGLE_LIST_ENTRY */
 #include "wdm/interlocked.h"  /* one word, changed at once */
 
+#include "wdm/rtl_debug.h"          /* DbgPrint, ASSERT */
+#include "wdm/rtl_string.h"         /* counted strings */
+#include "wdm/rtl_string_case.h"    /* comparing them */
+#include "wdm/rtl_string_convert.h" /* code pages, numbers, GUIDs */
+
 #include "wdm/machine.h"           /* page size, IRQL levels, processors */
 #include "wdm/version.h"           /* NTDDI values */
 #include "wdm/pool_types.h"        /* POOL_TYPE, POOL_FLAGS */
@@ -46,14 +51,10 @@
 #include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
 #include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */
-#include "wdm/rtl_string.h"    /* counted strings */
 #include "wdm/ob_handle.h"     /* ZwClose */
 #include "wdm/ob_object.h"     /* ObReferenceObject and its like */
 #include "wdm/io_event.h"      /* events with a name, memory conditions */
 #include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
-
-#include "wdm/rtl_string_case.h"    /* comparing them */
-#include "wdm/rtl_string_convert.h" /* code pages, numbers, GUIDs */
 
 #include "wdm/ex_interlocked.h" /* lists and counters under a spin lock */
 #include "wdm/ex_slist.h"       /* lists without a lock */
