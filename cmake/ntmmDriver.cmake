@@ -32,7 +32,7 @@ function(ntmm_add_driver name)
   if(NOT standard)
     set_target_properties(${name} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
   endif()
-  target_compile_options(${name} PRIVATE -fno-strict-aliasing -fwrapv -Wno-multichar -Wno-unknown-pragmas
+  target_compile_options(${name} PRIVATE -fno-strict-aliasing -fwrapv -Wno-multichar -Wno-unknown-pragmas $<$<C_COMPILER_ID:Clang>:-Wno-pragma-pack>
     $<$<COMPILE_LANGUAGE:C>:-Werror=implicit-function-declaration -Werror=implicit-int
       -Wno-error=int-conversion -Wno-error=incompatible-pointer-types>)
 

@@ -10,7 +10,7 @@ set -eu
 compiler=${1:?usage: headers.sh COMPILER INCLUDE_DIR GENERATED_INCLUDE_DIR} include=$2 generated=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/ntmm-headers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-flags="-fsyntax-only -fshort-wchar -fsigned-char -fms-extensions -Wall -Wextra -Werror -Wno-multichar -Wno-unknown-pragmas"
+flags="-fsyntax-only -fshort-wchar -fsigned-char -fms-extensions -Wall -Wextra -Werror -Wno-multichar -Wno-unknown-pragmas -Wno-pragma-pack"
 flags="$flags -I$include -I$generated -I$include/ntmm/ddk"
 failed=0
 

@@ -41,8 +41,8 @@ typedef FREE_FUNCTION_EX     *PFREE_FUNCTION_EX;
 
 #define NTMM_LOOKASIDE_FIELDS \
     union { \
-        SLIST_HEADER ListHead; /* the entries */ \
-        SLIST_ENTRY  SingleListHead; \
+        SLIST_HEADER      ListHead; /* the entries */ \
+        SINGLE_LIST_ENTRY SingleListHead; \
     }; \
     USHORT Depth;        /* as many entries are kept at most */ \
     USHORT MaximumDepth; /* and Depth never grows beyond this */ \
