@@ -5,13 +5,14 @@
  *     I/O space: a window of memory      MM_PTE_IO                    its word counts the mapping (io_pages.c)
  *     I/O space: registers on it         MM_PTE_IO | MM_PTE_DEVICE    the same; the host has nothing there, so a plain access faults
  *     RAM that cannot be paged           MM_PTE_HOME                  not at all: its owner may free it under the mapping
- *     RAM that can, locked by an MDL     a frame like any other       one more reference, so that it stays where it is
+ *     RAM that can, locked by an MDL     a frame like any other       one more reference, so that it stays where it is; dirty, if written
  *     RAM otherwise                      none: 0x1A/0x1233            its contents may be another's in a moment
  *     nothing                            none: NULL                   on hardware one may map it, and reads ones
  *
  * The owner entry of the first page says what was asked for (mm_io_extent), so that the unmapping can be held against it.
  *
- * Locks       none held here but mm_io_lock for the bounds of pages with registers.
+ * Locks       mm_system_table_lock for owner entries, since whoever unmaps a wrong address reads another's; mm_paging_lock for pageable pages;
+ *             mm_io_lock for the bounds of pages with registers.
  * Source      WDK reference: wdm.h, MmMapIoSpace, MmMapIoSpaceEx, MmUnmapIoSpace; Bug Checks 0x1A (0x1233), 0xDA (0x400).
  * Fidelity    cache types are kept and compared, and have no effect on the host. Which parameter makes NULL is in ntmm_error().
  */
@@ -21,6 +22,7 @@
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "mm/io_space.h"
+#include "mm/paging.h"
 #include "mm/pfn.h"
 #include "mm/pinned.h"
 #include "mm/pte.h"
@@ -110,11 +112,32 @@ static MEMORY_CACHING_TYPE frame_cache_type(const mm_pfn_t *entry)
     return entry->cache != 0 ? (MEMORY_CACHING_TYPE)(entry->cache - 1) : MmCached;
 }
 
+/* A page that an MDL has locked, and this mapping from now on. If it may be written through the mapping it is dirty, and nothing makes it
+ * clean while it is pinned. */
+static bool hold_pageable(map_request_t *request, mm_pfn_number_t pfn)
+{
+    mm_pfn_t        *entry = mm_pfn_entry(pfn);
+    mm_page_answer_t answer = MM_PAGE_ABSENT;
+    ke_lock(&mm_paging_lock);
+    if (mm_pins_of(pfn) != 0 && frame_is_pageable(entry)) {
+        mm_pageable_t *region = mm_pageable_of(entry->mapped.va);
+        answer = mm_page_bring_locked(region, mm_table_index(region->table, entry->mapped.va), (request->access & HOST_WRITE) != 0);
+        if (answer == MM_PAGE_RESOLVED)
+            mm_frame_pin(pfn);
+    }
+    ke_unlock(&mm_paging_lock);
+    if (answer == MM_PAGE_ABSENT)
+        request->unlocked = pfn;
+    else if (answer != MM_PAGE_RESOLVED)
+        ke_error(0, "%s: the page at physical address 0x%llx cannot be opened for writing", request->routine, (ull)pfn << PAGE_SHIFT);
+    return answer == MM_PAGE_RESOLVED;
+}
+
 static bool set_frame(map_request_t *request, char *va, size_t index, mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
     bool      active = __atomic_load_n(&entry->list, __ATOMIC_RELAXED) == MM_ACTIVE, pageable = active && frame_is_pageable(entry);
-    if (!active || (pageable && mm_pins_of(pfn) == 0)) {
+    if (!active) {
         request->unlocked = pfn;
         return false;
     }
@@ -124,10 +147,10 @@ static bool set_frame(map_request_t *request, char *va, size_t index, mm_pfn_num
     if (frame_is_secure(entry) && (request->access & HOST_WRITE) != 0)
         return ke_error(false, "%s: RAM at physical address 0x%llx is secure pool, which can only be read", request->routine,
                         (ull)pfn << PAGE_SHIFT);
+    if (pageable && !hold_pageable(request, pfn))
+        return false;
     mm_system_pte_set(va, index, pfn, request->access);
-    if (pageable)
-        mm_frame_pin(pfn);
-    else
+    if (!pageable)
         mm_system_pte_mark(va, index, MM_PTE_HOME);
     return true;
 }
@@ -190,12 +213,14 @@ static bool range_makes_sense(const map_request_t *request)
 
 static void tell_owners(char *va, size_t page_count, const map_request_t *request)
 {
+    ke_lock(&mm_system_table_lock);
     for (size_t i = 1; i < page_count; i++)
         *owner_at(va, i) = (mm_owner_t){ .bytes = i, .use = MM_USE_IO_TAIL, .pool = MM_POOLS };
-    owner_at(va, 0)->bytes = request->bytes | (request->physical & (PAGE_SIZE - 1)) << OFFSET_SHIFT;
-    owner_at(va, 0)->tag = NTMM_TAG("MmIo");
-    owner_at(va, 0)->pool = MM_POOLS;
-    __atomic_store_n(&owner_at(va, 0)->use, (uint8_t)MM_USE_IO, __ATOMIC_RELEASE);
+    *owner_at(va, 0) = (mm_owner_t){ .bytes = request->bytes | (request->physical & (PAGE_SIZE - 1)) << OFFSET_SHIFT,
+                                     .tag = NTMM_TAG("MmIo"),
+                                     .use = MM_USE_IO,
+                                     .pool = MM_POOLS };
+    ke_unlock(&mm_system_table_lock);
 }
 
 static void *map(map_request_t *request)
@@ -283,14 +308,8 @@ void *mm_io_extent(void *page, const mm_owner_t *owner, size_t *bytes)
     return (char *)page + (owner->bytes >> OFFSET_SHIFT);
 }
 
-static bool claim(mm_owner_t *owner)
-{
-    uint8_t expected = MM_USE_IO;
-    return __atomic_compare_exchange_n(&owner->use, &expected, (uint8_t)MM_USE_NONE, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-/* What is wrong with it; NULL: done. */
-static const char *unmap(void *base, SIZE_T bytes)
+/* The mapping becomes the caller's to take down: of two who ask for it, one is late. What is wrong with it; NULL: nothing. */
+static const char *claim_locked(void *base, SIZE_T bytes)
 {
     char       *page = PAGE_ALIGN(base);
     size_t      mapped = 0;
@@ -301,8 +320,19 @@ static const char *unmap(void *base, SIZE_T bytes)
         return "The address lies on a page of I/O space, but is not the one that MmMapIoSpace returned.";
     if (mapped != bytes)
         return "I/O space was unmapped with another size than it was mapped with.";
-    if (!claim(owner))
-        return "Two threads unmapped the same I/O space at once.";
+    owner->use = MM_USE_NONE;
+    return NULL;
+}
+
+/* What is wrong with it; NULL: done. */
+static const char *unmap(void *base, SIZE_T bytes)
+{
+    char *page = PAGE_ALIGN(base);
+    ke_lock(&mm_system_table_lock);
+    const char *why = claim_locked(base, bytes);
+    ke_unlock(&mm_system_table_lock);
+    if (why != NULL)
+        return why;
     size_t page_count = ADDRESS_AND_SIZE_TO_SPAN_PAGES(base, bytes);
     mm_system_pte_close(page, page_count);
     mm_io_let_go(page, page_count);

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -697,6 +699,109 @@ static void of_two_threads_that_unmap_one_stops(void **state)
     }
 }
 
+static _Atomic(char *) mapped_now;
+static _Atomic int     others_are_done;
+
+static void *map_and_unmap_three_pages(void *unused)
+{
+    (void)unused;
+    ntmm_catch_frame frame;
+    if (sigsetjmp(*ntmm_catch_push(&frame), 0) == 0) { /* the other thread stops the machine */
+        while (atomic_load(&others_are_done) == 0) {
+            char *p = MmMapIoSpace(at(WINDOW), 3 * PAGE_SIZE, MmNonCached);
+            atomic_store(&mapped_now, p);
+            MmUnmapIoSpace(p, 3 * PAGE_SIZE);
+        }
+        ntmm_catch_pop(&frame);
+    }
+    return NULL;
+}
+
+static void *unmap_the_middle(void *unused)
+{
+    (void)unused;
+    ntmm_catch_frame frame;
+    void            *result = "no stop";
+    while (atomic_load(&mapped_now) == NULL)
+        sched_yield();
+    if (sigsetjmp(*ntmm_catch_push(&frame), 0) == 0) {
+        MmUnmapIoSpace(atomic_load(&mapped_now) + PAGE_SIZE, PAGE_SIZE);
+        ntmm_catch_pop(&frame);
+    } else if (frame.stop.code == SYSTEM_PTE_MISUSE && frame.stop.parameter[0] == 0x400 && frame.stop.parameter[2] == 1) {
+        result = NULL;
+    }
+    atomic_store(&others_are_done, 1);
+    return result;
+}
+
+/* Whatever the owner of the page is doing just now, a wrong address is a wrong address. */
+static void a_wrong_unmap_beside_a_map(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        pthread_t threads[2];
+        void     *result = NULL;
+        assert_int_equal(ntmm_io_space_add(WINDOW, 3 * PAGE_SIZE), 0);
+        atomic_store(&mapped_now, NULL);
+        atomic_store(&others_are_done, 0);
+        assert_int_equal(pthread_create(&threads[0], NULL, map_and_unmap_three_pages, NULL), 0);
+        assert_int_equal(pthread_create(&threads[1], NULL, unmap_the_middle, NULL), 0);
+        pthread_join(threads[1], &result);
+        pthread_join(threads[0], NULL);
+        if (result != NULL)
+            fail_msg("%s", (const char *)result);
+        ntmm_cmocka_reboot();
+    }
+}
+
+/* ---- pageable memory that an MDL has locked ---- */
+
+/* Locked for reading and written through the mapping: the copy in the page file is the old one then. */
+static void what_is_written_through_a_mapping_is_dirty(void **state)
+{
+    (void)state;
+    char *p = ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, NTMM_TAG("IoDi"));
+    assert_non_null(p);
+    p[5] = 1;
+    ntmm_page_out();
+    assert_int_equal(*(volatile char *)&p[5], 1); /* clean: the page file has the same */
+    PMDL mdl = IoAllocateMdl(p, PAGE_SIZE, FALSE, FALSE, NULL);
+    MmProbeAndLockPages(mdl, KernelMode, IoReadAccess);
+    volatile char *mapped = MmMapIoSpace(MmGetPhysicalAddress(p), PAGE_SIZE, MmCached);
+    assert_non_null((PVOID)(uintptr_t)mapped);
+    mapped[5] = 2;
+    assert_int_equal(*(volatile char *)&p[5], 2);
+    assert_true(ntmm_check());
+    MmUnmapIoSpace((PVOID)(uintptr_t)mapped, PAGE_SIZE);
+    MmUnlockPages(mdl);
+    IoFreeMdl(mdl);
+    ntmm_page_out();
+    assert_int_equal(*(volatile char *)&p[5], 2);
+    assert_true(ntmm_check());
+    ExFreePoolWithTag(p, NTMM_TAG("IoDi"));
+}
+
+static void a_mapping_to_read_leaves_it_clean(void **state)
+{
+    (void)state;
+    char *p = ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, NTMM_TAG("IoDi"));
+    p[5] = 1;
+    ntmm_page_out();
+    (void)*(volatile char *)&p[5];
+    PMDL mdl = IoAllocateMdl(p, PAGE_SIZE, FALSE, FALSE, NULL);
+    MmProbeAndLockPages(mdl, KernelMode, IoReadAccess);
+    volatile char *mapped = MmMapIoSpaceEx(MmGetPhysicalAddress(p), PAGE_SIZE, PAGE_READONLY);
+    assert_int_equal(mapped[5], 1);
+    MmUnmapIoSpace((PVOID)(uintptr_t)mapped, PAGE_SIZE);
+    MmUnlockPages(mdl);
+    IoFreeMdl(mdl);
+    ntmm_memory_usage usage;
+    ntmm_trim_pageable();
+    ntmm_query_memory(&usage);
+    assert_true(usage.standby >= 1); /* where clean pages go */
+    ExFreePoolWithTag(p, NTMM_TAG("IoDi"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -728,6 +833,9 @@ int main(void)
         ntmm_cmocka_test(failures_are_survived),
         ntmm_cmocka_test(threads_map_and_unmap_side_by_side),
         ntmm_cmocka_test(of_two_threads_that_unmap_one_stops),
+        ntmm_cmocka_test(a_wrong_unmap_beside_a_map),
+        ntmm_cmocka_test(what_is_written_through_a_mapping_is_dirty),
+        ntmm_cmocka_test(a_mapping_to_read_leaves_it_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
