@@ -44,16 +44,17 @@ typedef struct mm_driver_run {
 /* ---- driver_paging.c ---- */
 
 /* -ENOMEM, or what the host says: the pages stay as they are. */
-int              mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr_t end, unsigned access, bool resident);
-void             mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there); /* there: it has pages of its own again */
-bool             mm_driver_run_is_mapped_locked(mm_driver_run_t *run);                   /* false: other pages lie at its addresses now */
-size_t           mm_driver_page_index(const mm_driver_run_t *run, uintptr_t va);
-bool             mm_driver_page_bring_locked(mm_driver_run_t *run, size_t index); /* there now, whatever its state was */
+int    mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr_t end, unsigned access, bool resident);
+void   mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there); /* there: it has pages of its own again */
+bool   mm_driver_run_is_mapped_locked(mm_driver_run_t *run);                   /* false: other pages lie at its addresses now */
+size_t mm_driver_page_index(const mm_driver_run_t *run, uintptr_t va);
+bool   mm_driver_page_bring_locked(mm_driver_run_t *run, size_t index); /* there now, whatever its state was */
+bool   mm_driver_page_dirty_locked(mm_driver_run_t *run, size_t index); /* and written to. false: it may not be, or the host refuses */
 mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fault_t *fault, bool irql_is_low);
 void             mm_driver_page_protect_locked(mm_driver_run_t *run, size_t index); /* read-only from now on */
 size_t           mm_driver_trim_locked(void);                                       /* every page that may go is closed; how many were */
 size_t           mm_driver_put_out_locked(void);                                    /* the same, and its bytes leave, too */
-void             mm_driver_page_file_reset(bool is_shared); /* shared: its bytes are the parent's */
+void             mm_driver_page_file_reset(bool is_shared);                         /* shared: its bytes are the parent's */
 
 /* ---- driver_sections.c ---- */
 
@@ -83,8 +84,11 @@ bool                 mm_driver_bring_locked(uintptr_t va);                      
 mm_driver_section_t *mm_driver_section_locked(uintptr_t va);                         /* NULL: no section that there is a record of */
 mm_driver_section_t *mm_driver_add_resident_locked(const mm_driver_section_t *like); /* NULL: no room */
 mm_driver_run_t     *mm_driver_add_run_locked(uintptr_t base, uintptr_t end, unsigned access, bool resident); /* NULL: the host refuses */
-bool                 mm_driver_has(uintptr_t va); /* the address lies in a pageable section */
-bool                 mm_driver_describe(uintptr_t va, char *line, size_t bytes);
+/* For I/O: the page is there, stays, and is dirty if it is to be written. false: the host refuses. */
+bool mm_driver_pin(uintptr_t va, bool write);
+void mm_driver_unpin(uintptr_t va); /* of no pageable section: nothing */
+bool mm_driver_has(uintptr_t va);   /* the address lies in a pageable section */
+bool mm_driver_describe(uintptr_t va, char *line, size_t bytes);
 
 /* ---- bad_pointer.c ---- */
 

@@ -111,6 +111,13 @@ static mm_page_answer_t make_dirty(mm_driver_run_t *run, size_t index)
     return MM_PAGE_RESOLVED;
 }
 
+bool mm_driver_page_dirty_locked(mm_driver_run_t *run, size_t index)
+{
+    if ((access_of(run, index) & HOST_WRITE) == 0)
+        return false;
+    return run->pages[index].dirty || make_dirty(run, index) == MM_PAGE_RESOLVED;
+}
+
 /* The page is there, and nothing about it explains the fault: another thread was quicker. */
 static mm_page_answer_t open_again(mm_driver_run_t *run, size_t index, uintptr_t address)
 {

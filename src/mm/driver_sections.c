@@ -297,6 +297,30 @@ bool mm_driver_bring_locked(uintptr_t va)
     return run != NULL && mm_driver_page_bring_locked(run, mm_driver_page_index(run, va));
 }
 
+bool mm_driver_pin(uintptr_t va, bool write)
+{
+    ke_lock(&mm_paging_lock);
+    mm_driver_run_t *run = run_of(va);
+    size_t           index = run != NULL ? mm_driver_page_index(run, va) : 0;
+    bool             pinned = run != NULL && mm_driver_page_bring_locked(run, index) && (!write || mm_driver_page_dirty_locked(run, index));
+    if (pinned)
+        run->pages[index].pins++;
+    ke_unlock(&mm_paging_lock);
+    return pinned;
+}
+
+void mm_driver_unpin(uintptr_t va)
+{
+    if (run_of(va) == NULL) /* most likely */
+        return;
+    ke_lock(&mm_paging_lock);
+    mm_driver_run_t  *run = run_of(va);
+    mm_driver_page_t *page = run != NULL ? &run->pages[mm_driver_page_index(run, va)] : NULL;
+    if (page != NULL && page->pins != 0)
+        page->pins--;
+    ke_unlock(&mm_paging_lock);
+}
+
 bool mm_driver_has(uintptr_t va) { return run_of(va) != NULL; }
 
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes)

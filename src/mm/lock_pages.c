@@ -21,6 +21,7 @@
 #include <ntddk.h>
 
 #include "mm/charge.h"
+#include "mm/driver_pages.h"
 #include "mm/lock_pages.h"
 #include "mm/paging.h"
 #include "mm/pinned.h"
@@ -230,10 +231,14 @@ static NTSTATUS lock_view(mm_lock_t *lock, mm_space_t *space, uintptr_t va, PFN_
     return lock->low_irql ? mm_view_pin(space, va, lock->write, pfn) : STATUS_ACCESS_VIOLATION;
 }
 
-static NTSTATUS lock_host(uintptr_t va, PFN_NUMBER *pfn)
+static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
 {
     char byte;
     *pfn = mm_host_frame(va);
+    if (mm_driver_has(va)) { /* a pageable section */
+        lock->pageable = !lock->low_irql;
+        return lock->low_irql && mm_driver_pin(va, lock->write) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    }
     return host_copy_safely(&byte, (void *)va, 1) == 1 ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
@@ -248,7 +253,7 @@ static NTSTATUS lock_page(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
     mm_space_t *space = mm_space_find(va);
     if (space != NULL)
         return lock_view(lock, space, va, pfn);
-    return mm_in(&mm_all, va) || mm_in(&mm_user_region, va) ? STATUS_ACCESS_VIOLATION : lock_host(va, pfn);
+    return mm_in(&mm_all, va) || mm_in(&mm_user_region, va) ? STATUS_ACCESS_VIOLATION : lock_host(lock, va, pfn);
 }
 
 NTSTATUS mm_lock_pages(mm_lock_t *lock, uintptr_t va, size_t page_count, PFN_NUMBER *pfns)
@@ -273,8 +278,11 @@ size_t mm_unlock_pages(const PFN_NUMBER *pfns, size_t page_count, bool io_space)
 {
     for (size_t i = 0; i < page_count; i++) {
         mm_pfn_number_t pfn = pfns[i];
-        if (NTMM_UNLIKELY(io_space || pfn > mm_highest_pfn) && needs_no_pin(pfn, io_space))
+        if (NTMM_UNLIKELY(io_space || pfn > mm_highest_pfn) && needs_no_pin(pfn, io_space)) {
+            if (mm_is_host_frame(pfn))
+                mm_driver_unpin((uintptr_t)mm_host_frame_va(pfn));
             continue;
+        }
         if (NTMM_UNLIKELY(pfn > mm_highest_pfn) || !unpin(pfn))
             return i;
     }

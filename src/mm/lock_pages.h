@@ -6,6 +6,7 @@
  *     system PTEs                the same; I/O space stays where it is anyway                                          the PTE's
  *     paged pool, its slots      the page is brought in, made dirty if it is to be written, and its frame pinned       the PTE's
  *     user memory, system views  the same, by way of the view; a page that may be copied is, if it is to be written     the prototype's
+ *     pageable driver sections   the page is brought in, made dirty if it is to be written, and pinned                 mm_host_frame
  *     the rest of the process    nothing: the machine cannot move it                                                   mm_host_frame
  *
  * The machine cannot say where in some RAM the driver's globals and its stack lie. They get frame numbers above all RAM, one for each page of

@@ -315,6 +315,36 @@ static void a_driver_as_a_whole(void **state)
     assert_null(MmPageEntireDriver(&base));
 }
 
+/* ---- I/O ---- */
+
+static void pages_that_an_MDL_locks_stay(void **state)
+{
+    (void)state;
+    PVOID buffer = (PVOID)(uintptr_t)large;
+    PMDL  mdl = IoAllocateMdl(buffer, sizeof large, FALSE, FALSE, NULL);
+    large[7] = 3;
+    ntmm_page_out();
+    MmProbeAndLockPages(mdl, KernelMode, IoWriteAccess);
+    ntmm_page_out();
+    faults_begin();
+    volatile char *mapped = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority);
+    assert_non_null((PVOID)(uintptr_t)mapped);
+    KIRQL irql = KeRaiseIrqlToDpcLevel();
+    assert_int_equal(mapped[7], 3);
+    mapped[7] = 4;
+    large[2 * PAGE_SIZE] = 5;
+    KeLowerIrql(irql);
+    faults_were(0, 0);
+    MmUnlockPages(mdl);
+    ntmm_page_out();
+    assert_int_equal(large[7], 4);
+    faults_were(0, 1);
+    MmProbeAndLockPages(mdl, KernelMode, IoReadAccess);
+    MmUnlockPages(mdl);
+    IoFreeMdl(mdl);
+    assert_true(ntmm_check());
+}
+
 /* ---- protected data ---- */
 
 static void protected_data_can_be_read_only(void **state)
@@ -443,6 +473,7 @@ int main(void)
         ntmm_cmocka_test(mistakes_with_locks),
         ntmm_cmocka_test(locking_needs_apc_level),
         ntmm_cmocka_test(a_driver_as_a_whole),
+        ntmm_cmocka_test(pages_that_an_MDL_locks_stay),
         ntmm_cmocka_test(protected_data_can_be_read_only),
         ntmm_cmocka_test(nobody_follows_a_bad_pointer),
         ntmm_cmocka_test(threads_and_pages),
