@@ -67,6 +67,17 @@ static void *virtual_of(uint64_t physical, bool alias)
     return (void *)(mm_physical_map.base + physical);
 }
 
+void *mm_device_view(uint64_t physical, bool write)
+{
+    mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
+        return NULL;
+    const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    if (__atomic_load_n(&entry->list, __ATOMIC_RELAXED) != MM_ACTIVE || (write && is_secure(entry)))
+        return NULL;
+    return virtual_of(physical, true);
+}
+
 PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 {
     return machine_is_there(__func__) ? virtual_of((uint64_t)PhysicalAddress.QuadPart, false) : NULL;

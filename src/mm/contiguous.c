@@ -30,6 +30,7 @@ typedef struct contiguous_request {
     const char *routine;
     uint64_t    bytes;
     uint64_t    lowest, highest, boundary; /* bytes */
+    uint64_t    align;                     /* pages; 0: none */
     uint32_t    node;                      /* MM_ANY_NODE: any */
     bool        any_node_then;             /* that node first, any node then */
     bool        fast_only, executable;
@@ -78,6 +79,7 @@ static bool request_to_frames(const contiguous_request_t *request, mm_frame_want
     want->low = (request->lowest >> PAGE_SHIFT) + ((request->lowest & (page - 1)) != 0);
     want->high = (request->highest >> PAGE_SHIFT) - ((request->highest & (page - 1)) != page - 1);
     want->node = request->node;
+    want->align = request->align;
     want->fast_only = request->fast_only;
     if (request->boundary >= page)
         want->boundary = request->boundary >> PAGE_SHIFT;
@@ -233,6 +235,32 @@ NTSTATUS MmAllocateContiguousMemoryEx(PSIZE_T NumberOfBytes, PHYSICAL_ADDRESS Lo
         return STATUS_INSUFFICIENT_RESOURCES;
     *NumberOfBytes = ROUND_TO_PAGES(request.bytes);
     return STATUS_SUCCESS;
+}
+
+void *mm_contiguous_get(const mm_contiguous_want_t *want)
+{
+    contiguous_request_t request = { .routine = __func__,
+                                     .bytes = want->bytes,
+                                     .lowest = want->lowest,
+                                     .highest = want->highest,
+                                     .align = want->align,
+                                     .cache = want->cache,
+                                     .tag = want->tag };
+    if (mm_physical_map.bytes == 0 || !request_node(&request, want->node | MM_ANY_NODE_OK))
+        return NULL;
+    void *base = allocate_run(&request);
+    if (base != NULL && want->of_machine)
+        mm_owner_of(base)->use = MM_USE_SYSTEM;
+    return base;
+}
+
+void mm_contiguous_put(void *base)
+{
+    mm_pfn_number_t first = ((uintptr_t)base - mm_physical_map.base) >> PAGE_SHIFT;
+    uint64_t        page_count = BYTES_TO_PAGES(mm_pfn_entry(first)->owner.bytes);
+    mm_hide((uintptr_t)base, page_count << PAGE_SHIFT);
+    mm_frames_put(first, page_count);
+    mm_uncharge(MM_CHARGE_OTHER, page_count);
 }
 
 /* ---- free ---- */

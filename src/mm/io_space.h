@@ -31,6 +31,7 @@ typedef struct mm_io_target {
     void       *context;
     uint64_t    offset; /* in the window */
     void       *memory; /* not NULL: a window of memory on the same page, and the byte there */
+    uint64_t    left;   /* bytes from here to the window's end; 0: no window has that address */
 } mm_io_target_t;
 void mm_io_target_at(uint64_t physical, mm_io_target_t *target);
 

@@ -65,6 +65,8 @@ static void target_at(uint64_t physical, mm_io_target_t *target)
 {
     const io_window_t *window = window_at(physical);
     *target = (mm_io_target_t){ .memory = NULL };
+    if (window != NULL)
+        target->left = window->base + window->bytes - physical;
     if (window != NULL && window->view != NULL) {
         target->memory = window->view + (physical - (first_page(window) << PAGE_SHIFT));
     } else if (window != NULL) {

@@ -231,6 +231,10 @@ void mm_balance_working_set(void); /* a step of the working set manager: trims a
 void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned access /* enum host_access */); /* NULL: none left */
 void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the caller's */
 
+/* Where a device's access to that byte of RAM, and to the rest of its page, ends up: at home, or in the slot of a pageable page, there or not.
+ * NULL: no RAM, a frame that nobody has, or secure pool to be written. Takes no lock (address.c). */
+void *mm_device_view(uint64_t physical, bool write);
+
 /* ---- mappings by physical address (io_map.c) ---- */
 /* What MmMapIoSpace was asked for: the address that it returned, on the page whose owner says MM_USE_IO, and the bytes. */
 void *mm_io_extent(void *page, const mm_owner_t *owner, size_t *bytes);
@@ -244,6 +248,18 @@ mm_pfn_number_t mm_first_locked_page(const void *run, size_t page_count);
 void mm_visit_locked(void (*visit)(void *context, void *first, size_t page_count), void *context);
 
 /* ---- contiguous and noncached memory (contiguous.c) ---- */
+/* For hal, without a question for injected failures: a run in the physical map, whole pages for `bytes`, not executable, that
+ * MmFreeContiguousMemory takes back. `of_machine`: the machine's own, which is no leak, and goes back by mm_contiguous_put. NULL: none. */
+typedef struct mm_contiguous_want {
+    uint64_t bytes, lowest, highest; /* physical addresses, of the first byte and of the last one */
+    uint64_t align;                  /* pages, power of two; 0: none */
+    uint32_t node;                   /* the first choice; MM_ANY_NODE_OK: none */
+    uint32_t tag;
+    uint8_t  cache; /* MEMORY_CACHING_TYPE */
+    bool     of_machine;
+} mm_contiguous_want_t;
+void *mm_contiguous_get(const mm_contiguous_want_t *want);
+void  mm_contiguous_put(void *base);
 /* Leaks: the boot code asks for each live allocation through mm_visit_owners with use MM_USE_CONTIGUOUS or MM_USE_NONCACHED. */
 
 #endif
