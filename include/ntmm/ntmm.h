@@ -337,6 +337,33 @@ NTMM_PUBLIC void *ntmm_pci_bytes(uint32_t bus,
                                  uint32_t slot); /* the plain bytes; NULL, with the reason in ntmm_error(), when it has none */
 NTMM_PUBLIC int   ntmm_pci_remove(uint32_t bus, uint32_t slot);
 
+/* ---- devices that do DMA ---- */
+
+/** The far side of the bus: a device, whose part the test plays. Devices belong to this boot of the machine, and go with it. */
+typedef struct ntmm_device ntmm_device;
+typedef struct ntmm_device_config {
+    uint32_t address_bits;  /* of the addresses that it can say: 24, 32, 64; 0: 64 */
+    uint32_t map_registers; /* its total, which all its transfers share, and the cap on what IoGetDmaAdapter returns; 0: as many as a driver
+                               asks for, or, where transfers must be bounced, as memory allows */
+    bool     scatter_gather; /* it takes lists of pieces; false: every transfer is one piece to it, whatever its driver says */
+} ntmm_device_config;
+/** @param config  NULL: 64 bits, scatter/gather  @return NULL, with the reason in ntmm_error(): no machine, 1,024 devices, impossible bits */
+NTMM_PUBLIC ntmm_device *ntmm_device_create(const ntmm_device_config *config);
+/** Its physical device object, for AddDevice and IoGetDmaAdapter; valid until the device is destroyed. */
+NTMM_PUBLIC PDEVICE_OBJECT ntmm_device_object(ntmm_device *device);
+/**
+ * The device reads memory; `logical` is an address as its driver got it from the DMA routines.
+ *
+ * @return 0; -EFAULT, with the reason in ntmm_error(): its width cannot say the address, nothing backs it (no RAM, no window of I/O space, a
+ *         frame that nobody has), or, for a device that is no bus master, the system's DMA controller was not told to move those bytes;
+ *         the bytes before are copied. -ENODEV when no machine is up
+ */
+NTMM_PUBLIC int ntmm_device_read(ntmm_device *device, uint64_t logical, void *to, size_t bytes);
+/** The device writes to memory. */
+NTMM_PUBLIC int ntmm_device_write(ntmm_device *device, uint64_t logical, const void *from, size_t bytes);
+/** It is gone from the bus; adapters that a driver still has go on working. NULL: nothing happens. */
+NTMM_PUBLIC void ntmm_device_destroy(ntmm_device *device);
+
 #ifdef __cplusplus
 }
 #endif

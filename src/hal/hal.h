@@ -13,6 +13,11 @@
 void hal_ports_reset(void);
 void hal_pci_reset(void);
 
+/* ---- DMA (dma.h) ---- */
+void hal_dma_reset(void); /* no device, no adapter; after mm_shutdown or before a boot, and in a forked child */
+bool hal_check(void);     /* no map register is lost; false with ke_error set */
+void hal_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context);
+
 bool hal_pci_bus_exists(uint32_t bus); /* segment << 8 | bus number: 0:0, and those with a function on them */
 
 /* One access as it reaches what stands behind an address. Where there is no callback nothing answers: a bus that nobody drives reads as

@@ -1,4 +1,6 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c

@@ -14,6 +14,7 @@ typedef enum ke_lock_rank {
     KE_RANK_IO_EVENT,      /* named events */
     KE_RANK_EX_HANDLE,     /* which handles are open */
     KE_RANK_EX_RESOURCE,   /* the inside of an ERESOURCE */
+    KE_RANK_HAL_DEVICE,    /* one device's map registers and who waits for them; calls nothing but leaves */
     KE_RANK_EX_POOL,       /* free lists of a pool descriptor: may ask mm for pages */
     KE_RANK_MM_PRESSURE,   /* which memory conditions hold: sets events; taken by who leaves the library, with nothing else held */
     KE_RANK_MM_RAM_MAP,    /* memory added or removed while running */

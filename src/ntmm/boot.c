@@ -115,6 +115,7 @@ static void forked_child(void)
     mm_forget();
     hal_ports_reset();
     hal_pci_reset();
+    hal_dma_reset();
 }
 
 static void once_per_process(void)
@@ -152,6 +153,7 @@ static int boot_layers(const ntmm_config *config)
     ex_process_objects_register();
     hal_ports_reset();
     hal_pci_reset();
+    hal_dma_reset();
     io_named_events_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();
@@ -255,6 +257,7 @@ static void shutdown_layers(void)
     ke_fault_resolver = NULL;
     hal_ports_reset();
     hal_pci_reset();
+    hal_dma_reset();
     ex_pool_shutdown();
     ke_processes_shutdown();
     mm_shutdown();

@@ -6,6 +6,7 @@
 #include <ntmm/ntmm.h>
 
 #include "ex/ex.h"
+#include "hal/hal.h"
 #include "ke/balance.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
@@ -60,7 +61,7 @@ bool ntmm_check(void)
         return false;
     }
     mm_faults_forgive(true); /* at whatever IRQL: the walk goes over paged pool */
-    bool sound = mm_check() && ex_pool_check() && ex_lookaside_check();
+    bool sound = mm_check() && ex_pool_check() && ex_lookaside_check() && hal_check();
     mm_faults_forgive(false);
     return sound;
 }

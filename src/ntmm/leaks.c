@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ex/ex.h"
+#include "hal/hal.h"
 #include "mm/mm.h"
 #include "ntmm/leaks.h"
 
@@ -64,5 +65,6 @@ size_t leaks_collect(ntmm_report *report)
     mm_visit_owners(owner_visit, report);
     mm_visit_mappings(mapping_visit, report);
     mm_visit_locked(locked_visit, report);
+    hal_visit_leaks(leak_add, report);
     return report->leak_count;
 }

@@ -1085,6 +1085,9 @@ static void every_common_stop_has_words(void **state)
         { 0x139, 3, 0 },
         { 0xE2, 0, 0 },
         { 0x76, 0, 0 },
+        { 0xE6, 0x05, 0 },
+        { 0xE6, 0x18, 0 },
+        { 0x1DC, 2, 0 },
     };
     (void)state;
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++) {

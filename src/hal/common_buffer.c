@@ -1,0 +1,350 @@
+/*
+ * common_buffer.c - common buffers: memory that a driver and its device use at the same time, for as long as the driver likes.
+ * Frames in a row that the device reaches, seen at their address in the physical map, so that making one costs no system call. What the
+ * driver was given is written down in a record, found by its virtual address, because a driver that frees must say all of it again.
+ *
+ *     bucket [va] -> record -> record            record: adapter, va, logical address, length
+ *
+ * Units       bytes; whole pages of them are taken.
+ * Locks       buffers_lock, a leaf, for the buckets.
+ * Source      WDK reference: PALLOCATE_COMMON_BUFFER and its like, PFREE_COMMON_BUFFER, PCREATE_COMMON_BUFFER_FROM_MDL, "Using Common-Buffer
+ *             Bus-Master DMA".
+ * Fidelity    no map registers are used, since the memory lies where the device reaches it. Not executable. A free that does not match:
+ *             0xC2/0x60, as for other contiguous memory (choice).
+ */
+#include <ntddk.h>
+
+#include "hal/common_buffer.h"
+#include "hal/dma_operations.h"
+#include "ke/inject.h"
+
+#define BUCKETS 256u
+#define LARGE_PAGES 512u
+
+static hal_common_buffer_t *buckets[BUCKETS]; /* by buffers_lock */
+static ke_lock_t            buffers_lock = KE_LOCK_INIT(KE_RANK_LEAF);
+
+static hal_common_buffer_t **bucket_of(const void *va) { return &buckets[((uintptr_t)va >> PAGE_SHIFT) % BUCKETS]; }
+
+void hal_common_buffers_reset(void)
+{
+    ke_lock_init(&buffers_lock, KE_RANK_LEAF);
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        buckets[i] = NULL;
+}
+
+/* ---- making ---- */
+
+hal_common_buffer_t *hal_common_buffer_record(hal_adapter_t *adapter, void *va, uint64_t logical, uint32_t length, bool of_mdl)
+{
+    hal_common_buffer_t *buffer = hal_record_take(HAL_COMMON_BUFFER);
+    if (buffer == NULL)
+        return NULL;
+    *buffer = (hal_common_buffer_t){ .adapter = adapter, .va = va, .logical = logical, .length = length, .of_mdl = of_mdl };
+    hal_adapter_hold(adapter);
+    ke_lock(&buffers_lock);
+    buffer->next = *bucket_of(va);
+    *bucket_of(va) = buffer;
+    ke_unlock(&buffers_lock);
+    return buffer;
+}
+
+hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_common_buffer_want_t *want)
+{
+    mm_contiguous_want_t memory = { .bytes = want->bytes,
+                                    .lowest = hal_physical_of(want->lowest),
+                                    .highest = want->highest < adapter->highest ? want->highest : adapter->highest,
+                                    .node = want->node,
+                                    .tag = HAL_TAG_COMMON_BUFFER,
+                                    .cache = want->cache };
+    if (want->large) {
+        memory.align = LARGE_PAGES;
+        memory.bytes = (want->bytes + LARGE_PAGES * PAGE_SIZE - 1) / (LARGE_PAGES * PAGE_SIZE) * (LARGE_PAGES * PAGE_SIZE);
+    }
+    char *va = want->bytes != 0 ? mm_contiguous_get(&memory) : NULL;
+    if (va == NULL)
+        return NULL;
+    uint64_t             logical = hal_logical_of((uintptr_t)va - mm_physical_map.base);
+    hal_common_buffer_t *buffer = hal_common_buffer_record(adapter, va, logical, (uint32_t)want->bytes, false);
+    if (buffer == NULL)
+        MmFreeContiguousMemory(va);
+    return buffer;
+}
+
+static hal_common_buffer_t *make_asked(hal_adapter_t *adapter, const hal_common_buffer_want_t *want, PPHYSICAL_ADDRESS logical)
+{
+    hal_common_buffer_t *buffer = ke_inject_failure() ? NULL : hal_common_buffer_make(adapter, want);
+    if (buffer != NULL)
+        logical->QuadPart = (LONGLONG)buffer->logical;
+    return buffer;
+}
+
+PVOID hal_allocate_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled)
+{
+    HAL_REQUIRE_IRQL("AllocateCommonBuffer", PASSIVE_LEVEL);
+    hal_common_buffer_want_t want = { .bytes = Length, .highest = UINT64_MAX, .node = MM_ANY_NODE_OK, .cache = MmCached };
+    ke_thread_t             *thread;
+    hal_adapter_t           *adapter = hal_enter("AllocateCommonBuffer", DmaAdapter, &thread);
+    (void)CacheEnabled; /* x64 has no devices that caches do not agree with */
+    if (adapter == NULL)
+        return NULL;
+    hal_common_buffer_t *buffer = make_asked(adapter, &want, LogicalAddress);
+    ke_thread_leave(thread);
+    return buffer != NULL ? buffer->va : NULL;
+}
+
+PVOID hal_allocate_common_buffer_ex(PDMA_ADAPTER DmaAdapter, PPHYSICAL_ADDRESS MaximumAddress, ULONG Length,
+                                    PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled, NODE_REQUIREMENT PreferredNode)
+{
+    HAL_REQUIRE_IRQL("AllocateCommonBufferEx", PASSIVE_LEVEL);
+    hal_common_buffer_want_t want = { .bytes = Length,
+                                      .highest = MaximumAddress != NULL ? (uint64_t)MaximumAddress->QuadPart : UINT64_MAX,
+                                      .node = PreferredNode,
+                                      .cache = CacheEnabled ? MmCached : MmNonCached };
+    ke_thread_t             *thread;
+    hal_adapter_t           *adapter = hal_enter("AllocateCommonBufferEx", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return NULL;
+    hal_common_buffer_t *buffer = make_asked(adapter, &want, LogicalAddress);
+    ke_thread_leave(thread);
+    return buffer != NULL ? buffer->va : NULL;
+}
+
+/* What the two routines with all the options have in common; false: a flag or a cache type that there is not. */
+static bool want_bounds(hal_common_buffer_want_t *want, PPHYSICAL_ADDRESS lowest, PPHYSICAL_ADDRESS highest, ULONG flags,
+                        const MEMORY_CACHING_TYPE *cache)
+{
+    want->lowest = lowest != NULL ? (uint64_t)lowest->QuadPart : 0;
+    want->highest = highest != NULL ? (uint64_t)highest->QuadPart : UINT64_MAX;
+    want->large = (flags & DOMAIN_COMMON_BUFFER_LARGE_PAGE) != 0;
+    want->cache = cache != NULL ? (uint8_t)*cache : MmCached;
+    return (flags & ~(ULONG)DOMAIN_COMMON_BUFFER_LARGE_PAGE) == 0 && (want->cache == MmCached || want->cache == MmNonCached);
+}
+
+PVOID hal_allocate_common_buffer_with_bounds(PDMA_ADAPTER DmaAdapter, PPHYSICAL_ADDRESS MinimumAddress, PPHYSICAL_ADDRESS MaximumAddress,
+                                             ULONG Length, ULONG Flags, MEMORY_CACHING_TYPE *CacheType, NODE_REQUIREMENT PreferredNode,
+                                             PPHYSICAL_ADDRESS LogicalAddress)
+{
+    HAL_REQUIRE_IRQL("AllocateCommonBufferWithBounds", PASSIVE_LEVEL);
+    hal_common_buffer_want_t want = { .bytes = Length, .node = PreferredNode };
+    ke_thread_t             *thread;
+    hal_common_buffer_t     *buffer = NULL;
+    hal_adapter_t           *adapter = hal_enter("AllocateCommonBufferWithBounds", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return NULL;
+    if (want_bounds(&want, MinimumAddress, MaximumAddress, Flags, CacheType))
+        buffer = make_asked(adapter, &want, LogicalAddress);
+    ke_thread_leave(thread);
+    return buffer != NULL ? buffer->va : NULL;
+}
+
+/* ---- freeing ---- */
+
+static hal_common_buffer_t *find_locked(const void *va, uint32_t length, uint64_t logical, const hal_adapter_t *adapter)
+{
+    for (hal_common_buffer_t *buffer = *bucket_of(va); buffer != NULL; buffer = buffer->next)
+        if (buffer->va == va && buffer->length == length && buffer->logical == logical && buffer->adapter == adapter && !buffer->of_vector)
+            return buffer;
+    return NULL;
+}
+
+static void unlink_locked(hal_common_buffer_t *buffer)
+{
+    hal_common_buffer_t **link = bucket_of(buffer->va);
+    while (*link != buffer)
+        link = &(*link)->next;
+    *link = buffer->next;
+}
+
+static void end_unlinked(hal_common_buffer_t *buffer)
+{
+    hal_adapter_t *adapter = buffer->adapter;
+    void          *va = buffer->of_mdl ? NULL : buffer->va;
+    hal_record_give(buffer);
+    if (va != NULL)
+        MmFreeContiguousMemory(va);
+    hal_adapter_release(adapter);
+}
+
+void hal_common_buffer_end(hal_common_buffer_t *buffer)
+{
+    ke_lock(&buffers_lock);
+    unlink_locked(buffer);
+    ke_unlock(&buffers_lock);
+    end_unlinked(buffer);
+}
+
+VOID hal_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PHYSICAL_ADDRESS LogicalAddress, PVOID VirtualAddress,
+                            BOOLEAN CacheEnabled)
+{
+    HAL_REQUIRE_IRQL("FreeCommonBuffer", PASSIVE_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("FreeCommonBuffer", DmaAdapter, &thread);
+    (void)CacheEnabled;
+    if (adapter == NULL)
+        return;
+    ke_lock(&buffers_lock);
+    hal_common_buffer_t *buffer = find_locked(VirtualAddress, Length, (uint64_t)LogicalAddress.QuadPart, adapter);
+    if (buffer != NULL)
+        unlink_locked(buffer);
+    ke_unlock(&buffers_lock);
+    if (buffer != NULL)
+        end_unlinked(buffer);
+    ke_thread_leave(thread);
+    if (buffer == NULL)
+        ke_bugcheck("FreeCommonBuffer",
+                    "No common buffer of this adapter has that virtual address, logical address and length: it was freed already, or with "
+                    "other arguments than it was allocated with.",
+                    BAD_POOL_CALLER, 0x60, (ULONG_PTR)VirtualAddress, 0, 0);
+}
+
+/* ---- out of an MDL ---- */
+
+typedef struct from_mdl {
+    uint64_t lowest, highest; /* logical */
+    uint64_t offset, length;  /* of the section; length 0: all of one MDL */
+    bool     has[CommonBufferConfigTypeMax];
+} from_mdl_t;
+
+static NTSTATUS read_configs(from_mdl_t *from, const DMA_COMMON_BUFFER_EXTENDED_CONFIGURATION *configs, ULONG count)
+{
+    for (ULONG i = 0; i < count; i++) {
+        unsigned type = configs[i].ConfigType;
+        if (type >= CommonBufferConfigTypeMax || from->has[type])
+            return STATUS_INVALID_PARAMETER;
+        from->has[type] = true;
+        if (type == CommonBufferConfigTypeLogicalAddressLimits) {
+            from->lowest = (uint64_t)configs[i].LogicalAddressLimits.MinimumAddress.QuadPart;
+            from->highest = (uint64_t)configs[i].LogicalAddressLimits.MaximumAddress.QuadPart;
+        } else if (type == CommonBufferConfigTypeSubSection) {
+            from->offset = configs[i].SubSection.Offset;
+            from->length = configs[i].SubSection.Length;
+        } else if (configs[i].HardwareAccessType != CommonBufferHardwareAccessReadWrite) {
+            return STATUS_NOT_SUPPORTED; /* nothing stands between device and memory that could forbid an access */
+        }
+    }
+    return STATUS_SUCCESS;
+}
+
+/* The frames of whole pages of one MDL, in a row and within the device's reach: the first one, or MM_PFN_NONE. */
+static mm_pfn_number_t run_of(const hal_cursor_t *cursor, uint64_t length)
+{
+    const PFN_NUMBER *pfns = MmGetMdlPfnArray(cursor->mdl) + ((cursor->mdl->ByteOffset + (uint64_t)cursor->offset) >> PAGE_SHIFT);
+    for (uint64_t i = 1; i < length >> PAGE_SHIFT; i++)
+        if (pfns[i] != pfns[0] + i)
+            return MM_PFN_NONE;
+    return pfns[0];
+}
+
+static bool section_of(const from_mdl_t *from, PMDL mdl, hal_cursor_t *cursor, uint64_t *length)
+{
+    bool section = from->has[CommonBufferConfigTypeSubSection];
+    if (mdl == NULL || (!section && mdl->Next != NULL))
+        return false;
+    *length = section ? from->length : mdl->ByteCount;
+    if (!hal_chain_has(mdl, from->offset, *length) || *length == 0)
+        return false;
+    *cursor = hal_cursor_at(mdl, from->offset);
+    uint64_t begin = cursor->mdl->ByteOffset + (uint64_t)cursor->offset;
+    return begin % PAGE_SIZE == 0 && *length % PAGE_SIZE == 0 && cursor->offset + *length <= cursor->mdl->ByteCount;
+}
+
+/* Always there, and mapped into system space. */
+static void *system_address(const hal_cursor_t *cursor)
+{
+    const MDL *mdl = cursor->mdl;
+    bool       there = (mdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL) != 0 ||
+                 ((mdl->MdlFlags & MDL_PAGES_LOCKED) != 0 && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0);
+    return there ? (char *)mdl->MappedSystemVa + cursor->offset : NULL;
+}
+
+static NTSTATUS create_from(hal_adapter_t *adapter, PMDL mdl, const from_mdl_t *from, PPHYSICAL_ADDRESS logical)
+{
+    hal_cursor_t cursor;
+    uint64_t     length;
+    if (!section_of(from, mdl, &cursor, &length))
+        return STATUS_INVALID_PARAMETER;
+    void           *va = system_address(&cursor);
+    mm_pfn_number_t first = run_of(&cursor, length);
+    if (va == NULL || first == MM_PFN_NONE)
+        return STATUS_INVALID_PARAMETER;
+    uint64_t begin = hal_logical_of(first << PAGE_SHIFT), last = begin + length - 1;
+    if (last > adapter->highest || begin < from->lowest || last > from->highest)
+        return STATUS_INVALID_PARAMETER;
+    if (ke_inject_failure() || hal_common_buffer_record(adapter, va, begin, (uint32_t)length, true) == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    logical->QuadPart = (LONGLONG)begin;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS hal_create_common_buffer_from_mdl(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PDMA_COMMON_BUFFER_EXTENDED_CONFIGURATION ExtendedConfigs,
+                                           ULONG ExtendedConfigsCount, PPHYSICAL_ADDRESS LogicalAddress)
+{
+    HAL_REQUIRE_IRQL("CreateCommonBufferFromMdl", PASSIVE_LEVEL);
+    from_mdl_t     from = { .highest = UINT64_MAX };
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("CreateCommonBufferFromMdl", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = read_configs(&from, ExtendedConfigs, ExtendedConfigsCount);
+    if (NT_SUCCESS(status))
+        status = create_from(adapter, Mdl, &from, LogicalAddress);
+    ke_thread_leave(thread);
+    return status;
+}
+
+/* ---- domains ---- */
+
+HANDLE hal_get_dma_domain(PDMA_ADAPTER DmaAdapter)
+{
+    HAL_REQUIRE_IRQL("GetDmaDomain", PASSIVE_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("GetDmaDomain", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return NULL;
+    ke_thread_leave(thread);
+    return HAL_THE_DOMAIN;
+}
+
+NTSTATUS hal_join_dma_domain(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle)
+{
+    HAL_REQUIRE_IRQL("JoinDmaDomain", PASSIVE_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("JoinDmaDomain", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    ke_thread_leave(thread);
+    return DomainHandle == HAL_THE_DOMAIN ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS hal_leave_dma_domain(PDMA_ADAPTER DmaAdapter)
+{
+    HAL_REQUIRE_IRQL("LeaveDmaDomain", PASSIVE_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("LeaveDmaDomain", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    ke_thread_leave(thread);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS hal_allocate_domain_common_buffer(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle, PPHYSICAL_ADDRESS MaximumAddress, ULONG Length,
+                                           ULONG Flags, MEMORY_CACHING_TYPE *CacheType, NODE_REQUIREMENT PreferredNode,
+                                           PPHYSICAL_ADDRESS LogicalAddress, PVOID *VirtualAddress)
+{
+    HAL_REQUIRE_IRQL("AllocateDomainCommonBuffer", PASSIVE_LEVEL);
+    hal_common_buffer_want_t want = { .bytes = Length, .node = PreferredNode };
+    ke_thread_t             *thread;
+    hal_adapter_t           *adapter = hal_enter("AllocateDomainCommonBuffer", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+    if (DomainHandle == HAL_THE_DOMAIN && Length != 0 && want_bounds(&want, NULL, MaximumAddress, Flags, CacheType)) {
+        hal_common_buffer_t *buffer = make_asked(adapter, &want, LogicalAddress);
+        status = buffer != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+        if (buffer != NULL)
+            *VirtualAddress = buffer->va;
+    }
+    ke_thread_leave(thread);
+    return status;
+}

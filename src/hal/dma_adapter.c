@@ -1,0 +1,219 @@
+/*
+ * dma_adapter.c - DMA adapters: from what a driver says of its device to what the mapping of transfers needs to know.
+ *
+ *     DEVICE_DESCRIPTION                             adapter
+ *     Dma64BitAddresses                              64 bits
+ *     Dma32BitAddresses, or scatter/gather on PCI    32 bits      (version 3: DmaAddressWidth)
+ *     neither                                        24 bits
+ *     not Master                                     24 bits, 64 KiB, one piece: the system's DMA controller moves the bytes
+ *     ScatterGather                                  lists of pieces, if the device takes them
+ *     MaximumLength                                  map registers of one transfer: BYTES_TO_PAGES + 1
+ *
+ * The driver's word counts, also when the device can do less: then the device fails, as hardware does.
+ *
+ * Locks       (D).
+ * Source      WDK reference: wdm.h, IoGetDmaAdapter, DEVICE_DESCRIPTION, DMA_ADAPTER_INFO_V1.
+ * Fidelity    how many map registers there are by default is a choice.
+ */
+#include <ntddk.h>
+
+#include "hal/dma.h"
+#include "hal/dma_operations.h"
+#include "ke/inject.h"
+#include "ke/version.h"
+
+#define CONTROLLER_BITS 24u /* of the DMA controller of a PC */
+#define CONTROLLER_BYTES 0x10000u
+#define COUNTED_REGISTERS 0x10000u /* of a device that needs no bounce pages, unless its config says */
+#define BOUNCED_REGISTERS 64u      /* at least, of one that does */
+
+static bool has_table_of(ULONG version)
+{
+    if (version == DEVICE_DESCRIPTION_VERSION2)
+        return ke_windows_version >= NTDDI_WINXP;
+    return version < DEVICE_DESCRIPTION_VERSION2 || (version == DEVICE_DESCRIPTION_VERSION3 && ke_windows_version >= NTDDI_WIN8);
+}
+
+static uint32_t address_bits(const DEVICE_DESCRIPTION *description)
+{
+    if (!description->Master)
+        return CONTROLLER_BITS;
+    if (description->Version == DEVICE_DESCRIPTION_VERSION3)
+        return description->DmaAddressWidth <= 64 ? description->DmaAddressWidth : 0;
+    if (description->Dma64BitAddresses)
+        return 64;
+    return description->Dma32BitAddresses || (description->ScatterGather && description->InterfaceType == PCIBus) ? 32 : 24;
+}
+
+/* Map registers for the longest transfer, wherever it begins on its first page. */
+static uint32_t registers_for(const DEVICE_DESCRIPTION *description)
+{
+    uint64_t bytes = description->MaximumLength;
+    if (!description->Master && bytes > CONTROLLER_BYTES)
+        bytes = CONTROLLER_BYTES;
+    return (uint32_t)(((bytes + PAGE_SIZE - 1) >> PAGE_SHIFT) + 1);
+}
+
+static bool needs_bounce(const hal_adapter_t *adapter)
+{
+    return !adapter->scatter_gather || adapter->highest < ((mm_highest_pfn + 1) << PAGE_SHIFT) - 1;
+}
+
+/* ---- the device's map registers ---- */
+
+static bool file_suits(const hal_register_file_t *file, const hal_adapter_t *adapter)
+{
+    return file->total != 0 && (!needs_bounce(adapter) || (file->registers != NULL && file->highest <= adapter->highest));
+}
+
+static uint32_t total_of(const hal_adapter_t *adapter, uint32_t wanted)
+{
+    if (adapter->device->config.map_registers != 0)
+        return adapter->device->config.map_registers;
+    if (!needs_bounce(adapter))
+        return COUNTED_REGISTERS;
+    return wanted < BOUNCED_REGISTERS ? BOUNCED_REGISTERS : wanted;
+}
+
+/* The first adapter of a device brings its map registers; one that reaches less than those before it brings others, if these are idle. */
+static bool device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
+{
+    hal_device_t       *device = adapter->device;
+    hal_register_file_t file, spare;
+    ke_lock(&device->lock);
+    bool suits = file_suits(&device->file, adapter);
+    ke_unlock(&device->lock);
+    if (suits)
+        return true;
+    if (!hal_file_make(&file, total_of(adapter, wanted), needs_bounce(adapter), adapter->highest))
+        return false;
+    ke_lock(&device->lock);
+    suits = file_suits(&device->file, adapter); /* somebody was faster */
+    spare = file;
+    if (!suits && device->file.free == device->file.total) {
+        spare = device->file;
+        device->file = file;
+        suits = true;
+    }
+    ke_unlock(&device->lock);
+    hal_file_release(&spare);
+    return suits;
+}
+
+/* ---- life ---- */
+
+static bool describe(hal_adapter_t *adapter, const DEVICE_DESCRIPTION *description)
+{
+    uint32_t wanted = registers_for(description);
+    adapter->master = description->Master != FALSE;
+    adapter->scatter_gather = adapter->master && description->ScatterGather && adapter->device->config.scatter_gather;
+    adapter->bits = address_bits(description);
+    adapter->highest = hal_reach_of(adapter->bits);
+    if (!device_gets_registers(adapter, wanted))
+        return false;
+    adapter->most = wanted < adapter->device->file.total ? wanted : adapter->device->file.total;
+    return true;
+}
+
+hal_adapter_t *hal_adapter_make(PDEVICE_OBJECT object, const DEVICE_DESCRIPTION *description, const DMA_OPERATIONS *operations)
+{
+    if (!has_table_of(description->Version) || address_bits(description) == 0 || mm_physical_map.bytes == 0 || ke_inject_failure())
+        return NULL;
+    hal_adapter_t *adapter = hal_record_take(HAL_ADAPTER);
+    if (adapter == NULL)
+        return NULL;
+    adapter->device = hal_device_of(object);
+    if (adapter->device != NULL && describe(adapter, description)) {
+        adapter->public = (DMA_ADAPTER){ 1, sizeof(DMA_ADAPTER), (DMA_OPERATIONS *)(uintptr_t)operations };
+        return adapter;
+    }
+    if (adapter->device != NULL)
+        hal_device_drop(adapter->device);
+    hal_record_give(adapter);
+    return NULL;
+}
+
+static void adapter_gone(hal_adapter_t *adapter)
+{
+    hal_device_t *device = adapter->device;
+    ke_lock(&device->lock);
+    if (device->programmed == adapter)
+        device->programmed = NULL;
+    ke_unlock(&device->lock);
+    hal_record_give(adapter);
+    hal_device_drop(device);
+}
+
+void hal_adapter_hold(hal_adapter_t *adapter)
+{
+    ke_lock(&adapter->device->lock);
+    adapter->held++;
+    ke_unlock(&adapter->device->lock);
+}
+
+void hal_adapter_release(hal_adapter_t *adapter)
+{
+    ke_lock(&adapter->device->lock);
+    bool gone = --adapter->held == 0 && adapter->put;
+    ke_unlock(&adapter->device->lock);
+    if (gone)
+        adapter_gone(adapter);
+}
+
+VOID hal_put_dma_adapter(PDMA_ADAPTER DmaAdapter)
+{
+    HAL_REQUIRE_IRQL("PutDmaAdapter", DISPATCH_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("PutDmaAdapter", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return;
+    ke_lock(&adapter->device->lock);
+    adapter->put = true;
+    bool gone = adapter->held == 0;
+    ke_unlock(&adapter->device->lock);
+    if (gone)
+        adapter_gone(adapter);
+    ke_thread_leave(thread);
+}
+
+hal_adapter_t *hal_enter(const char *routine, PDMA_ADAPTER DmaAdapter, ke_thread_t **thread)
+{
+    *thread = ke_thread_enter(routine);
+    if (*thread == NULL)
+        return NULL;
+    if (DmaAdapter == NULL)
+        ke_bugcheck(routine, "NULL was passed for a DMA adapter.", DRIVER_VERIFIER_DMA_VIOLATION, 0x19, 0, 0, 0);
+    hal_adapter_t *adapter = (hal_adapter_t *)(void *)DmaAdapter;
+    if (!hal_record_is(adapter, HAL_ADAPTER) || adapter->put)
+        ke_bugcheck(routine, "This is no DMA adapter, or one that was given back by PutDmaAdapter.", DRIVER_VERIFIER_DMA_VIOLATION, 0x18,
+                    (ULONG_PTR)DmaAdapter, 0, 0);
+    return adapter;
+}
+
+/* ---- what it is ---- */
+
+ULONG hal_get_dma_alignment(PDMA_ADAPTER DmaAdapter)
+{
+    HAL_REQUIRE_IRQL("GetDmaAlignment", PASSIVE_LEVEL);
+    ke_thread_t *thread;
+    if (hal_enter("GetDmaAlignment", DmaAdapter, &thread) != NULL)
+        ke_thread_leave(thread);
+    return 1; /* caches agree with memory: any byte will do */
+}
+
+NTSTATUS hal_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo)
+{
+    HAL_REQUIRE_IRQL("GetDmaAdapterInfo", DISPATCH_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("GetDmaAdapterInfo", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    ke_thread_leave(thread);
+    if (AdapterInfo->Version != DMA_ADAPTER_INFO_VERSION1)
+        return STATUS_NOT_SUPPORTED;
+    AdapterInfo->V1 = (DMA_ADAPTER_INFO_V1){ .ReadDmaCounterAvailable = !adapter->master,
+                                             .ScatterGatherLimit = adapter->scatter_gather ? adapter->most : 1,
+                                             .DmaAddressWidth = adapter->bits,
+                                             .MinimumTransferUnit = 1 };
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,541 @@
+/*
+ * dma_transfer.c - mapping a part of a buffer for a device, and flushing it afterwards.
+ * A page that the device reaches is given to it as it is. For one that it does not reach, or when the device takes one piece only and the
+ * pages are not in a row, the bytes take a way through bounce pages:
+ *
+ *                   mapped, to the device           mapped, from the device         flushed, from the device
+ *     buffer        [ A ][ B ][ C ]                 [   ][   ][   ]                 [ A ][ B ][ C ]
+ *                     |    |    |   copied                                            ^    ^    ^   copied
+ *     bounce pages  [ A ][ B ][ C ]  device reads   [ A ][ B ][ C ]  device writes  [ A ][ B ][ C ]
+ *
+ * Nothing else copies: a driver that does not flush sees what was in its buffer before; one that maps in the wrong direction sends what
+ * was in the bounce page.
+ *
+ *     piece       a part of one page: what one map register maps
+ *     element     pieces in a row, as the device sees them
+ *
+ * In lists of pieces a byte keeps its offset on the page. For a device that takes one piece, all of it lies in a row from the first byte on,
+ * across the MDLs of a chain; that never needs more bounce pages than there are pieces.
+ *
+ * Locks       none: map registers are used by who holds them. (D) for what the DMA controller is told.
+ * Source      WDK reference: PMAP_TRANSFER(_EX), PFLUSH_ADAPTER_BUFFERS(_EX), "Map Registers".
+ * Fidelity    a length that goes beyond the MDL, or beyond the map registers, is shortened, to 0 if need be (choice).
+ */
+#include <ntddk.h>
+
+#include "hal/dma_operations.h"
+#include "ke/inject.h"
+
+typedef struct piece {
+    uint64_t physical;
+    uint32_t bytes;
+    bool     reached; /* by the device */
+} piece_t;
+
+/* ---- chains of MDLs ---- */
+
+hal_cursor_t hal_cursor_at(PMDL mdl, uint64_t offset)
+{
+    while (offset >= mdl->ByteCount && mdl->Next != NULL) {
+        offset -= mdl->ByteCount;
+        mdl = mdl->Next;
+    }
+    return (hal_cursor_t){ mdl, (uint32_t)offset };
+}
+
+bool hal_chain_has(PMDL mdl, uint64_t offset, uint64_t length)
+{
+    uint64_t bytes = 0;
+    if (length > UINT64_MAX - offset)
+        return false;
+    for (; mdl != NULL && bytes < offset + length; mdl = mdl->Next)
+        bytes += mdl->ByteCount;
+    return bytes >= offset + length;
+}
+
+uint64_t hal_offset_of(PMDL mdl, PVOID va)
+{
+    uintptr_t begin = (uintptr_t)MmGetMdlVirtualAddress(mdl);
+    return (uintptr_t)va >= begin ? (uintptr_t)va - begin : UINT64_MAX;
+}
+
+static uint64_t on_pages(const hal_cursor_t *cursor) { return (uint64_t)cursor->mdl->ByteOffset + cursor->offset; }
+
+/* How much of `length` the cursor's MDL has. */
+static uint32_t within(const hal_cursor_t *cursor, uint64_t length)
+{
+    uint64_t left = cursor->mdl->ByteCount - cursor->offset;
+    return (uint32_t)(left < length ? left : length);
+}
+
+static void advance(hal_cursor_t *cursor, uint32_t bytes) { *cursor = hal_cursor_at(cursor->mdl, (uint64_t)cursor->offset + bytes); }
+
+uint32_t hal_chain_pages(PMDL mdl, uint64_t offset, uint64_t length)
+{
+    uint64_t pages = 0;
+    for (hal_cursor_t cursor = hal_cursor_at(mdl, offset); length != 0;) {
+        uint32_t now = within(&cursor, length);
+        uint64_t begin = on_pages(&cursor) & (PAGE_SIZE - 1);
+        pages += (begin + now + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        length -= now;
+        if (length == 0 || now == 0)
+            break;
+        advance(&cursor, now);
+    }
+    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+}
+
+static piece_t piece_at(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length)
+{
+    uint64_t at = on_pages(cursor);
+    uint32_t in = (uint32_t)(at & (PAGE_SIZE - 1)), bytes = within(cursor, length);
+    piece_t  piece = { .physical = (MmGetMdlPfnArray(cursor->mdl)[at >> PAGE_SHIFT] << PAGE_SHIFT) | in,
+                       .bytes = bytes < PAGE_SIZE - in ? bytes : (uint32_t)PAGE_SIZE - in };
+    piece.reached = hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
+    return piece;
+}
+
+/* Bytes from the cursor on, in its MDL, that lie in a row and that the device reaches as they are; 0: not even the first. */
+static uint32_t direct_run(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length, uint64_t *physical)
+{
+    uint64_t          at = on_pages(cursor), in = at & (PAGE_SIZE - 1), bytes = within(cursor, length), run = PAGE_SIZE - in;
+    const PFN_NUMBER *pfns = MmGetMdlPfnArray(cursor->mdl) + (at >> PAGE_SHIFT);
+    *physical = pfns[0] << PAGE_SHIFT | in;
+    for (uint64_t i = 1; run < bytes && pfns[i] == pfns[0] + i; i++)
+        run += PAGE_SIZE;
+    run = run < bytes ? run : bytes;
+    uint64_t logical = hal_logical_of(*physical);
+    if (logical > adapter->highest)
+        return 0;
+    return (uint32_t)(run - 1 <= adapter->highest - logical ? run : adapter->highest - logical + 1);
+}
+
+/* All of it is one piece that the device reaches. */
+static bool is_one_run(const hal_adapter_t *adapter, hal_cursor_t cursor, uint32_t length)
+{
+    for (uint64_t next = 0, physical; length != 0;) {
+        uint32_t run = direct_run(adapter, &cursor, length, &physical);
+        if (run == 0 || (next != 0 && physical != next))
+            return false;
+        next = physical + run;
+        length -= run;
+        advance(&cursor, run);
+    }
+    return true;
+}
+
+/* ---- mapping ---- */
+
+/* A piece that goes on where the last one ended, on the same page, shares its register. */
+static bool shares_register(const hal_request_t *request, const hal_cursor_t *cursor)
+{
+    return request->used != 0 && request->adapter->scatter_gather && request->mapped_mdl == cursor->mdl &&
+           request->mapped_to == cursor->offset && (on_pages(cursor) & (PAGE_SIZE - 1)) != 0;
+}
+
+/* The register of the next piece, used - 1 then; false: there is none left. */
+static bool next_register(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece)
+{
+    if (!shares_register(request, cursor)) {
+        if (request->used == request->count)
+            return false;
+        request->used++;
+        request->mapped++;
+    }
+    request->mapped_mdl = cursor->mdl;
+    request->mapped_to = cursor->offset + piece->bytes;
+    return true;
+}
+
+static void fill_register(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at)
+{
+    hal_map_register_t *entry = &request->adapter->device->file.registers[request->first + request->used - 1];
+    if (entry->mdl == cursor->mdl && entry->offset + entry->bytes == cursor->offset && request->adapter->scatter_gather)
+        entry->bytes += piece->bytes; /* shared */
+    else
+        *entry = (hal_map_register_t){ cursor->mdl, cursor->offset, piece->bytes, piece->physical, at };
+}
+
+/* One piece; `at`: where in the bounce pages it goes, HAL_DIRECT: nowhere. false: no register is left. */
+static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at, bool write, uint64_t *logical)
+{
+    const hal_register_file_t *file = &request->adapter->device->file;
+    if (!next_register(request, cursor, piece))
+        return false;
+    if (file->registers != NULL)
+        fill_register(request, cursor, piece, at);
+    if (at == HAL_DIRECT) {
+        *logical = hal_logical_of(piece->physical);
+        return true;
+    }
+    if (write)
+        hal_copy_from_physical(file->bounce + at, piece->physical, piece->bytes);
+    *logical = hal_logical_of(hal_bounce_address(file, at));
+    return true;
+}
+
+/* The bounce page of the register that the next piece will get. */
+static uint64_t bounce_place(const hal_request_t *request, const hal_cursor_t *cursor)
+{
+    uint64_t number = request->first + request->used - (shares_register(request, cursor) ? 1u : 0u);
+    return (number << PAGE_SHIFT) + (on_pages(cursor) & (PAGE_SIZE - 1));
+}
+
+static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, bool write, uint64_t *logical)
+{
+    bool     direct = is_one_run(request->adapter, *cursor, length);
+    uint32_t done = 0;
+    for (uint64_t at = HAL_DIRECT, this; done < length;) {
+        piece_t piece = piece_at(request->adapter, cursor, length - done);
+        if (!direct && done == 0)
+            at = bounce_place(request, cursor);
+        if (!map_piece(request, cursor, &piece, at, write, &this))
+            break;
+        if (done == 0)
+            *logical = this;
+        if (!direct)
+            at += piece.bytes;
+        done += piece.bytes;
+        advance(cursor, piece.bytes);
+    }
+    return done;
+}
+
+/* Map registers are only counted: as much of a run as there are registers for. */
+static uint32_t count_registers(hal_request_t *request, const hal_cursor_t *cursor, uint32_t run)
+{
+    uint64_t in = on_pages(cursor) & (PAGE_SIZE - 1), shared = shares_register(request, cursor) ? 1u : 0u;
+    uint64_t left = request->count - request->used + shared, pages = (in + run + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    if (pages > left) {
+        pages = left;
+        run = left != 0 ? (uint32_t)((left << PAGE_SHIFT) - in) : 0;
+    }
+    if (run == 0)
+        return 0;
+    request->used += (uint32_t)(pages - shared);
+    request->mapped += (uint32_t)(pages - shared);
+    request->mapped_mdl = cursor->mdl;
+    request->mapped_to = cursor->offset + run;
+    return run;
+}
+
+static uint32_t map_counted(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, uint64_t *logical)
+{
+    uint32_t done = 0;
+    for (uint64_t physical; done < length;) {
+        uint32_t run = direct_run(request->adapter, cursor, length - done, &physical);
+        if (run == 0 || (done != 0 && hal_logical_of(physical) != *logical + done) || (run = count_registers(request, cursor, run)) == 0)
+            break;
+        if (done == 0)
+            *logical = hal_logical_of(physical);
+        done += run;
+        advance(cursor, run);
+    }
+    return done;
+}
+
+static uint32_t map_pieces(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, bool write, uint64_t *logical)
+{
+    const hal_adapter_t *adapter = request->adapter;
+    uint32_t             done = 0;
+    for (uint64_t this; done < length;) {
+        piece_t  piece = piece_at(adapter, cursor, length - done);
+        uint64_t at = piece.reached ? HAL_DIRECT : bounce_place(request, cursor);
+        this = hal_logical_of(piece.reached ? piece.physical : hal_bounce_address(&adapter->device->file, at));
+        if ((done != 0 && this != *logical + done) || !map_piece(request, cursor, &piece, at, write, &this))
+            break;
+        if (done == 0)
+            *logical = this;
+        done += piece.bytes;
+        advance(cursor, piece.bytes);
+    }
+    return done;
+}
+
+uint32_t hal_map_element(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, bool write, uint64_t *logical)
+{
+    if (!request->adapter->scatter_gather)
+        return map_one_piece_device(request, cursor, length, write, logical);
+    if (request->adapter->device->file.registers == NULL)
+        return map_counted(request, cursor, length, logical);
+    return map_pieces(request, cursor, length, write, logical);
+}
+
+/* The next piece or run, as long as it surely is one element, and where it would be; bounce page `number` would be its own. */
+static uint32_t next_element_part(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length, uint64_t number,
+                                  uint64_t *where)
+{
+    uint32_t run = direct_run(adapter, cursor, length, where);
+    if (run != 0 || adapter->device->file.registers == NULL)
+        return run;
+    piece_t piece = piece_at(adapter, cursor, length);
+    *where = UINT64_MAX / 2 + 1 + (number << PAGE_SHIFT) + (piece.physical & (PAGE_SIZE - 1)); /* nowhere near RAM */
+    return piece.bytes;
+}
+
+uint32_t hal_count_elements(const hal_adapter_t *adapter, PMDL mdl, uint64_t offset, uint32_t length)
+{
+    uint32_t elements = 0, part;
+    if (!adapter->scatter_gather)
+        return 1;
+    hal_cursor_t cursor = hal_cursor_at(mdl, offset);
+    for (uint64_t next = 0, number = 0, where; length != 0; length -= part) {
+        part = next_element_part(adapter, &cursor, length, number, &where);
+        if (part == 0)
+            return 0; /* memory came out of reach after the adapter was made */
+        elements += elements == 0 || where != next;
+        next = where + part;
+        number += ((on_pages(&cursor) & (PAGE_SIZE - 1)) + part + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        advance(&cursor, part);
+    }
+    return elements;
+}
+
+/* ---- flushing ---- */
+
+static uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static uint32_t sooner(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* What a register maps of [begin, end) of an MDL goes back to the driver's page; all of it: the register is free for the next transfer. */
+static bool flush_register(const hal_register_file_t *file, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, bool copy)
+{
+    uint32_t from = later(entry->offset, begin), to = sooner(entry->offset + entry->bytes, end);
+    if (entry->mdl != mdl || from >= to)
+        return false;
+    if (copy && entry->at != HAL_DIRECT) {
+        uint32_t skipped = from - entry->offset;
+        hal_copy_to_physical(entry->origin + skipped, file->bounce + entry->at + skipped, to - from);
+    }
+    if (from != entry->offset || to != entry->offset + entry->bytes)
+        return false;
+    entry->mdl = NULL;
+    return true;
+}
+
+static uint32_t flush_bounced(hal_request_t *request, PMDL mdl, uint32_t begin, uint32_t bytes, bool copy)
+{
+    hal_register_file_t *file = &request->adapter->device->file;
+    uint32_t             flushed = 0;
+    for (uint32_t i = 0; i < request->used; i++)
+        flushed += flush_register(file, &file->registers[request->first + i], mdl, begin, begin + bytes, copy);
+    return flushed;
+}
+
+uint32_t hal_flush(hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length, bool write)
+{
+    uint32_t flushed = 0;
+    if (request->adapter->device->file.registers == NULL) {
+        flushed = sooner(hal_chain_pages(mdl, offset, length), request->mapped);
+        length = 0;
+    }
+    for (hal_cursor_t cursor = hal_cursor_at(mdl, offset); length != 0 && cursor.mdl != NULL;) {
+        uint32_t now = within(&cursor, length);
+        if (now == 0)
+            break;
+        flushed += flush_bounced(request, cursor.mdl, cursor.offset, now, !write);
+        length -= now;
+        cursor = (hal_cursor_t){ cursor.mdl->Next, 0 };
+    }
+    request->mapped -= sooner(flushed, request->mapped);
+    if (request->mapped == 0) {
+        request->used = 0;
+        request->mapped_mdl = NULL;
+    }
+    return flushed;
+}
+
+bool hal_is_bounced(const hal_request_t *request)
+{
+    const hal_map_register_t *entry = request->adapter->device->file.registers;
+    for (uint32_t i = 0; entry != NULL && i < request->used; i++)
+        if (entry[request->first + i].mdl != NULL && entry[request->first + i].at != HAL_DIRECT)
+            return true;
+    return false;
+}
+
+/* ---- system DMA ---- */
+
+static void program(hal_request_t *request, uint64_t logical, uint32_t length, bool to_device, PDMA_COMPLETION_ROUTINE completion,
+                    PVOID completion_context)
+{
+    hal_adapter_t *adapter = request->adapter;
+    ke_lock(&adapter->device->lock);
+    adapter->logical = logical;
+    adapter->length = length;
+    adapter->moved = 0;
+    adapter->to_device = to_device;
+    adapter->over = false;
+    adapter->completion = completion;
+    adapter->completion_context = completion_context;
+    adapter->completion_object = request->object;
+    adapter->device->programmed = adapter;
+    ke_unlock(&adapter->device->lock);
+}
+
+static void end_program(hal_adapter_t *adapter)
+{
+    ke_lock(&adapter->device->lock);
+    if (!adapter->master)
+        adapter->over = true;
+    ke_unlock(&adapter->device->lock);
+}
+
+/* ---- what drivers call ---- */
+
+_Noreturn static NTMM_COLD void no_registers(const char *routine, PVOID base, PVOID buffer, PMDL mdl)
+{
+    ke_bugcheck(routine, "These are no map registers that this adapter's driver holds: they were freed, or never allocated.",
+                DRIVER_VERIFIER_DMA_VIOLATION, 0x20, (ULONG_PTR)base, (ULONG_PTR)buffer, (ULONG_PTR)mdl);
+}
+
+PHYSICAL_ADDRESS hal_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, PVOID CurrentVa, PULONG Length,
+                                  BOOLEAN WriteToDevice)
+{
+    HAL_REQUIRE_IRQL("MapTransfer", DISPATCH_LEVEL);
+    uint64_t       logical = 0, offset = hal_offset_of(Mdl, CurrentVa);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("MapTransfer", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return (PHYSICAL_ADDRESS){ .QuadPart = 0 };
+    hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
+    if (request == NULL)
+        no_registers("MapTransfer", MapRegisterBase, CurrentVa, Mdl);
+    if (*Length != 0 && hal_chain_has(Mdl, offset, *Length)) {
+        hal_cursor_t cursor = hal_cursor_at(Mdl, offset);
+        *Length = hal_map_element(request, &cursor, *Length, WriteToDevice != FALSE, &logical);
+        if (!adapter->master)
+            program(request, logical, *Length, WriteToDevice != FALSE, NULL, NULL);
+    } else {
+        ke_error(0, "MapTransfer: %u bytes from %p on are not all in the MDL at %p", *Length, CurrentVa, (void *)Mdl);
+        *Length = 0;
+    }
+    ke_thread_leave(thread);
+    return (PHYSICAL_ADDRESS){ .QuadPart = (LONGLONG)logical };
+}
+
+typedef struct transfer_ex {
+    hal_request_t       *request;
+    PMDL                 mdl;
+    uint64_t             offset;
+    uint32_t             length, room; /* elements */
+    bool                 write;
+    PSCATTER_GATHER_LIST list; /* NULL: nobody wants it */
+} transfer_ex_t;
+
+/* Bytes mapped: all that registers and list have room for. */
+static uint32_t map_all(const transfer_ex_t *transfer, uint64_t *logical)
+{
+    uint32_t     done = 0, count = 0, now;
+    hal_cursor_t cursor = hal_cursor_at(transfer->mdl, transfer->offset);
+    for (; done < transfer->length && count < transfer->room; done += now, count++) {
+        uint64_t address;
+        now = hal_map_element(transfer->request, &cursor, transfer->length - done, transfer->write, &address);
+        if (now == 0)
+            break;
+        if (count == 0)
+            *logical = address;
+        if (transfer->list != NULL)
+            transfer->list->Elements[count] = (SCATTER_GATHER_ELEMENT){ .Address.QuadPart = (LONGLONG)address, .Length = now };
+    }
+    if (transfer->list != NULL) {
+        transfer->list->NumberOfElements = count;
+        transfer->list->Reserved = 0;
+    }
+    return done;
+}
+
+static NTSTATUS map_ex(const transfer_ex_t *transfer, PULONG length, PDMA_COMPLETION_ROUTINE completion, PVOID completion_context)
+{
+    uint64_t       logical = 0;
+    hal_adapter_t *adapter = transfer->request->adapter;
+    if (transfer->room == 0 || transfer->length == 0 || !hal_chain_has(transfer->mdl, transfer->offset, transfer->length))
+        return STATUS_INVALID_PARAMETER;
+    if (transfer->request->cancelled)
+        return STATUS_CANCELLED;
+    uint32_t done = ke_inject_failure() ? 0 : map_all(transfer, &logical);
+    if (done == 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    *length = done; /* before the completion routine may run */
+    if (!adapter->master)
+        program(transfer->request, logical, done, transfer->write, completion, completion_context);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS hal_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
+                             BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer, ULONG ScatterGatherBufferLength,
+                             PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext)
+{
+    HAL_REQUIRE_IRQL("MapTransferEx", DISPATCH_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("MapTransferEx", DmaAdapter, &thread);
+    (void)DeviceOffset; /* the device's side of system DMA is the test's */
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    transfer_ex_t transfer = { .request = hal_request_of(adapter, MapRegisterBase),
+                               .mdl = Mdl,
+                               .offset = Offset,
+                               .length = *Length,
+                               .room = adapter->master ? 0 : 1,
+                               .write = WriteToDevice != FALSE,
+                               .list = ScatterGatherBuffer };
+    if (transfer.request == NULL)
+        no_registers("MapTransferEx", MapRegisterBase, NULL, Mdl);
+    if (ScatterGatherBuffer != NULL && ScatterGatherBufferLength >= sizeof(SCATTER_GATHER_LIST))
+        transfer.room = (uint32_t)((ScatterGatherBufferLength - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
+    NTSTATUS status = map_ex(&transfer, Length, DmaCompletionRoutine, CompletionContext);
+    ke_thread_leave(thread);
+    return status;
+}
+
+/* false: those bytes are not in the MDLs. */
+static bool flush_checked(hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length, bool write)
+{
+    if (!hal_chain_has(mdl, offset, length))
+        return false;
+    end_program(request->adapter);
+    hal_flush(request, mdl, offset, length, write);
+    return true;
+}
+
+BOOLEAN hal_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, PVOID CurrentVa, ULONG Length,
+                                  BOOLEAN WriteToDevice)
+{
+    HAL_REQUIRE_IRQL("FlushAdapterBuffers", DISPATCH_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("FlushAdapterBuffers", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return FALSE;
+    hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
+    if (request == NULL)
+        no_registers("FlushAdapterBuffers", MapRegisterBase, CurrentVa, Mdl);
+    bool flushed = flush_checked(request, Mdl, hal_offset_of(Mdl, CurrentVa), Length, WriteToDevice != FALSE);
+    ke_thread_leave(thread);
+    return flushed;
+}
+
+NTSTATUS hal_flush_adapter_buffers_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, ULONGLONG Offset, ULONG Length,
+                                      BOOLEAN WriteToDevice)
+{
+    HAL_REQUIRE_IRQL("FlushAdapterBuffersEx", DISPATCH_LEVEL);
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("FlushAdapterBuffersEx", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return STATUS_UNSUCCESSFUL;
+    hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
+    if (request == NULL)
+        no_registers("FlushAdapterBuffersEx", MapRegisterBase, NULL, Mdl);
+    bool flushed = flush_checked(request, Mdl, Offset, Length, WriteToDevice != FALSE);
+    ke_thread_leave(thread);
+    return flushed ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS hal_flush_dma_buffer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, BOOLEAN ReadOperation)
+{
+    HAL_REQUIRE_IRQL("FlushDmaBuffer", DISPATCH_LEVEL);
+    ke_thread_t *thread;
+    (void)ReadOperation; /* caches agree with memory */
+    if (hal_enter("FlushDmaBuffer", DmaAdapter, &thread) == NULL)
+        return STATUS_UNSUCCESSFUL;
+    ke_thread_leave(thread);
+    return Mdl != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}

@@ -1,0 +1,90 @@
+/*
+ * map_registers.c - the map registers of one device: how many there are, who has which, and the pages behind them.
+ * A map register maps one page of a transfer, or a part of one. Where the device reaches all memory and takes lists of pieces, it maps to
+ * the driver's page itself, and registers are a number that is counted. Where it does not, register i has bounce page i: memory that the
+ * device reaches, contiguous, so that a run of registers is one piece to it.
+ *
+ *     register         0     1     2     3     4   ...
+ *     taken            |--- request A --|     |- request B ...
+ *     bounce page   | first | + 1 | + 2 | + 3 | + 4 ...           below the device's highest address
+ *
+ * Units       map registers, pages.
+ * Invariants  free + those that requests hold == total
+ * Locks       (D). Making and releasing: by whoever owns the file alone.
+ * Elsewhere   what is copied when: dma_transfer.c.
+ * Source      WDK reference: "Map Registers", "Performing DMA in 64-Bit Windows".
+ * Fidelity    registers are counted for every transfer, also where hardware would need none, so that a driver meets their limit (choice).
+ */
+#include "hal/dma.h"
+
+/* Fewer pages than asked for are better than none. */
+static bool make_bounce_pages(hal_register_file_t *file, uint64_t highest)
+{
+    mm_contiguous_want_t want = {
+        .highest = highest, .node = MM_ANY_NODE_OK, .tag = HAL_TAG_MAP_REGISTERS, .cache = MmCached, .of_machine = true
+    };
+    for (; file->total != 0; file->total /= 2) {
+        want.bytes = (uint64_t)file->total << PAGE_SHIFT;
+        file->bounce = mm_contiguous_get(&want);
+        if (file->bounce != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool hal_file_make(hal_register_file_t *file, uint32_t wanted, bool bounces, uint64_t highest)
+{
+    *file = (hal_register_file_t){ .total = wanted, .highest = highest };
+    if (bounces) {
+        if (!make_bounce_pages(file, highest))
+            return false;
+        size_t register_bytes = file->total * sizeof(hal_map_register_t);
+        file->table_bytes = ROUND_TO_PAGES(register_bytes + rt_runs_bytes(file->total));
+        file->registers = host_tables(file->table_bytes);
+        if (file->registers == NULL) {
+            mm_contiguous_put(file->bounce);
+            file->total = 0;
+            return false;
+        }
+        rt_runs_init(&file->runs, file->total, (char *)file->registers + register_bytes);
+    }
+    file->free = file->total;
+    return true;
+}
+
+void hal_file_release(hal_register_file_t *file)
+{
+    if (file->registers != NULL) {
+        mm_contiguous_put(file->bounce);
+        host_release(file->registers, file->table_bytes);
+    }
+    *file = (hal_register_file_t){ .total = 0 };
+}
+
+bool hal_file_take_locked(hal_register_file_t *file, uint32_t count, uint32_t *first)
+{
+    *first = 0;
+    if (count > file->free)
+        return false;
+    if (file->registers != NULL && count != 0) {
+        uint64_t start = rt_runs_find(&file->runs, &(rt_runs_want_t){ .count = count, .high = file->total });
+        if (start == RT_RUNS_NONE)
+            return false; /* enough of them, but not in a row */
+        rt_runs_take(&file->runs, start, count);
+        *first = (uint32_t)start;
+    }
+    file->free -= count;
+    return true;
+}
+
+void hal_file_give_locked(hal_register_file_t *file, uint32_t first, uint32_t count)
+{
+    if (file->registers != NULL && count != 0) {
+        for (uint32_t i = first; i < first + count; i++)
+            file->registers[i].mdl = NULL;
+        rt_runs_give(&file->runs, first, count);
+    }
+    file->free += count;
+}
+
+uint64_t hal_bounce_address(const hal_register_file_t *file, uint64_t at) { return (uintptr_t)file->bounce - mm_physical_map.base + at; }
