@@ -16,6 +16,7 @@
 
 #include "hal/common_buffer.h"
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 #include "ke/inject.h"
 
 #define BUCKETS 256u
@@ -61,13 +62,22 @@ hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_co
         memory.align = LARGE_PAGES;
         memory.bytes = (want->bytes + LARGE_PAGES * PAGE_SIZE - 1) / (LARGE_PAGES * PAGE_SIZE) * (LARGE_PAGES * PAGE_SIZE);
     }
-    char *va = want->bytes != 0 ? mm_contiguous_get(&memory) : NULL;
-    if (va == NULL)
+    bool guards = hal_probe != NULL && !want->large;
+    if (guards)
+        memory.bytes = (BYTES_TO_PAGES(want->bytes) + 2) << PAGE_SHIFT;
+    char *base = want->bytes != 0 ? mm_contiguous_get(&memory) : NULL;
+    if (base == NULL)
         return NULL;
+    char                *va = guards ? base + PAGE_SIZE : base;
     uint64_t             logical = hal_logical_of((uintptr_t)va - mm_physical_map.base);
     hal_common_buffer_t *buffer = hal_common_buffer_record(adapter, va, logical, (uint32_t)want->bytes, false);
     if (buffer == NULL)
-        MmFreeContiguousMemory(va);
+        MmFreeContiguousMemory(base);
+    if (buffer != NULL && guards) {
+        buffer->base = base;
+        buffer->bytes = memory.bytes;
+        hal_probe->guard(base, memory.bytes, va, want->bytes);
+    }
     return buffer;
 }
 
@@ -159,7 +169,9 @@ static void unlink_locked(hal_common_buffer_t *buffer)
 static void end_unlinked(hal_common_buffer_t *buffer)
 {
     hal_adapter_t *adapter = buffer->adapter;
-    void          *va = buffer->of_mdl ? NULL : buffer->va;
+    void          *va = buffer->of_mdl ? NULL : buffer->base != NULL ? buffer->base : buffer->va;
+    if (buffer->base != NULL)
+        hal_probe->guarded("FreeCommonBuffer", buffer->base, buffer->bytes, buffer->va, buffer->length);
     hal_record_give(buffer);
     if (va != NULL)
         MmFreeContiguousMemory(va);
@@ -191,6 +203,8 @@ VOID hal_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PHYSICAL_ADDR
     if (buffer != NULL)
         end_unlinked(buffer);
     ke_thread_leave(thread);
+    if (buffer == NULL && hal_probe != NULL)
+        hal_probe->bad_buffer("FreeCommonBuffer", VirtualAddress);
     if (buffer == NULL)
         ke_bugcheck("FreeCommonBuffer",
                     "No common buffer of this adapter has that virtual address, logical address and length: it was freed already, or with "

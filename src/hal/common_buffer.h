@@ -12,6 +12,8 @@ typedef struct hal_common_buffer {  /* a record */
     void                     *va;
     uint64_t                  logical;
     uint32_t                  length;    /* as asked for */
+    char                     *base;      /* of the memory, guards included; NULL: `va`, and there are none */
+    size_t                    bytes;     /* from there on */
     bool                      of_mdl;    /* the memory is the driver's */
     bool                      of_vector; /* it goes by FreeCommonBufferFromVector */
 } hal_common_buffer_t;

@@ -126,6 +126,7 @@ struct hal_adapter { /* a record */
     hal_request_t *channel; /* (D) who has it */
 
     /* (D) system DMA: what the controller has been told */
+    uint32_t                controller_channel; /* DmaChannel of the description */
     uint64_t                logical;
     uint32_t                length, moved; /* bytes */
     bool                    to_device, over;
@@ -158,7 +159,7 @@ enum hal_request_state {
 struct hal_request { /* a record; as a handle it is MapRegisterBase */
     hal_adapter_t       *adapter;
     hal_request_t       *next;  /* (D) in the queue */
-    uint32_t             state; /* (D) */
+    _Atomic uint32_t     state; /* (D) to change: a driver's calls look at it without */
     bool                 wants_channel, cancelled;
     uint32_t             first, count; /* map registers */
     uint32_t             used;         /* by who holds it: registers [0, used) of them are, or were, in use since the last full flush */
@@ -182,6 +183,11 @@ struct hal_request { /* a record; as a handle it is MapRegisterBase */
 };
 _Static_assert(sizeof(struct hal_request) <= HAL_RECORD_BYTES, "a request is a record");
 
+static inline uint32_t hal_state(const hal_request_t *request) { return atomic_load_explicit(&request->state, memory_order_acquire); }
+static inline void     hal_state_set_locked(hal_request_t *request, uint32_t state)
+{
+    atomic_store_explicit(&request->state, state, memory_order_release);
+}
 hal_request_t *hal_request_make(hal_adapter_t *adapter); /* NULL: no record */
 /* Grants it, or lets it wait. What the request's routine does it does now, then, or later on another thread; false: it would have to wait
  * and may not, and is gone. */
@@ -220,11 +226,18 @@ void     hal_list_drop(hal_request_t *request);        /* its memory, if it is o
 
 /* ---- checks of the caller ---- */
 
-#define HAL_REQUIRE_IRQL(routine, max) \
+/* Who watches every use of DMA (dma_probe.h); NULL: nobody. Set at boot. */
+struct hal_dma_probe;
+extern const struct hal_dma_probe *hal_probe;
+NTMM_COLD void                     hal_irql_look(const char *routine, KIRQL least, KIRQL most, ULONG_PTR caller);
+/* `least` matters to a verifier alone. */
+#define HAL_REQUIRE_IRQLS(routine, least, most) \
     do { \
-        if (NTMM_UNLIKELY(ke_self()->irql > (max))) \
-            ke_irql_too_high((routine), (ULONG_PTR)0, (ULONG_PTR)__builtin_return_address(0)); \
+        if (NTMM_UNLIKELY(ke_self()->irql > (most) || hal_probe != NULL)) \
+            hal_irql_look((routine), (least), (most), (ULONG_PTR)__builtin_return_address(0)); \
     } while (0)
+#define HAL_REQUIRE_IRQL(routine, most) HAL_REQUIRE_IRQLS(routine, PASSIVE_LEVEL, most)
+#define HAL_REQUIRE_DISPATCH(routine) HAL_REQUIRE_IRQLS(routine, DISPATCH_LEVEL, DISPATCH_LEVEL)
 
 static inline size_t hal_list_bytes(uint32_t elements) { return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT); }
 

@@ -19,6 +19,7 @@
 
 #include "hal/dma.h"
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 #include "ke/inject.h"
 #include "ke/version.h"
 
@@ -26,6 +27,16 @@
 #define CONTROLLER_BYTES 0x10000u
 #define COUNTED_REGISTERS 0x10000u /* of a device that needs no bounce pages, unless its config says */
 #define BOUNCED_REGISTERS 64u      /* at least, of one that does */
+
+const hal_dma_probe_t *hal_probe;
+
+void hal_irql_look(const char *routine, KIRQL least, KIRQL most, ULONG_PTR caller)
+{
+    if (hal_probe != NULL)
+        hal_probe->irql(routine, least, most);
+    if (ke_self()->irql > most)
+        ke_irql_too_high(routine, 0, caller);
+}
 
 static bool has_table_of(ULONG version)
 {
@@ -56,7 +67,7 @@ static uint32_t registers_for(const DEVICE_DESCRIPTION *description)
 
 static bool needs_bounce(const hal_adapter_t *adapter)
 {
-    return !adapter->scatter_gather || adapter->highest < ((mm_highest_pfn + 1) << PAGE_SHIFT) - 1;
+    return hal_probe != NULL || !adapter->scatter_gather || adapter->highest < ((mm_highest_pfn + 1) << PAGE_SHIFT) - 1;
 }
 
 /* ---- the device's map registers ---- */
@@ -75,18 +86,19 @@ static uint32_t total_of(const hal_adapter_t *adapter, uint32_t wanted)
     return wanted < BOUNCED_REGISTERS ? BOUNCED_REGISTERS : wanted;
 }
 
-/* The first adapter of a device brings its map registers; one that reaches less than those before it brings others, if these are idle. */
-static bool device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
+/* How many the device has; 0: none can be had. The first adapter of a device brings its map registers; one that reaches less than those before it brings others, if these are idle. */
+static uint32_t device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
 {
     hal_device_t       *device = adapter->device;
     hal_register_file_t file, spare;
     ke_lock(&device->lock);
-    bool suits = file_suits(&device->file, adapter);
+    bool     suits = file_suits(&device->file, adapter);
+    uint32_t total = device->file.total;
     ke_unlock(&device->lock);
     if (suits)
-        return true;
+        return total;
     if (!hal_file_make(&file, total_of(adapter, wanted), needs_bounce(adapter), adapter->highest))
-        return false;
+        return 0;
     ke_lock(&device->lock);
     suits = file_suits(&device->file, adapter); /* somebody was faster */
     spare = file;
@@ -95,9 +107,10 @@ static bool device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
         device->file = file;
         suits = true;
     }
+    total = suits ? device->file.total : 0;
     ke_unlock(&device->lock);
     hal_file_release(&spare);
-    return suits;
+    return total;
 }
 
 /* ---- life ---- */
@@ -108,11 +121,11 @@ static bool describe(hal_adapter_t *adapter, const DEVICE_DESCRIPTION *descripti
     adapter->master = description->Master != FALSE;
     adapter->scatter_gather = adapter->master && description->ScatterGather && adapter->device->config.scatter_gather;
     adapter->bits = address_bits(description);
+    adapter->controller_channel = description->DmaChannel;
     adapter->highest = hal_reach_of(adapter->bits);
-    if (!device_gets_registers(adapter, wanted))
-        return false;
-    adapter->most = wanted < adapter->device->file.total ? wanted : adapter->device->file.total;
-    return true;
+    uint32_t total = device_gets_registers(adapter, wanted);
+    adapter->most = wanted < total ? wanted : total;
+    return total != 0;
 }
 
 hal_adapter_t *hal_adapter_make(PDEVICE_OBJECT object, const DEVICE_DESCRIPTION *description, const DMA_OPERATIONS *operations)
@@ -167,6 +180,8 @@ VOID hal_put_dma_adapter(PDMA_ADAPTER DmaAdapter)
     hal_adapter_t *adapter = hal_enter("PutDmaAdapter", DmaAdapter, &thread);
     if (adapter == NULL)
         return;
+    if (hal_probe != NULL)
+        hal_probe->put("PutDmaAdapter", adapter);
     ke_lock(&adapter->device->lock);
     adapter->put = true;
     bool gone = adapter->held == 0;

@@ -15,6 +15,7 @@
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 #include "ke/inject.h"
 
 #define CONTEXT_MAGIC 0x78746344616D446Eull /* first word of an initialised DMA transfer context */
@@ -68,11 +69,13 @@ static void note_in_device(PDEVICE_OBJECT object, const hal_request_t *request)
 NTSTATUS hal_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, ULONG NumberOfMapRegisters,
                                       PDRIVER_CONTROL ExecutionRoutine, PVOID Context)
 {
-    HAL_REQUIRE_IRQL("AllocateAdapterChannel", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("AllocateAdapterChannel");
     ke_thread_t   *thread;
     hal_adapter_t *adapter = hal_enter("AllocateAdapterChannel", DmaAdapter, &thread);
     if (adapter == NULL)
         return STATUS_UNSUCCESSFUL;
+    if (hal_probe != NULL)
+        hal_probe->channel("AllocateAdapterChannel", adapter, NumberOfMapRegisters);
     NTSTATUS       status = ExecutionRoutine != NULL ? STATUS_INSUFFICIENT_RESOURCES : STATUS_INVALID_PARAMETER;
     hal_request_t *request = NULL;
     if (ExecutionRoutine != NULL)
@@ -91,7 +94,7 @@ NTSTATUS hal_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                                          ULONG NumberOfMapRegisters, ULONG Flags, PDRIVER_CONTROL ExecutionRoutine, PVOID ExecutionContext,
                                          PVOID *MapRegisterBase)
 {
-    HAL_REQUIRE_IRQL("AllocateAdapterChannelEx", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("AllocateAdapterChannelEx");
     bool           now = (Flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
     ke_thread_t   *thread;
     hal_adapter_t *adapter = hal_enter("AllocateAdapterChannelEx", DmaAdapter, &thread);
@@ -100,6 +103,8 @@ NTSTATUS hal_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     bool routine = ExecutionRoutine != NULL && MapRegisterBase == NULL, no_routine = ExecutionRoutine == NULL && MapRegisterBase != NULL;
     if (hal_context_is_ready(DmaTransferContext) && (Flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 && (routine || (no_routine && now))) {
+        if (hal_probe != NULL)
+            hal_probe->channel("AllocateAdapterChannelEx", adapter, NumberOfMapRegisters);
         hal_request_t *request = channel_request(adapter, DeviceObject, NumberOfMapRegisters, ExecutionRoutine, ExecutionContext);
         status = STATUS_INSUFFICIENT_RESOURCES;
         if (request != NULL) {
@@ -139,13 +144,15 @@ static hal_request_t *channel_of(hal_adapter_t *adapter)
 
 VOID hal_free_adapter_channel(PDMA_ADAPTER DmaAdapter)
 {
-    HAL_REQUIRE_IRQL("FreeAdapterChannel", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("FreeAdapterChannel");
     ke_thread_t   *thread;
     hal_adapter_t *adapter = hal_enter("FreeAdapterChannel", DmaAdapter, &thread);
     if (adapter == NULL)
         return;
     hal_request_t *request = channel_of(adapter);
-    bool           held = request != NULL && hal_request_end(request, HAL_CHANNEL | HAL_REGISTERS);
+    if (request != NULL && hal_probe != NULL)
+        hal_probe->free_registers("FreeAdapterChannel", request);
+    bool held = request != NULL && hal_request_end(request, HAL_CHANNEL | HAL_REGISTERS);
     ke_thread_leave(thread);
     if (!held)
         ke_bugcheck("FreeAdapterChannel", "The channel of this adapter is not allocated: it was freed before, or AdapterControl let it go.",
@@ -169,14 +176,16 @@ VOID hal_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Alloc
 
 VOID hal_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase, ULONG NumberOfMapRegisters)
 {
-    HAL_REQUIRE_IRQL("FreeMapRegisters", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("FreeMapRegisters");
     ke_thread_t   *thread;
     hal_adapter_t *adapter = hal_enter("FreeMapRegisters", DmaAdapter, &thread);
     if (adapter == NULL)
         return;
     hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
     ULONG          held = request != NULL ? request->count : 0;
-    bool           right = request != NULL && held == NumberOfMapRegisters && hal_request_end(request, HAL_REGISTERS);
+    if (request != NULL && hal_probe != NULL)
+        hal_probe->free_registers("FreeMapRegisters", request);
+    bool right = request != NULL && held == NumberOfMapRegisters && hal_request_end(request, HAL_REGISTERS);
     ke_thread_leave(thread);
     if (!right)
         ke_bugcheck("FreeMapRegisters",

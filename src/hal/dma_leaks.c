@@ -29,7 +29,7 @@ static void adapter_leaks(void *context, void *record)
 static void request_leaks(void *context, void *record)
 {
     const hal_request_t *request = record;
-    if ((request->state & (HAL_REGISTERS | HAL_CHANNEL)) != 0 && !request->list_is_ours)
+    if ((hal_state(request) & (HAL_REGISTERS | HAL_CHANNEL)) != 0 && !request->list_is_ours)
         leak(context, record, (size_t)request->count << PAGE_SHIFT, HAL_TAG_MAP_REGISTERS);
 }
 

@@ -17,7 +17,7 @@
  */
 #include <ntddk.h>
 
-#include "hal/dma.h"
+#include "hal/dma_probe.h"
 
 hal_request_t *hal_request_make(hal_adapter_t *adapter)
 {
@@ -35,11 +35,10 @@ static bool grant_locked(hal_device_t *device, hal_request_t *request)
 {
     if (channel_is_busy(request) || !hal_file_take_locked(&device->file, request->count, &request->first))
         return false;
-    request->state = HAL_REGISTERS | HAL_CALLING | (request->list != NULL ? HAL_LIST : 0u);
-    if (request->wants_channel) {
-        request->state |= HAL_CHANNEL;
+    hal_state_set_locked(request, HAL_REGISTERS | HAL_CALLING | (request->list != NULL ? HAL_LIST : 0u) |
+                                      (request->wants_channel ? HAL_CHANNEL : 0u));
+    if (request->wants_channel)
         request->adapter->channel = request;
-    }
     return true;
 }
 
@@ -54,7 +53,7 @@ static bool may_pass_locked(const hal_device_t *device)
 
 static void enqueue_locked(hal_device_t *device, hal_request_t *request)
 {
-    request->state = HAL_WAITING;
+    hal_state_set_locked(request, HAL_WAITING);
     if (device->last_waiting != NULL)
         device->last_waiting->next = request;
     else
@@ -100,6 +99,19 @@ static uint32_t states_that_end(IO_ALLOCATION_ACTION action)
     }
 }
 
+/* A verifier wants bounce pages to be in order while nobody has them. */
+static NTMM_COLD void look_at_bounce(const hal_request_t *request, bool freed)
+{
+    const hal_register_file_t *file = &request->adapter->device->file;
+    char                      *first = file->bounce + ((size_t)request->first << PAGE_SHIFT);
+    if (file->registers == NULL)
+        return;
+    if (freed)
+        hal_probe->bounce_free(first, (size_t)request->count << PAGE_SHIFT);
+    else
+        hal_probe->bounce_taken(first, (size_t)request->count << PAGE_SHIFT);
+}
+
 static uint32_t call(hal_request_t *request)
 {
     if (request->control != NULL)
@@ -112,6 +124,8 @@ static uint32_t call(hal_request_t *request)
 static void run(hal_request_t *request)
 {
     uint32_t end = HAL_CALLING;
+    if (hal_probe != NULL)
+        look_at_bounce(request, false);
     if (request->list != NULL)
         hal_list_build(request);
     if (request->control != NULL || request->list_control != NULL) {
@@ -166,9 +180,11 @@ bool hal_request_end(hal_request_t *request, uint32_t states)
 {
     hal_adapter_t *adapter = request->adapter;
     hal_device_t  *device = adapter->device;
+    if (hal_probe != NULL && (hal_state(request) & states & HAL_REGISTERS) != 0)
+        look_at_bounce(request, true);
     ke_lock(&device->lock);
-    uint32_t ended = request->state & states;
-    request->state &= ~states;
+    uint32_t ended = hal_state(request) & states, left = hal_state(request) & ~states;
+    hal_state_set_locked(request, left);
     if ((ended & HAL_CHANNEL) != 0) {
         adapter->channel = NULL;
         if (device->programmed == adapter)
@@ -176,7 +192,7 @@ bool hal_request_end(hal_request_t *request, uint32_t states)
     }
     if ((ended & HAL_REGISTERS) != 0)
         hal_file_give_locked(&device->file, request->first, request->count);
-    bool gone = request->state == 0, somebody_waits = device->first_waiting != NULL && (ended & (HAL_CHANNEL | HAL_REGISTERS)) != 0;
+    bool gone = left == 0, somebody_waits = device->first_waiting != NULL && (ended & (HAL_CHANNEL | HAL_REGISTERS)) != 0;
     bool last = gone && adapter->held == 1 && adapter->put;
     if (gone && !last)
         adapter->held--;
@@ -213,7 +229,7 @@ bool hal_request_cancel(hal_adapter_t *adapter, PVOID transfer_context)
 hal_request_t *hal_request_of(const hal_adapter_t *adapter, const void *handle)
 {
     hal_request_t *request = (hal_request_t *)(uintptr_t)handle;
-    bool           is = hal_record_is(request, HAL_REQUEST) && request->adapter == adapter && (request->state & HAL_REGISTERS) != 0;
+    bool           is = hal_record_is(request, HAL_REQUEST) && request->adapter == adapter && (hal_state(request) & HAL_REGISTERS) != 0;
     return is ? request : NULL;
 }
 
@@ -228,7 +244,7 @@ static void add_registers(void *context, void *record)
 {
     tally_t             *tally = context;
     const hal_request_t *request = record;
-    if (request->adapter->device == tally->device && (request->state & HAL_REGISTERS) != 0)
+    if (request->adapter->device == tally->device && (hal_state(request) & HAL_REGISTERS) != 0)
         tally->registers += request->count;
 }
 

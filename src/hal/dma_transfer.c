@@ -24,6 +24,7 @@
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 #include "ke/inject.h"
 
 typedef struct piece {
@@ -91,7 +92,7 @@ static piece_t piece_at(const hal_adapter_t *adapter, const hal_cursor_t *cursor
     uint32_t in = (uint32_t)(at & (PAGE_SIZE - 1)), bytes = within(cursor, length);
     piece_t  piece = { .physical = (MmGetMdlPfnArray(cursor->mdl)[at >> PAGE_SHIFT] << PAGE_SHIFT) | in,
                        .bytes = bytes < PAGE_SIZE - in ? bytes : (uint32_t)PAGE_SIZE - in };
-    piece.reached = hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
+    piece.reached = hal_probe == NULL && hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
     return piece;
 }
 
@@ -105,7 +106,7 @@ static uint32_t direct_run(const hal_adapter_t *adapter, const hal_cursor_t *cur
         run += PAGE_SIZE;
     run = run < bytes ? run : bytes;
     uint64_t logical = hal_logical_of(*physical);
-    if (logical > adapter->highest)
+    if (logical > adapter->highest || hal_probe != NULL) /* who watches wants every byte to be copied */
         return 0;
     return (uint32_t)(run - 1 <= adapter->highest - logical ? run : adapter->highest - logical + 1);
 }
@@ -296,6 +297,25 @@ uint32_t hal_count_elements(const hal_adapter_t *adapter, PMDL mdl, uint64_t off
 static uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }
 static uint32_t sooner(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* [from, to) of what a register maps is not mapped any longer, if it is at one of its ends; true: nothing is left. */
+static bool unmap_part(hal_map_register_t *entry, uint32_t from, uint32_t to)
+{
+    uint32_t end = entry->offset + entry->bytes, gone = to - entry->offset;
+    if (from == entry->offset && to == end) {
+        entry->mdl = NULL;
+        return true;
+    }
+    if (from == entry->offset) {
+        entry->offset = to;
+        entry->bytes -= gone;
+        entry->origin += gone;
+        entry->at += entry->at != HAL_DIRECT ? gone : 0;
+    } else if (to == end) {
+        entry->bytes = from - entry->offset;
+    }
+    return false;
+}
+
 /* What a register maps of [begin, end) of an MDL goes back to the driver's page; all of it: the register is free for the next transfer. */
 static bool flush_register(const hal_register_file_t *file, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, bool copy)
 {
@@ -306,10 +326,7 @@ static bool flush_register(const hal_register_file_t *file, hal_map_register_t *
         uint32_t skipped = from - entry->offset;
         hal_copy_to_physical(entry->origin + skipped, file->bounce + entry->at + skipped, to - from);
     }
-    if (from != entry->offset || to != entry->offset + entry->bytes)
-        return false;
-    entry->mdl = NULL;
-    return true;
+    return unmap_part(entry, from, to);
 }
 
 static uint32_t flush_bounced(hal_request_t *request, PMDL mdl, uint32_t begin, uint32_t bytes, bool copy)
@@ -400,6 +417,8 @@ PHYSICAL_ADDRESS hal_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
     if (request == NULL)
         no_registers("MapTransfer", MapRegisterBase, CurrentVa, Mdl);
+    if (hal_probe != NULL)
+        hal_probe->map("MapTransfer", request, Mdl, offset, *Length);
     if (*Length != 0 && hal_chain_has(Mdl, offset, *Length)) {
         hal_cursor_t cursor = hal_cursor_at(Mdl, offset);
         *Length = hal_map_element(request, &cursor, *Length, WriteToDevice != FALSE, &logical);
@@ -480,6 +499,8 @@ NTSTATUS hal_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
                                .list = ScatterGatherBuffer };
     if (transfer.request == NULL)
         no_registers("MapTransferEx", MapRegisterBase, NULL, Mdl);
+    if (hal_probe != NULL)
+        hal_probe->map("MapTransferEx", transfer.request, Mdl, Offset, *Length);
     if (ScatterGatherBuffer != NULL && ScatterGatherBufferLength >= sizeof(SCATTER_GATHER_LIST))
         transfer.room = (uint32_t)((ScatterGatherBufferLength - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
     NTSTATUS status = map_ex(&transfer, Length, DmaCompletionRoutine, CompletionContext);
@@ -508,6 +529,8 @@ BOOLEAN hal_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
     if (request == NULL)
         no_registers("FlushAdapterBuffers", MapRegisterBase, CurrentVa, Mdl);
+    if (hal_probe != NULL)
+        hal_probe->flush("FlushAdapterBuffers", request, Mdl, hal_offset_of(Mdl, CurrentVa), Length);
     bool flushed = flush_checked(request, Mdl, hal_offset_of(Mdl, CurrentVa), Length, WriteToDevice != FALSE);
     ke_thread_leave(thread);
     return flushed;
@@ -524,6 +547,8 @@ NTSTATUS hal_flush_adapter_buffers_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID M
     hal_request_t *request = hal_request_of(adapter, MapRegisterBase);
     if (request == NULL)
         no_registers("FlushAdapterBuffersEx", MapRegisterBase, NULL, Mdl);
+    if (hal_probe != NULL)
+        hal_probe->flush("FlushAdapterBuffersEx", request, Mdl, Offset, Length);
     bool flushed = flush_checked(request, Mdl, Offset, Length, WriteToDevice != FALSE);
     ke_thread_leave(thread);
     return flushed ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;

@@ -15,7 +15,7 @@
  * Source      WDK reference: "Map Registers", "Performing DMA in 64-Bit Windows".
  * Fidelity    registers are counted for every transfer, also where hardware would need none, so that a driver meets their limit (choice).
  */
-#include "hal/dma.h"
+#include "hal/dma_probe.h"
 
 /* Fewer pages than asked for are better than none. */
 static bool make_bounce_pages(hal_register_file_t *file, uint64_t highest)
@@ -26,6 +26,8 @@ static bool make_bounce_pages(hal_register_file_t *file, uint64_t highest)
     for (; file->total != 0; file->total /= 2) {
         want.bytes = (uint64_t)file->total << PAGE_SHIFT;
         file->bounce = mm_contiguous_get(&want);
+        if (file->bounce != NULL && hal_probe != NULL)
+            hal_probe->bounce_free(file->bounce, want.bytes);
         if (file->bounce != NULL)
             return true;
     }

@@ -19,6 +19,7 @@
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 
 typedef struct list_want {
     hal_adapter_t       *adapter;
@@ -127,6 +128,8 @@ static NTSTATUS plain_request(const char *routine, PDMA_ADAPTER DmaAdapter, PVOI
     want->adapter = hal_enter(routine, DmaAdapter, &thread);
     if (want->adapter == NULL)
         return STATUS_UNSUCCESSFUL;
+    if (hal_probe != NULL)
+        hal_probe->list(routine, want->adapter, want->mdl, current, 0, want->length);
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     if (want->control != NULL && want->mdl != NULL && want->length != 0) {
         want->offset = hal_offset_of(want->mdl, current);
@@ -139,7 +142,7 @@ static NTSTATUS plain_request(const char *routine, PDMA_ADAPTER DmaAdapter, PVOI
 NTSTATUS hal_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl, PVOID CurrentVa, ULONG Length,
                                      PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context, BOOLEAN WriteToDevice)
 {
-    HAL_REQUIRE_IRQL("GetScatterGatherList", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("GetScatterGatherList");
     list_want_t want = { .object = DeviceObject,
                          .mdl = Mdl,
                          .length = Length,
@@ -153,7 +156,7 @@ NTSTATUS hal_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                                        PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context, BOOLEAN WriteToDevice,
                                        PVOID ScatterGatherBuffer, ULONG ScatterGatherLength)
 {
-    HAL_REQUIRE_IRQL("BuildScatterGatherList", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("BuildScatterGatherList");
     list_want_t want = { .object = DeviceObject,
                          .mdl = Mdl,
                          .length = Length,
@@ -172,6 +175,8 @@ static NTSTATUS extended_request(const char *routine, PDMA_ADAPTER DmaAdapter, U
     want->adapter = hal_enter(routine, DmaAdapter, &thread);
     if (want->adapter == NULL)
         return STATUS_UNSUCCESSFUL;
+    if (hal_probe != NULL)
+        hal_probe->list(routine, want->adapter, want->mdl, NULL, want->offset, want->length);
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     want->now = (flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
     bool called_back = want->control != NULL, by_pointer = !called_back && want->now && out != NULL;
@@ -206,7 +211,7 @@ NTSTATUS hal_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
                                           BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer, ULONG ScatterGatherLength,
                                           PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext, PVOID ScatterGatherList)
 {
-    HAL_REQUIRE_IRQL("BuildScatterGatherListEx", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("BuildScatterGatherListEx");
     (void)DmaCompletionRoutine; /* not used, as documented */
     (void)CompletionContext;
     list_want_t want = { .object = DeviceObject,
@@ -229,7 +234,7 @@ hal_request_t *hal_request_of_list(const hal_adapter_t *adapter, const SCATTER_G
 {
     hal_request_t *request = (hal_request_t *)list->Reserved;
     bool           is = hal_record_is(request, HAL_REQUEST) && request->adapter == adapter && request->list == list;
-    return is && (request->state & HAL_LIST) != 0 ? request : NULL;
+    return is && (hal_state(request) & HAL_LIST) != 0 ? request : NULL;
 }
 
 static bool put(hal_adapter_t *adapter, PSCATTER_GATHER_LIST list, bool write)
@@ -238,7 +243,7 @@ static bool put(hal_adapter_t *adapter, PSCATTER_GATHER_LIST list, bool write)
     if (request == NULL)
         return false;
     bool ours = request->list_is_ours;
-    if ((request->state & HAL_REGISTERS) != 0 && adapter->device->file.registers != NULL)
+    if ((hal_state(request) & HAL_REGISTERS) != 0 && adapter->device->file.registers != NULL)
         hal_flush(request, request->mdl, request->offset, request->length, write);
     list->Reserved = 0;
     if (!hal_request_end(request, HAL_LIST | HAL_REGISTERS | HAL_CHANNEL))
@@ -250,7 +255,7 @@ static bool put(hal_adapter_t *adapter, PSCATTER_GATHER_LIST list, bool write)
 
 VOID hal_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather, BOOLEAN WriteToDevice)
 {
-    HAL_REQUIRE_IRQL("PutScatterGatherList", DISPATCH_LEVEL);
+    HAL_REQUIRE_DISPATCH("PutScatterGatherList");
     ke_thread_t   *thread;
     hal_adapter_t *adapter = hal_enter("PutScatterGatherList", DmaAdapter, &thread);
     if (adapter == NULL)

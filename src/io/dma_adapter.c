@@ -7,6 +7,7 @@
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
+#include "hal/dma_probe.h"
 #include "io/dma_mdl.h"
 
 #define VERSION_1 \
@@ -57,6 +58,8 @@ static PDMA_ADAPTER get_adapter(const char *routine, PDEVICE_OBJECT object, cons
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return NULL;
+    if (hal_probe != NULL)
+        hal_probe->describe(routine, description);
     ULONG          version = description->Version;
     hal_adapter_t *adapter = NULL;
     if (version < NTMM_ARRAY_COUNT(TABLES))
@@ -87,6 +90,8 @@ VOID KeFlushIoBuffers(PMDL Mdl, BOOLEAN ReadOperation, BOOLEAN DmaOperation)
 PADAPTER_OBJECT HalGetAdapter(PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    if (hal_probe != NULL)
+        hal_probe->obsolete(__func__);
     return get_adapter(__func__, NULL, DeviceDescription, NumberOfMapRegisters);
 }
 

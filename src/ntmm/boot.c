@@ -35,6 +35,7 @@
 #include "ke/version.h"
 #include "mm/mm.h"
 #include "ntmm/leaks.h"
+#include "vf/dma.h"
 
 #define DEFAULT_PROCESSORS 4u
 #define OLDEST_WINDOWS 0x05000000u /* NTDDI_WIN2K */
@@ -70,9 +71,11 @@ static void machine_unlock(void)
 
 static int config_check_features(const ntmm_config *config)
 {
-    if ((config->verifier & ~NTMM_VERIFY_FORCE_IRQL) != 0)
-        return ke_error(-ENOTSUP, "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_FORCE_IRQL is built into this version",
-                        config->verifier);
+    if ((config->verifier & ~(NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_DMA)) != 0)
+        return ke_error(
+            -ENOTSUP,
+            "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_FORCE_IRQL and NTMM_VERIFY_DMA are built into this version",
+            config->verifier);
     if (config->pool_model == NTMM_POOL_SEGMENT)
         return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
     return 0;
@@ -154,6 +157,7 @@ static int boot_layers(const ntmm_config *config)
     hal_ports_reset();
     hal_pci_reset();
     hal_dma_reset();
+    vf_dma_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
     io_named_events_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();

@@ -261,13 +261,16 @@ static void random_transfers(void **state)
     assert_non_null(low);
     for (unsigned i = 0; i < PAGES; i++)
         page[i] = (i % 2 == 0 ? low : high) + i / 2 * PAGE_SIZE;
+    memset(model, 0, sizeof model);
     memset(low, 0, PAGES / 2 * PAGE_SIZE);
     memset(high, 0, PAGES / 2 * PAGE_SIZE);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         dma = dma_start(kinds[i].bits, 24, kinds[i].scatter_gather, 23 * PAGE_SIZE);
         assert_int_equal(dma.registers, 24);
+        KIRQL irql = dma_raise();
         play(number_from("NTMM_STEPS", 400));
         no_register_is_lost();
+        KeLowerIrql(irql);
         dma_stop(&dma);
     }
     MmFreeContiguousMemory(low);
@@ -277,6 +280,7 @@ static void random_transfers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { ntmm_cmocka_test(random_transfers) };
+    static const ntmm_config verified = { .verifier = NTMM_VERIFY_DMA, .quiet = true };
+    const struct CMUnitTest  tests[] = { ntmm_cmocka_test(random_transfers), ntmm_cmocka_test_config(random_transfers, &verified) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,2 @@
+target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/dma.c)
