@@ -50,6 +50,28 @@ hal_common_buffer_t *hal_common_buffer_record(hal_adapter_t *adapter, void *va, 
     return buffer;
 }
 
+/* Behind an IOMMU: logical pages for `bytes`, of which page i leads to pfns[i], or, without pfns, to the one at va + i pages. 0: none left. */
+static uint64_t map_behind_iommu(hal_adapter_t *adapter, const char *va, const PFN_NUMBER *pfns, uint64_t bytes, uint64_t lowest,
+                                 uint64_t highest)
+{
+    hal_device_t *device = adapter->device;
+    uint64_t      page_count = BYTES_TO_PAGES(bytes);
+    ke_lock(&device->lock);
+    uint64_t iova = hal_iommu_take_locked(&device->iommu, page_count, lowest, highest < adapter->highest ? highest : adapter->highest);
+    ke_unlock(&device->lock);
+    for (uint64_t i = 0; i < page_count && iova != 0; i++)
+        hal_iommu_map(&device->iommu, iova + (i << PAGE_SHIFT),
+                      pfns != NULL ? pfns[i] << PAGE_SHIFT : (uintptr_t)va - mm_physical_map.base + (i << PAGE_SHIFT));
+    return iova;
+}
+
+static void unmap_behind_iommu(hal_adapter_t *adapter, uint64_t iova, uint64_t bytes)
+{
+    ke_lock(&adapter->device->lock);
+    hal_iommu_give_locked(&adapter->device->iommu, iova, BYTES_TO_PAGES(bytes));
+    ke_unlock(&adapter->device->lock);
+}
+
 hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_common_buffer_want_t *want)
 {
     mm_contiguous_want_t memory = { .bytes = want->bytes,
@@ -62,6 +84,11 @@ hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_co
         memory.align = LARGE_PAGES;
         memory.bytes = (want->bytes + LARGE_PAGES * PAGE_SIZE - 1) / (LARGE_PAGES * PAGE_SIZE) * (LARGE_PAGES * PAGE_SIZE);
     }
+    bool translated = adapter->device->iommu.entries != NULL;
+    if (translated) { /* any memory will do */
+        memory.lowest = 0;
+        memory.highest = UINT64_MAX;
+    }
     bool guards = hal_probe != NULL && !want->large;
     if (guards)
         memory.bytes = (BYTES_TO_PAGES(want->bytes) + 2) << PAGE_SHIFT;
@@ -69,10 +96,17 @@ hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_co
     if (base == NULL)
         return NULL;
     char                *va = guards ? base + PAGE_SIZE : base;
-    uint64_t             logical = hal_logical_of((uintptr_t)va - mm_physical_map.base);
-    hal_common_buffer_t *buffer = hal_common_buffer_record(adapter, va, logical, (uint32_t)want->bytes, false);
+    uint64_t             iova = translated ? map_behind_iommu(adapter, va, NULL, want->bytes, want->lowest, want->highest) : 0;
+    uint64_t             logical = translated ? iova : hal_logical_of((uintptr_t)va - mm_physical_map.base);
+    hal_common_buffer_t *buffer = NULL;
+    if (!translated || iova != 0)
+        buffer = hal_common_buffer_record(adapter, va, logical, (uint32_t)want->bytes, false);
+    if (buffer == NULL && iova != 0)
+        unmap_behind_iommu(adapter, iova, want->bytes);
     if (buffer == NULL)
         MmFreeContiguousMemory(base);
+    else
+        buffer->iova = iova;
     if (buffer != NULL && guards) {
         buffer->base = base;
         buffer->bytes = memory.bytes;
@@ -170,6 +204,8 @@ static void end_unlinked(hal_common_buffer_t *buffer)
 {
     hal_adapter_t *adapter = buffer->adapter;
     void          *va = buffer->of_mdl ? NULL : buffer->base != NULL ? buffer->base : buffer->va;
+    if (buffer->iova != 0)
+        unmap_behind_iommu(adapter, buffer->iova, buffer->length);
     if (buffer->base != NULL)
         hal_probe->guarded("FreeCommonBuffer", buffer->base, buffer->bytes, buffer->va, buffer->length);
     hal_record_give(buffer);
@@ -272,15 +308,29 @@ static void *system_address(const hal_cursor_t *cursor)
     return there ? (char *)mdl->MappedSystemVa + cursor->offset : NULL;
 }
 
-static NTSTATUS create_from(hal_adapter_t *adapter, PMDL mdl, const from_mdl_t *from, PPHYSICAL_ADDRESS logical)
+/* With DMA remapping any pages can be a row. */
+static NTSTATUS create_translated(hal_adapter_t *adapter, const hal_cursor_t *cursor, uint64_t length, const from_mdl_t *from, void *va,
+                                  PPHYSICAL_ADDRESS logical)
 {
-    hal_cursor_t cursor;
-    uint64_t     length;
-    if (!section_of(from, mdl, &cursor, &length))
-        return STATUS_INVALID_PARAMETER;
-    void           *va = system_address(&cursor);
-    mm_pfn_number_t first = run_of(&cursor, length);
-    if (va == NULL || first == MM_PFN_NONE)
+    const PFN_NUMBER *pfns = MmGetMdlPfnArray(cursor->mdl) + ((cursor->mdl->ByteOffset + (uint64_t)cursor->offset) >> PAGE_SHIFT);
+    uint64_t          iova = ke_inject_failure() ? 0 : map_behind_iommu(adapter, NULL, pfns, length, from->lowest, from->highest);
+    if (iova == 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    hal_common_buffer_t *buffer = hal_common_buffer_record(adapter, va, iova, (uint32_t)length, true);
+    if (buffer == NULL) {
+        unmap_behind_iommu(adapter, iova, length);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    buffer->iova = iova;
+    logical->QuadPart = (LONGLONG)iova;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS create_in_place(hal_adapter_t *adapter, const hal_cursor_t *cursor, uint64_t length, const from_mdl_t *from, void *va,
+                                PPHYSICAL_ADDRESS logical)
+{
+    mm_pfn_number_t first = run_of(cursor, length);
+    if (first == MM_PFN_NONE)
         return STATUS_INVALID_PARAMETER;
     uint64_t begin = hal_logical_of(first << PAGE_SHIFT), last = begin + length - 1;
     if (last > adapter->highest || begin < from->lowest || last > from->highest)
@@ -289,6 +339,19 @@ static NTSTATUS create_from(hal_adapter_t *adapter, PMDL mdl, const from_mdl_t *
         return STATUS_INSUFFICIENT_RESOURCES;
     logical->QuadPart = (LONGLONG)begin;
     return STATUS_SUCCESS;
+}
+
+static NTSTATUS create_from(hal_adapter_t *adapter, PMDL mdl, const from_mdl_t *from, PPHYSICAL_ADDRESS logical)
+{
+    hal_cursor_t cursor;
+    uint64_t     length;
+    if (!section_of(from, mdl, &cursor, &length))
+        return STATUS_INVALID_PARAMETER;
+    void *va = system_address(&cursor);
+    if (va == NULL)
+        return STATUS_INVALID_PARAMETER;
+    return adapter->device->iommu.entries != NULL ? create_translated(adapter, &cursor, length, from, va, logical)
+                                                  : create_in_place(adapter, &cursor, length, from, va, logical);
 }
 
 NTSTATUS hal_create_common_buffer_from_mdl(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PDMA_COMMON_BUFFER_EXTENDED_CONFIGURATION ExtendedConfigs,
@@ -309,6 +372,11 @@ NTSTATUS hal_create_common_buffer_from_mdl(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PD
 
 /* ---- domains ---- */
 
+static HANDLE domain_of(const hal_adapter_t *adapter)
+{
+    return adapter->device->iommu.entries != NULL ? (HANDLE)(uintptr_t)adapter->device : HAL_THE_DOMAIN;
+}
+
 HANDLE hal_get_dma_domain(PDMA_ADAPTER DmaAdapter)
 {
     HAL_REQUIRE_IRQL("GetDmaDomain", PASSIVE_LEVEL);
@@ -316,8 +384,9 @@ HANDLE hal_get_dma_domain(PDMA_ADAPTER DmaAdapter)
     hal_adapter_t *adapter = hal_enter("GetDmaDomain", DmaAdapter, &thread);
     if (adapter == NULL)
         return NULL;
+    HANDLE domain = domain_of(adapter);
     ke_thread_leave(thread);
-    return HAL_THE_DOMAIN;
+    return domain;
 }
 
 NTSTATUS hal_join_dma_domain(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle)
@@ -327,8 +396,11 @@ NTSTATUS hal_join_dma_domain(PDMA_ADAPTER DmaAdapter, HANDLE DomainHandle)
     hal_adapter_t *adapter = hal_enter("JoinDmaDomain", DmaAdapter, &thread);
     if (adapter == NULL)
         return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = DomainHandle == domain_of(adapter)       ? STATUS_SUCCESS
+                      : adapter->device->iommu.entries != NULL ? STATUS_NOT_SUPPORTED
+                                                               : STATUS_INVALID_PARAMETER;
     ke_thread_leave(thread);
-    return DomainHandle == HAL_THE_DOMAIN ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    return status;
 }
 
 NTSTATUS hal_leave_dma_domain(PDMA_ADAPTER DmaAdapter)
@@ -353,7 +425,7 @@ NTSTATUS hal_allocate_domain_common_buffer(PDMA_ADAPTER DmaAdapter, HANDLE Domai
     if (adapter == NULL)
         return STATUS_UNSUCCESSFUL;
     NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (DomainHandle == HAL_THE_DOMAIN && Length != 0 && want_bounds(&want, NULL, MaximumAddress, Flags, CacheType)) {
+    if (DomainHandle == domain_of(adapter) && Length != 0 && want_bounds(&want, NULL, MaximumAddress, Flags, CacheType)) {
         hal_common_buffer_t *buffer = make_asked(adapter, &want, LogicalAddress);
         status = buffer != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
         if (buffer != NULL)

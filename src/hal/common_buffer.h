@@ -14,6 +14,7 @@ typedef struct hal_common_buffer {  /* a record */
     uint32_t                  length;    /* as asked for */
     char                     *base;      /* of the memory, guards included; NULL: `va`, and there are none */
     size_t                    bytes;     /* from there on */
+    uint64_t                  iova;      /* behind an IOMMU: the logical pages that are its; else 0 */
     bool                      of_mdl;    /* the memory is the driver's */
     bool                      of_vector; /* it goes by FreeCommonBufferFromVector */
 } hal_common_buffer_t;

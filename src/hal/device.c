@@ -17,7 +17,7 @@
 
 #include <ntmm/ntmm.h>
 
-#include "hal/dma.h"
+#include "hal/dma_probe.h"
 
 #define DEVICES_MAX 1024u
 #define IO_TYPE_OF_DEVICE 3 /* DEVICE_OBJECT.Type */
@@ -74,15 +74,26 @@ static hal_device_t *add_locked(const ntmm_device_config *config, bool played)
     return device;
 }
 
-/* What nobody needs any longer goes. */
-static void drop_locked(hal_device_t *device, hal_register_file_t *file)
+/* An adapter less, or the test has it no longer: what nobody needs goes. Map registers live as long as somebody has an adapter. */
+static void drop(hal_device_t *device, uint32_t adapters, bool unplugged)
 {
-    if (device->adapters == 0) { /* the map registers live as long as somebody has an adapter */
-        *file = device->file;
+    hal_register_file_t file = { .total = 0 };
+    ke_lock(&devices_lock);
+    device->adapters -= adapters;
+    device->played = device->played && !unplugged;
+    bool idle = device->adapters == 0, gone = idle && !device->played;
+    if (idle) {
+        file = device->file;
         device->file = (hal_register_file_t){ .total = 0 };
     }
-    if (device->adapters == 0 && !device->played)
-        device->in_use = false;
+    ke_unlock(&devices_lock);
+    hal_file_release(device, &file);
+    if (!gone)
+        return;
+    hal_iommu_release(&device->iommu);
+    ke_lock(&devices_lock);
+    device->in_use = false;
+    ke_unlock(&devices_lock);
 }
 
 static hal_device_t *find_locked(PDEVICE_OBJECT object)
@@ -106,15 +117,7 @@ hal_device_t *hal_device_of(PDEVICE_OBJECT object)
     return device;
 }
 
-void hal_device_drop(hal_device_t *device)
-{
-    hal_register_file_t file = { .total = 0 };
-    ke_lock(&devices_lock);
-    device->adapters--;
-    drop_locked(device, &file);
-    ke_unlock(&devices_lock);
-    hal_file_release(&file);
-}
+void hal_device_drop(hal_device_t *device) { drop(device, 1, false); }
 
 void hal_devices_reset(void)
 {
@@ -122,6 +125,8 @@ void hal_devices_reset(void)
     for (hal_device_t *device = devices; device < devices + device_count; device++) {
         if (device->in_use && device->file.registers != NULL)
             host_release(device->file.registers, device->file.table_bytes); /* the pages behind them go with the machine */
+        if (device->in_use)
+            hal_iommu_release(&device->iommu);
         device->in_use = false;
     }
     device_count = 0;
@@ -163,6 +168,11 @@ ntmm_device *ntmm_device_create(const ntmm_device_config *config)
         ke_unlock(&devices_lock);
         if (device == NULL)
             ke_error(0, "ntmm_device_create: there are %u devices already", DEVICES_MAX);
+        if (device != NULL && wanted.iommu && !hal_iommu_make(&device->iommu, device->reach)) {
+            drop(device, 0, true);
+            device = NULL;
+            ke_error(0, "ntmm_device_create: the host has no memory for an IOMMU, or the device reaches nothing of its window");
+        }
     }
     ke_thread_leave(thread);
     return device;
@@ -172,17 +182,11 @@ PDEVICE_OBJECT ntmm_device_object(ntmm_device *device) { return is_device(__func
 
 void ntmm_device_destroy(ntmm_device *device)
 {
-    hal_register_file_t file = { .total = 0 };
-    ke_thread_t        *thread = device != NULL ? ke_thread_enter(__func__) : NULL;
+    ke_thread_t *thread = device != NULL ? ke_thread_enter(__func__) : NULL;
     if (thread == NULL)
         return;
-    ke_lock(&devices_lock);
-    if (is_device(__func__, device)) {
-        device->played = false;
-        drop_locked(device, &file);
-    }
-    ke_unlock(&devices_lock);
-    hal_file_release(&file);
+    if (is_device(__func__, device))
+        drop(device, 0, true);
     ke_thread_leave(thread);
 }
 
@@ -243,27 +247,47 @@ void hal_complete(hal_adapter_t *adapter, const hal_adapter_t *transfer, DMA_COM
         KeLowerIrql(irql);
 }
 
+static size_t move(const access_t *access, uint64_t physical, size_t done, size_t bytes)
+{
+    char *buffer = access->buffer + done;
+    return access->write ? hal_copy_to_physical(physical, buffer, bytes) : hal_copy_from_physical(buffer, physical, bytes);
+}
+
+/* Bytes moved, up to the first that the device cannot reach. */
+static size_t move_all(ntmm_device *device, const access_t *access)
+{
+    size_t done = 0, now = 1;
+    if (device->iommu.entries == NULL)
+        return move(access, hal_physical_of(access->logical), 0, access->bytes);
+    for (; done < access->bytes && now != 0; done += now) {
+        uint64_t logical = access->logical + done, physical = hal_iommu_find(&device->iommu, logical);
+        size_t   page = PAGE_SIZE - (size_t)(logical & (PAGE_SIZE - 1)), left = access->bytes - done;
+        now = physical != UINT64_MAX ? move(access, physical, done, left < page ? left : page) : 0;
+    }
+    return done;
+}
+
 static int do_access(const char *routine, ntmm_device *device, const access_t *access)
 {
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return -ENODEV;
-    size_t done = 0;
     bool   permitted = is_device(routine, device) && (access->bytes == 0 || is_permitted(device, access));
-    if (permitted && access->bytes != 0) {
-        uint64_t physical = hal_physical_of(access->logical);
-        done = access->write ? hal_copy_to_physical(physical, access->buffer, access->bytes)
-                             : hal_copy_from_physical(access->buffer, physical, access->bytes);
-    }
+    size_t done = permitted ? move_all(device, access) : 0;
     ke_thread_leave(thread);
-    if (permitted && done != access->bytes)
-        ke_error(0, "logical address 0x%llx: nothing is there that a device could %s", (unsigned long long)(access->logical + done),
+    if (permitted && done == access->bytes) {
+        if (access->bytes != 0)
+            controller_has_moved(device, access);
+        return 0;
+    }
+    if (permitted) {
+        uint64_t logical = access->logical + done;
+        if (hal_probe != NULL && device->iommu.entries != NULL && hal_iommu_find(&device->iommu, logical) == UINT64_MAX)
+            hal_probe->iommu_fault(routine, &device->object, logical, access->write);
+        ke_error(0, "logical address 0x%llx: nothing is there that a device could %s", (unsigned long long)logical,
                  access->write ? "write to" : "read");
-    if (!permitted || done != access->bytes)
-        return -EFAULT;
-    if (access->bytes != 0)
-        controller_has_moved(device, access);
-    return 0;
+    }
+    return -EFAULT;
 }
 
 int ntmm_device_read(ntmm_device *device, uint64_t logical, void *to, size_t bytes)

@@ -34,7 +34,7 @@
 #define HAL_TAG_LIST NTMM_TAG("HalS")
 #define HAL_TAG_VECTOR NTMM_TAG("HalV")
 
-/* Without an IOMMU all devices are in one domain. */
+/* Devices without an IOMMU are all in one domain; each that has one is in a domain of its own. */
 #define HAL_THE_DOMAIN ((HANDLE)1)
 
 typedef struct ntmm_device hal_device_t;
@@ -51,6 +51,22 @@ void  hal_record_give(void *record);
 bool  hal_record_is(const void *record, hal_kind_t kind); /* any pointer */
 void  hal_records_visit(hal_kind_t kind, void (*visit)(void *context, void *record), void *context);
 void  hal_records_reset(void);
+
+/* ---- an IOMMU (iommu.c) ---- */
+
+typedef struct hal_iommu {
+    uint64_t          first, pages; /* logical pages */
+    _Atomic uint64_t *entries;      /* NULL: the device has none, and logical addresses are physical ones */
+    rt_runs_t         runs;         /* (D) logical pages that are handed out */
+    size_t            table_bytes;
+} hal_iommu_t;
+bool     hal_iommu_make(hal_iommu_t *iommu, uint64_t reach); /* false: the host has no memory, or the device reaches nothing */
+void     hal_iommu_release(hal_iommu_t *iommu);
+uint64_t hal_iommu_take_locked(hal_iommu_t *iommu, uint64_t page_count, uint64_t lowest, uint64_t highest); /* 0: there is no such run */
+void     hal_iommu_give_locked(hal_iommu_t *iommu, uint64_t logical, uint64_t page_count);
+void     hal_iommu_map(hal_iommu_t *iommu, uint64_t logical, uint64_t physical); /* the pages that these are on */
+void     hal_iommu_unmap(hal_iommu_t *iommu, uint64_t logical, uint64_t page_count);
+uint64_t hal_iommu_find(hal_iommu_t *iommu, uint64_t logical); /* physical; UINT64_MAX: nothing is mapped there */
 
 /* ---- map registers (map_registers.c) ---- */
 
@@ -71,24 +87,27 @@ typedef struct hal_register_file {
     rt_runs_t           runs;        /* (D) which of them are taken */
     size_t              table_bytes;
     char               *bounce; /* register i has bounce page i */
+    uint64_t            iova;   /* behind an IOMMU: register i has logical page i from here on, and no bytes are copied; else 0 */
 } hal_register_file_t;
 
-/* A file for `wanted` registers, fewer if memory below `highest` is short; false: none at all. `bounces`: with bounce pages. */
-bool     hal_file_make(hal_register_file_t *file, uint32_t wanted, bool bounces, uint64_t highest);
-void     hal_file_release(hal_register_file_t *file);
+/* A file for `wanted` registers, fewer if memory below `highest` is short; false: none at all. `bounces`: with bounce pages, or logical pages
+ * of the device's IOMMU. */
+bool     hal_file_make(hal_device_t *device, hal_register_file_t *file, uint32_t wanted, bool bounces, uint64_t highest);
+void     hal_file_release(hal_device_t *device, hal_register_file_t *file);
 bool     hal_file_take_locked(hal_register_file_t *file, uint32_t count, uint32_t *first);
-void     hal_file_give_locked(hal_register_file_t *file, uint32_t first, uint32_t count);
-uint64_t hal_bounce_address(const hal_register_file_t *file, uint64_t at); /* physical */
+void     hal_file_give_locked(hal_device_t *device, uint32_t first, uint32_t count); /* of the device's file */
+uint64_t hal_register_address(const hal_register_file_t *file, uint64_t at);         /* logical */
 
 /* ---- devices (device.c) ---- */
 
 struct ntmm_device {
-    bool                in_use;                       /* under the lock of all devices, as the next three */
-    bool                played;                       /* a test has it; false: of an adapter without a known device */
-    uint32_t            adapters;                     /* that are not put yet, or still hold something */
-    ntmm_device_config  config;                       /* as given */
-    uint64_t            reach;                        /* the highest address that it can say */
-    ke_lock_t           lock;                         /* (D) KE_RANK_HAL_DEVICE */
+    bool                in_use;   /* under the lock of all devices, as the next three */
+    bool                played;   /* a test has it; false: of an adapter without a known device */
+    uint32_t            adapters; /* that are not put yet, or still hold something */
+    ntmm_device_config  config;   /* as given */
+    uint64_t            reach;    /* the highest address that it can say */
+    ke_lock_t           lock;     /* (D) KE_RANK_HAL_DEVICE */
+    hal_iommu_t         iommu;
     hal_register_file_t file;                         /* (D) */
     hal_request_t      *first_waiting, *last_waiting; /* (D) in order of arrival */
     bool                serving;                      /* (D) a thread runs the routines of requests that waited */
@@ -103,7 +122,7 @@ void          hal_devices_visit(void (*visit)(void *context, hal_device_t *devic
 
 static inline uint64_t hal_reach_of(uint32_t bits) { return bits >= 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1; }
 
-/* The bus of every device is PCI's or Internal: a logical address is the physical one (bus_address.c). */
+/* Without an IOMMU. The bus of every device is PCI's or Internal: a logical address is the physical one (bus_address.c). */
 static inline uint64_t hal_logical_of(uint64_t physical) { return physical; }
 static inline uint64_t hal_physical_of(uint64_t logical) { return logical; }
 

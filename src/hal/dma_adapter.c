@@ -27,6 +27,7 @@
 #define CONTROLLER_BYTES 0x10000u
 #define COUNTED_REGISTERS 0x10000u /* of a device that needs no bounce pages, unless its config says */
 #define BOUNCED_REGISTERS 64u      /* at least, of one that does */
+#define BOUNCED_SHARE 16u          /* and at most as many as there are frames, divided by this */
 
 const hal_dma_probe_t *hal_probe;
 
@@ -67,7 +68,8 @@ static uint32_t registers_for(const DEVICE_DESCRIPTION *description)
 
 static bool needs_bounce(const hal_adapter_t *adapter)
 {
-    return hal_probe != NULL || !adapter->scatter_gather || adapter->highest < ((mm_highest_pfn + 1) << PAGE_SHIFT) - 1;
+    return hal_probe != NULL || adapter->device->iommu.entries != NULL || !adapter->scatter_gather ||
+           adapter->highest < mm_device_highest();
 }
 
 /* ---- the device's map registers ---- */
@@ -83,7 +85,8 @@ static uint32_t total_of(const hal_adapter_t *adapter, uint32_t wanted)
         return adapter->device->config.map_registers;
     if (!needs_bounce(adapter))
         return COUNTED_REGISTERS;
-    return wanted < BOUNCED_REGISTERS ? BOUNCED_REGISTERS : wanted;
+    uint64_t most = mm_frames_total() / BOUNCED_SHARE;
+    return wanted < BOUNCED_REGISTERS ? BOUNCED_REGISTERS : wanted < most ? wanted : (uint32_t)most;
 }
 
 /* How many the device has; 0: none can be had. The first adapter of a device brings its map registers; one that reaches less than those before it brings others, if these are idle. */
@@ -97,7 +100,7 @@ static uint32_t device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
     ke_unlock(&device->lock);
     if (suits)
         return total;
-    if (!hal_file_make(&file, total_of(adapter, wanted), needs_bounce(adapter), adapter->highest))
+    if (!hal_file_make(device, &file, total_of(adapter, wanted), needs_bounce(adapter), adapter->highest))
         return 0;
     ke_lock(&device->lock);
     suits = file_suits(&device->file, adapter); /* somebody was faster */
@@ -109,7 +112,7 @@ static uint32_t device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
     }
     total = suits ? device->file.total : 0;
     ke_unlock(&device->lock);
-    hal_file_release(&spare);
+    hal_file_release(device, &spare);
     return total;
 }
 

@@ -20,6 +20,7 @@ typedef struct hal_dma_probe {
     void (*flush)(const char *routine, hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length);
     void (*free_registers)(const char *routine, hal_request_t *request);
     void (*bad_buffer)(const char *routine, PVOID va); /* FreeCommonBuffer: there is none */
+    void (*iommu_fault)(const char *routine, PDEVICE_OBJECT object, uint64_t logical, bool write);
     /* memory that nobody may touch: filled when it becomes that, looked at before it is something else again */
     void (*guard)(char *base, size_t bytes, char *start, size_t length);
     void (*guarded)(const char *routine, const char *base, size_t bytes, const char *start, size_t length);

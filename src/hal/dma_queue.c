@@ -104,7 +104,7 @@ static NTMM_COLD void look_at_bounce(const hal_request_t *request, bool freed)
 {
     const hal_register_file_t *file = &request->adapter->device->file;
     char                      *first = file->bounce + ((size_t)request->first << PAGE_SHIFT);
-    if (file->registers == NULL)
+    if (file->bounce == NULL)
         return;
     if (freed)
         hal_probe->bounce_free(first, (size_t)request->count << PAGE_SHIFT);
@@ -191,7 +191,7 @@ bool hal_request_end(hal_request_t *request, uint32_t states)
             device->programmed = NULL;
     }
     if ((ended & HAL_REGISTERS) != 0)
-        hal_file_give_locked(&device->file, request->first, request->count);
+        hal_file_give_locked(device, request->first, request->count);
     bool gone = left == 0, somebody_waits = device->first_waiting != NULL && (ended & (HAL_CHANNEL | HAL_REGISTERS)) != 0;
     bool last = gone && adapter->held == 1 && adapter->put;
     if (gone && !last)

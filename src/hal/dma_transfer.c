@@ -86,13 +86,16 @@ uint32_t hal_chain_pages(PMDL mdl, uint64_t offset, uint64_t length)
     return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
 }
 
+/* Not behind an IOMMU, and not when somebody watches, who wants every byte to be copied. */
+static bool uses_memory_itself(const hal_adapter_t *adapter) { return hal_probe == NULL && adapter->device->iommu.entries == NULL; }
+
 static piece_t piece_at(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length)
 {
     uint64_t at = on_pages(cursor);
     uint32_t in = (uint32_t)(at & (PAGE_SIZE - 1)), bytes = within(cursor, length);
     piece_t  piece = { .physical = (MmGetMdlPfnArray(cursor->mdl)[at >> PAGE_SHIFT] << PAGE_SHIFT) | in,
                        .bytes = bytes < PAGE_SIZE - in ? bytes : (uint32_t)PAGE_SIZE - in };
-    piece.reached = hal_probe == NULL && hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
+    piece.reached = uses_memory_itself(adapter) && hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
     return piece;
 }
 
@@ -106,7 +109,7 @@ static uint32_t direct_run(const hal_adapter_t *adapter, const hal_cursor_t *cur
         run += PAGE_SIZE;
     run = run < bytes ? run : bytes;
     uint64_t logical = hal_logical_of(*physical);
-    if (logical > adapter->highest || hal_probe != NULL) /* who watches wants every byte to be copied */
+    if (logical > adapter->highest || !uses_memory_itself(adapter))
         return 0;
     return (uint32_t)(run - 1 <= adapter->highest - logical ? run : adapter->highest - logical + 1);
 }
@@ -160,7 +163,8 @@ static void fill_register(hal_request_t *request, const hal_cursor_t *cursor, co
 /* One piece; `at`: where in the bounce pages it goes, HAL_DIRECT: nowhere. false: no register is left. */
 static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at, bool write, uint64_t *logical)
 {
-    const hal_register_file_t *file = &request->adapter->device->file;
+    hal_device_t              *device = request->adapter->device;
+    const hal_register_file_t *file = &device->file;
     if (!next_register(request, cursor, piece))
         return false;
     if (file->registers != NULL)
@@ -169,9 +173,11 @@ static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const 
         *logical = hal_logical_of(piece->physical);
         return true;
     }
-    if (write)
+    *logical = hal_register_address(file, at);
+    if (file->iova != 0)
+        hal_iommu_map(&device->iommu, *logical, piece->physical);
+    else if (write)
         hal_copy_from_physical(file->bounce + at, piece->physical, piece->bytes);
-    *logical = hal_logical_of(hal_bounce_address(file, at));
     return true;
 }
 
@@ -182,6 +188,12 @@ static uint64_t bounce_place(const hal_request_t *request, const hal_cursor_t *c
     return (number << PAGE_SHIFT) + (on_pages(cursor) & (PAGE_SIZE - 1));
 }
 
+/* An IOMMU keeps the offset on the page. */
+static bool is_translatable(const hal_request_t *request, const piece_t *piece, uint64_t at)
+{
+    return request->adapter->device->file.iova == 0 || at == HAL_DIRECT || ((at ^ piece->physical) & (PAGE_SIZE - 1)) == 0;
+}
+
 static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, bool write, uint64_t *logical)
 {
     bool     direct = is_one_run(request->adapter, *cursor, length);
@@ -190,7 +202,7 @@ static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *curso
         piece_t piece = piece_at(request->adapter, cursor, length - done);
         if (!direct && done == 0)
             at = bounce_place(request, cursor);
-        if (!map_piece(request, cursor, &piece, at, write, &this))
+        if (!is_translatable(request, &piece, at) || !map_piece(request, cursor, &piece, at, write, &this))
             break;
         if (done == 0)
             *logical = this;
@@ -242,7 +254,7 @@ static uint32_t map_pieces(hal_request_t *request, hal_cursor_t *cursor, uint32_
     for (uint64_t this; done < length;) {
         piece_t  piece = piece_at(adapter, cursor, length - done);
         uint64_t at = piece.reached ? HAL_DIRECT : bounce_place(request, cursor);
-        this = hal_logical_of(piece.reached ? piece.physical : hal_bounce_address(&adapter->device->file, at));
+        this = piece.reached ? hal_logical_of(piece.physical) : hal_register_address(&adapter->device->file, at);
         if ((done != 0 && this != *logical + done) || !map_piece(request, cursor, &piece, at, write, &this))
             break;
         if (done == 0)
@@ -274,11 +286,26 @@ static uint32_t next_element_part(const hal_adapter_t *adapter, const hal_cursor
     return piece.bytes;
 }
 
+/* For a device that takes one piece behind an IOMMU, pieces must meet at the ends of pages. */
+static bool is_translatable_in_one(const hal_adapter_t *adapter, PMDL mdl, uint64_t offset, uint32_t length)
+{
+    hal_cursor_t cursor = hal_cursor_at(mdl, offset);
+    for (uint64_t next = 0, done = 0; done < length;) {
+        piece_t piece = piece_at(adapter, &cursor, (uint32_t)(length - done));
+        if (done != 0 && ((piece.physical | next) & (PAGE_SIZE - 1)) != 0)
+            return false;
+        next = piece.physical + piece.bytes;
+        done += piece.bytes;
+        advance(&cursor, piece.bytes);
+    }
+    return true;
+}
+
 uint32_t hal_count_elements(const hal_adapter_t *adapter, PMDL mdl, uint64_t offset, uint32_t length)
 {
     uint32_t elements = 0, part;
     if (!adapter->scatter_gather)
-        return 1;
+        return adapter->device->file.iova == 0 || is_translatable_in_one(adapter, mdl, offset, length) ? 1 : 0;
     hal_cursor_t cursor = hal_cursor_at(mdl, offset);
     for (uint64_t next = 0, number = 0, where; length != 0; length -= part) {
         part = next_element_part(adapter, &cursor, length, number, &where);
@@ -317,24 +344,29 @@ static bool unmap_part(hal_map_register_t *entry, uint32_t from, uint32_t to)
 }
 
 /* What a register maps of [begin, end) of an MDL goes back to the driver's page; all of it: the register is free for the next transfer. */
-static bool flush_register(const hal_register_file_t *file, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, bool copy)
+static bool flush_register(hal_device_t *device, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, bool copy)
 {
-    uint32_t from = later(entry->offset, begin), to = sooner(entry->offset + entry->bytes, end);
+    const hal_register_file_t *file = &device->file;
+    uint32_t                   from = later(entry->offset, begin), to = sooner(entry->offset + entry->bytes, end);
     if (entry->mdl != mdl || from >= to)
         return false;
-    if (copy && entry->at != HAL_DIRECT) {
+    if (copy && entry->at != HAL_DIRECT && file->iova == 0) {
         uint32_t skipped = from - entry->offset;
         hal_copy_to_physical(entry->origin + skipped, file->bounce + entry->at + skipped, to - from);
     }
-    return unmap_part(entry, from, to);
+    if (!unmap_part(entry, from, to))
+        return false;
+    if (file->iova != 0)
+        hal_iommu_unmap(&device->iommu, hal_register_address(file, entry->at), 1);
+    return true;
 }
 
 static uint32_t flush_bounced(hal_request_t *request, PMDL mdl, uint32_t begin, uint32_t bytes, bool copy)
 {
-    hal_register_file_t *file = &request->adapter->device->file;
-    uint32_t             flushed = 0;
+    hal_device_t *device = request->adapter->device;
+    uint32_t      flushed = 0;
     for (uint32_t i = 0; i < request->used; i++)
-        flushed += flush_register(file, &file->registers[request->first + i], mdl, begin, begin + bytes, copy);
+        flushed += flush_register(device, &device->file.registers[request->first + i], mdl, begin, begin + bytes, copy);
     return flushed;
 }
 
@@ -365,7 +397,7 @@ bool hal_is_bounced(const hal_request_t *request)
 {
     const hal_map_register_t *entry = request->adapter->device->file.registers;
     for (uint32_t i = 0; entry != NULL && i < request->used; i++)
-        if (entry[request->first + i].mdl != NULL && entry[request->first + i].at != HAL_DIRECT)
+        if (request->adapter->device->file.iova == 0 && entry[request->first + i].mdl != NULL && entry[request->first + i].at != HAL_DIRECT)
             return true;
     return false;
 }

@@ -34,18 +34,42 @@ static bool make_bounce_pages(hal_register_file_t *file, uint64_t highest)
     return false;
 }
 
-bool hal_file_make(hal_register_file_t *file, uint32_t wanted, bool bounces, uint64_t highest)
+/* Behind an IOMMU a register needs no memory, only a logical page. */
+static bool take_logical_pages(hal_device_t *device, hal_register_file_t *file, uint64_t highest)
+{
+    for (; file->total != 0; file->total /= 2) {
+        ke_lock(&device->lock);
+        file->iova = hal_iommu_take_locked(&device->iommu, file->total, 0, highest);
+        ke_unlock(&device->lock);
+        if (file->iova != 0)
+            return true;
+    }
+    return false;
+}
+
+static void give_pages(hal_device_t *device, hal_register_file_t *file)
+{
+    if (file->bounce != NULL)
+        mm_contiguous_put(file->bounce);
+    if (file->iova != 0 && device->iommu.entries != NULL) {
+        ke_lock(&device->lock);
+        hal_iommu_give_locked(&device->iommu, file->iova, file->total);
+        ke_unlock(&device->lock);
+    }
+}
+
+bool hal_file_make(hal_device_t *device, hal_register_file_t *file, uint32_t wanted, bool bounces, uint64_t highest)
 {
     *file = (hal_register_file_t){ .total = wanted, .highest = highest };
     if (bounces) {
-        if (!make_bounce_pages(file, highest))
+        bool pages = device->iommu.entries != NULL ? take_logical_pages(device, file, highest) : make_bounce_pages(file, highest);
+        if (!pages)
             return false;
         size_t register_bytes = file->total * sizeof(hal_map_register_t);
         file->table_bytes = ROUND_TO_PAGES(register_bytes + rt_runs_bytes(file->total));
         file->registers = host_tables(file->table_bytes);
         if (file->registers == NULL) {
-            mm_contiguous_put(file->bounce);
-            file->total = 0;
+            give_pages(device, file);
             return false;
         }
         rt_runs_init(&file->runs, file->total, (char *)file->registers + register_bytes);
@@ -54,10 +78,10 @@ bool hal_file_make(hal_register_file_t *file, uint32_t wanted, bool bounces, uin
     return true;
 }
 
-void hal_file_release(hal_register_file_t *file)
+void hal_file_release(hal_device_t *device, hal_register_file_t *file)
 {
     if (file->registers != NULL) {
-        mm_contiguous_put(file->bounce);
+        give_pages(device, file);
         host_release(file->registers, file->table_bytes);
     }
     *file = (hal_register_file_t){ .total = 0 };
@@ -79,14 +103,20 @@ bool hal_file_take_locked(hal_register_file_t *file, uint32_t count, uint32_t *f
     return true;
 }
 
-void hal_file_give_locked(hal_register_file_t *file, uint32_t first, uint32_t count)
+void hal_file_give_locked(hal_device_t *device, uint32_t first, uint32_t count)
 {
+    hal_register_file_t *file = &device->file;
     if (file->registers != NULL && count != 0) {
         for (uint32_t i = first; i < first + count; i++)
             file->registers[i].mdl = NULL;
+        if (file->iova != 0) /* a driver that did not flush */
+            hal_iommu_unmap(&device->iommu, hal_register_address(file, (uint64_t)first << PAGE_SHIFT), count);
         rt_runs_give(&file->runs, first, count);
     }
     file->free += count;
 }
 
-uint64_t hal_bounce_address(const hal_register_file_t *file, uint64_t at) { return (uintptr_t)file->bounce - mm_physical_map.base + at; }
+uint64_t hal_register_address(const hal_register_file_t *file, uint64_t at)
+{
+    return file->iova != 0 ? file->iova + at : hal_logical_of((uintptr_t)file->bounce - mm_physical_map.base + at);
+}

@@ -2,6 +2,7 @@
  * physical_copy.c - bytes between a buffer of ours and physical memory, as a device reaches it.
  *
  *     physical address --RAM------------> the PFN entry says where: home, or the slot of a pageable page        mm_device_view
+ *                      --2^48 and more---> the driver's globals and stack, which an MDL may hold                    likewise
  *                      --window, memory-> its bytes, from the device's side                                     mm_io_target_at
  *                      --window, played-> one call of the test's callbacks for each 8, 4, 2 or 1 bytes
  *                      --nothing, or a frame that nobody has: the copy ends
@@ -63,6 +64,8 @@ static size_t copy_some(char *buffer, uint64_t physical, size_t bytes, bool writ
     void *view = mm_device_view(physical, write);
     if (view == NULL)
         return copy_io_space(buffer, physical, bytes, write);
+    if (!mm_in(&mm_all, (uintptr_t)view)) /* the address may be no more than a number */
+        return write ? host_copy_safely(view, buffer, bytes) : host_copy_safely(buffer, view, bytes);
     if (write)
         memcpy(view, buffer, bytes);
     else

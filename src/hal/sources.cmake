@@ -7,6 +7,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/physical_copy.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_records.c
   ${CMAKE_CURRENT_LIST_DIR}/map_registers.c
+  ${CMAKE_CURRENT_LIST_DIR}/iommu.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_queue.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_channel.c

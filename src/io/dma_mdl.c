@@ -12,13 +12,11 @@
 
 #include "hal/dma_operations.h"
 
-#define TAG_MDL NTMM_TAG("Mdl ")
-
 static void free_chain(PMDL mdl)
 {
     for (PMDL next; mdl != NULL; mdl = next) {
         next = mdl->Next;
-        ExFreePoolWithTag(mdl, TAG_MDL);
+        IoFreeMdl(mdl);
     }
 }
 
@@ -36,12 +34,10 @@ static PMDL mdl_of(uint64_t physical, uint32_t bytes, char *va)
 {
     char  *base = va != NULL ? va : (char *)(uintptr_t)physical; /* I/O space: for DMA, an address is an index of the pages */
     size_t pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(base, bytes);
-    PMDL   mdl = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(MDL) + pages * sizeof(PFN_NUMBER), TAG_MDL);
+    PMDL   mdl = IoAllocateMdl(base, bytes, FALSE, FALSE, NULL);
     if (mdl == NULL)
         return NULL;
-    RtlZeroMemory(mdl, sizeof *mdl);
-    MmInitializeMdl(mdl, base, bytes);
-    mdl->MdlFlags = va != NULL ? MDL_SOURCE_IS_NONPAGED_POOL : MDL_IO_SPACE;
+    mdl->MdlFlags |= va != NULL ? MDL_SOURCE_IS_NONPAGED_POOL : MDL_IO_SPACE;
     mdl->MappedSystemVa = va;
     for (size_t i = 0; i < pages; i++)
         MmGetMdlPfnArray(mdl)[i] = (physical >> PAGE_SHIFT) + i;

@@ -70,6 +70,8 @@ static void *virtual_of(uint64_t physical, bool alias)
 void *mm_device_view(uint64_t physical, bool write)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (mm_is_host_frame(pfn))
+        return virtual_of(physical, true);
     if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
@@ -77,6 +79,8 @@ void *mm_device_view(uint64_t physical, bool write)
         return NULL;
     return virtual_of(physical, true);
 }
+
+uint64_t mm_device_highest(void) { return 2 * MM_HOST_PHYSICAL - 1; }
 
 PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 {

@@ -232,8 +232,10 @@ void *mm_system_pte_map(const mm_pfn_number_t *pfns, size_t page_count, unsigned
 void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the caller's */
 
 /* Where a device's access to that byte of RAM, and to the rest of its page, ends up: at home, or in the slot of a pageable page, there or not.
- * NULL: no RAM, a frame that nobody has, or secure pool to be written. Takes no lock (address.c). */
-void *mm_device_view(uint64_t physical, bool write);
+ * NULL: no RAM, a frame that nobody has, or secure pool to be written. Outside of mm_all: memory of the process, if it is there. Takes no
+ * lock (address.c). */
+void    *mm_device_view(uint64_t physical, bool write);
+uint64_t mm_device_highest(void); /* no MDL holds a frame beyond this physical address */
 
 /* ---- mappings by physical address (io_map.c) ---- */
 /* What MmMapIoSpace was asked for: the address that it returned, on the page whose owner says MM_USE_IO, and the bytes. */

@@ -11,7 +11,8 @@
  * Locks       (D) while requests of a device are counted; no stop is raised under it.
  * Source      WDK documentation: "DMA Verification"; Bug Check 0xE6.
  * Fidelity    never raised: 0x00 with 2 (a request that finds no map registers in a row waits, or is refused), 0x01 and 0x02 (performance
- *             counters), 0x11, 0x14, 0x22, 0x26. "Verifier data" is the adapter's record.
+ *             counters), 0x11, 0x14, 0x22. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the device
+ *             sees nothing else anyway.
  */
 #include "vf/dma.h"
 
@@ -165,7 +166,7 @@ static const hal_map_register_t *mapped_there(const hal_request_t *request, PMDL
 static ULONG_PTR system_address(const hal_request_t *request, const hal_map_register_t *entry)
 {
     const hal_register_file_t *file = &request->adapter->device->file;
-    return entry->at != HAL_DIRECT ? (ULONG_PTR)file->bounce + entry->at : 0;
+    return entry->at != HAL_DIRECT && file->bounce != NULL ? (ULONG_PTR)file->bounce + entry->at : 0;
 }
 
 static void map(const char *routine, hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length)
@@ -215,6 +216,12 @@ static void bad_buffer(const char *routine, PVOID va)
 {
     (void)va;
     violation(routine, "There is no such common buffer: it was freed already, or is freed with other arguments.", 0x03, 1, 0, 0);
+}
+
+static void iommu_fault(const char *routine, PDEVICE_OBJECT object, uint64_t logical, bool write)
+{
+    violation(routine, "A device used a logical address that is not mapped for it.", 0x26, (ULONG_PTR)object, (ULONG_PTR)logical,
+              write ? 2 : 1);
 }
 
 /* ---- guards ---- */
@@ -273,6 +280,7 @@ void vf_dma_boot(bool on)
                                            .flush = flush,
                                            .free_registers = free_registers,
                                            .bad_buffer = bad_buffer,
+                                           .iommu_fault = iommu_fault,
                                            .guard = guard,
                                            .guarded = guarded,
                                            .bounce_free = bounce_free,

@@ -251,8 +251,9 @@ static void random_transfers(void **state)
     (void)state;
     static const struct {
         uint32_t bits;
-        bool     scatter_gather;
-    } kinds[] = { { 64, true }, { 24, true }, { 32, true }, { 24, false }, { 64, false } };
+        bool     scatter_gather, iommu;
+    } kinds[] = { { 64, true, false },  { 24, true, false },  { 32, true, false },
+                  { 24, false, false }, { 64, false, false }, { 32, true, true } };
     state_of_random = number_from("NTMM_SEED", 0x5EED0D3A);
     print_message("NTMM_SEED=%llu\n", (unsigned long long)state_of_random);
     memory = dma_high_memory(PAGE_SIZE, 0);
@@ -265,7 +266,7 @@ static void random_transfers(void **state)
     memset(low, 0, PAGES / 2 * PAGE_SIZE);
     memset(high, 0, PAGES / 2 * PAGE_SIZE);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        dma = dma_start(kinds[i].bits, 24, kinds[i].scatter_gather, 23 * PAGE_SIZE);
+        dma = dma_start_iommu(kinds[i].bits, 24, kinds[i].scatter_gather, 23 * PAGE_SIZE, kinds[i].iommu);
         assert_int_equal(dma.registers, 24);
         KIRQL irql = dma_raise();
         play(number_from("NTMM_STEPS", 400));

@@ -35,9 +35,9 @@ typedef struct dma {
     ULONG           registers; /* as IoGetDmaAdapter said */
 } dma_t;
 
-static inline dma_t dma_start(uint32_t bits, uint32_t registers, bool scatter_gather, ULONG length)
+static inline dma_t dma_start_iommu(uint32_t bits, uint32_t registers, bool scatter_gather, ULONG length, bool iommu)
 {
-    ntmm_device_config config = { .address_bits = bits, .map_registers = registers, .scatter_gather = scatter_gather };
+    ntmm_device_config config = { .address_bits = bits, .map_registers = registers, .scatter_gather = scatter_gather, .iommu = iommu };
     DEVICE_DESCRIPTION description = dma_description(DEVICE_DESCRIPTION_VERSION3, bits, scatter_gather, length);
     dma_t              dma = { .device = ntmm_device_create(&config) };
     assert_non_null(dma.device);
@@ -47,6 +47,11 @@ static inline dma_t dma_start(uint32_t bits, uint32_t registers, bool scatter_ga
     return dma;
 }
 
+static inline dma_t dma_start(uint32_t bits, uint32_t registers, bool scatter_gather, ULONG length)
+{
+    return dma_start_iommu(bits, registers, scatter_gather, length, false);
+}
+
 static inline void dma_stop(dma_t *dma)
 {
     dma->op->PutDmaAdapter(dma->adapter);
@@ -54,21 +59,15 @@ static inline void dma_stop(dma_t *dma)
     assert_true(ntmm_check());
 }
 
-/* An MDL of nonpaged memory, in pool. */
+/* An MDL of nonpaged memory. */
 static inline PMDL dma_mdl(PVOID va, ULONG bytes)
 {
-    ULONG pages = (ULONG)ADDRESS_AND_SIZE_TO_SPAN_PAGES(va, bytes);
-    PMDL  mdl = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(MDL) + pages * sizeof(PFN_NUMBER), DMA_TAG);
+    PMDL mdl = IoAllocateMdl(va, bytes, FALSE, FALSE, NULL);
     assert_non_null(mdl);
-    MmInitializeMdl(mdl, va, bytes);
-    for (ULONG i = 0; i < pages; i++)
-        MmGetMdlPfnArray(mdl)[i] =
-            (PFN_NUMBER)(MmGetPhysicalAddress((char *)PAGE_ALIGN(va) + (size_t)i * PAGE_SIZE).QuadPart >> PAGE_SHIFT);
-    mdl->MappedSystemVa = va;
-    mdl->MdlFlags = MDL_SOURCE_IS_NONPAGED_POOL;
+    MmBuildMdlForNonPagedPool(mdl);
     return mdl;
 }
-static inline void dma_mdl_free(PMDL mdl) { ExFreePoolWithTag(mdl, DMA_TAG); }
+static inline void dma_mdl_free(PMDL mdl) { IoFreeMdl(mdl); }
 
 /* Memory whose pages all lie above 16 MiB, and above 4 GiB, or anywhere. */
 static inline void *dma_high_memory(SIZE_T bytes, uint64_t lowest)

@@ -184,6 +184,62 @@ static void an_old_disk_reads_in_packets(void **state)
     dma_stop(&disk.dma);
 }
 
+/* ---- a read into memory that may go out, and into the process' own ---- */
+
+static char global_buffer[3000];
+
+static VOID keep_list(PDEVICE_OBJECT DeviceObject, PIRP Irp, PSCATTER_GATHER_LIST ScatterGather, PVOID Context)
+{
+    (void)DeviceObject;
+    (void)Irp;
+    *(PSCATTER_GATHER_LIST *)Context = ScatterGather;
+}
+
+static void read_into(dma_t *dma, char *buffer, ULONG bytes, unsigned seed)
+{
+    PSCATTER_GATHER_LIST list = NULL;
+    char                *sent = malloc(bytes), *at = sent;
+    PMDL                 mdl = IoAllocateMdl(buffer, bytes, FALSE, FALSE, NULL);
+    MmProbeAndLockPages(mdl, KernelMode, IoWriteAccess);
+    KIRQL irql = dma_raise();
+    assert_int_equal(dma->op->GetScatterGatherList(dma->adapter, NULL, mdl, MmGetMdlVirtualAddress(mdl), bytes, keep_list, &list, FALSE),
+                     STATUS_SUCCESS);
+    KeLowerIrql(irql);
+    ntmm_trim_pageable(); /* locked pages stay */
+    dma_fill(sent, bytes, seed);
+    for (ULONG i = 0; i < list->NumberOfElements; at += list->Elements[i++].Length)
+        assert_int_equal(ntmm_device_write(dma->device, (uint64_t)list->Elements[i].Address.QuadPart, at, list->Elements[i].Length), 0);
+    irql = dma_raise();
+    dma->op->PutScatterGatherList(dma->adapter, list, FALSE);
+    KeLowerIrql(irql);
+    MmUnlockPages(mdl);
+    IoFreeMdl(mdl);
+    ntmm_page_out(); /* what the device wrote goes to the page file, and comes back */
+    assert_memory_equal(buffer, sent, bytes);
+    free(sent);
+}
+
+static void a_device_reads_into_any_memory(void **state)
+{
+    (void)state;
+    char stack_buffer[2000];
+    for (unsigned kind = 0; kind < 5; kind++) { /* in reach; bounced; bounced in one piece; behind an IOMMU, likewise */
+        ntmm_device_config config = { .address_bits = kind == 0 ? 64 : 24, .scatter_gather = kind != 2 && kind != 4, .iommu = kind > 2 };
+        DEVICE_DESCRIPTION description = dma_description(3, config.address_bits, config.scatter_gather, 16 * PAGE_SIZE);
+        dma_t              dma = { .device = ntmm_device_create(&config) };
+        dma.adapter = IoGetDmaAdapter(ntmm_device_object(dma.device), &description, &dma.registers);
+        dma.op = dma.adapter->DmaOperations;
+        char *pageable = ExAllocatePoolWithTag(PagedPool, 5 * PAGE_SIZE, DMA_TAG);
+        memset(pageable, 1, 5 * PAGE_SIZE);
+        ntmm_page_out();
+        read_into(&dma, pageable + 17, 4 * PAGE_SIZE, kind);
+        read_into(&dma, global_buffer + 1, sizeof global_buffer - 1, kind);
+        read_into(&dma, stack_buffer, sizeof stack_buffer, kind);
+        ExFreePoolWithTag(pageable, DMA_TAG);
+        dma_stop(&dma);
+    }
+}
+
 /* ---- four threads and eight map registers ---- */
 
 #define THREADS 4
@@ -308,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(a_card_sends_from_a_ring),
         ntmm_cmocka_test(an_old_disk_reads_in_packets),
+        ntmm_cmocka_test(a_device_reads_into_any_memory),
         ntmm_cmocka_test(four_threads_share_eight_registers),
         ntmm_cmocka_test(adapters_come_and_go_on_four_threads),
     };

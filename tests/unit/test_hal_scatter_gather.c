@@ -328,10 +328,11 @@ static void a_list_as_mdls(void **state)
         assert_int_equal(made == head, kind == 0);
         for (PMDL mdl = made, next; mdl != NULL && kind != 0; mdl = next) {
             next = mdl->Next;
-            assert_int_equal(mdl->MdlFlags, MDL_SOURCE_IS_NONPAGED_POOL);
+            assert_true((mdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL) != 0);
+            assert_ptr_equal(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority), mdl->MappedSystemVa);
             for (ULONG i = 0; i < mdl->ByteCount; i++, bytes++)
                 assert_int_equal(((char *)mdl->MappedSystemVa)[i], bytes < PAGE_SIZE ? block[30 + bytes] : block[2 * PAGE_SIZE + bytes]);
-            ExFreePool(mdl);
+            IoFreeMdl(mdl);
         }
         assert_int_equal(bytes, kind == 0 ? 0 : PAGE_SIZE + 10);
         assert_int_equal(dma.op->BuildMdlFromScatterGatherList(dma.adapter, got.list, head, &made), STATUS_NONE_MAPPED);
