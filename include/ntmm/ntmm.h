@@ -255,14 +255,33 @@ NTMM_PUBLIC bool ntmm_debug_filter(uint32_t component, uint32_t levels);
 
 /* ---- processes ---- */
 
-/** A process: who is charged when pool is allocated with quota. PsGetCurrentProcess() names it to a driver. */
+/** A process: an address space, and who is charged when pool is allocated with quota. PsGetCurrentProcess() names it to a driver. */
 typedef struct ntmm_process ntmm_process;
 /** @return NULL, with the reason in ntmm_error(), when no machine is up or there are 4,095 of them */
 NTMM_PUBLIC ntmm_process *ntmm_process_create(void);
-/** The process ends. Its object lives on while a thread is attached or a block of pool is charged to it. NULL: nothing happens. */
+/** The process ends. Its object lives on while a thread is attached or a block of pool is charged to it, its memory while a thread is attached.
+ *  NULL: nothing happens. A page of it that is still locked is bug check PROCESS_HAS_LOCKED_PAGES (0x76): p1 0, p2 the process, p3 how many
+ *  pages are locked, p4 0. */
 NTMM_PUBLIC void ntmm_process_destroy(ntmm_process *process);
 /** The calling thread runs in it from now on; NULL: back in the System process, where every thread begins. */
 NTMM_PUBLIC void ntmm_process_attach(ntmm_process *process);
+
+/**
+ * Memory of a process, as an application gets it from VirtualAlloc: committed, zero, and pageable.
+ *
+ * @param bytes    rounded up to whole pages
+ * @param protect  PAGE_READWRITE, PAGE_READONLY, PAGE_NOACCESS ..., perhaps with PAGE_GUARD
+ * @return         page aligned; NULL, with the reason in ntmm_error(). What is left when the process ends is no leak
+ */
+NTMM_PUBLIC void *ntmm_user_alloc(ntmm_process *process, size_t bytes, uint32_t protect);
+/** All of what begins there, whoever allocated it. NULL: nothing happens. Secured memory stays, with the reason in ntmm_error(). */
+NTMM_PUBLIC void ntmm_user_free(ntmm_process *process, void *address);
+
+/** Pages of a process: reserved and not committed; committed; of these there and mapped for it; of these locked, by MDLs for example. */
+typedef struct ntmm_process_memory {
+    uint64_t reserved, committed, working_set, locked;
+} ntmm_process_memory;
+NTMM_PUBLIC void ntmm_query_process_memory(ntmm_process *process, ntmm_process_memory *out);
 
 /** Bytes of pool charged to a process, with header and rounding, and the limits; a limit of 0: the system decides, which is no limit here. */
 typedef struct ntmm_quota_usage {

@@ -40,7 +40,7 @@ static void record_open(ke_process_t *process)
         atomic_store(&process->limit[kind], KE_NO_QUOTA_LIMIT);
     }
     atomic_store(&process->by_drivers, 0);
-    process->space = NULL;
+    atomic_store(&process->space, NULL);
     process->users = 1;
     process->start_number = ++started;
     process->created_100ns = host_wall_100ns();
@@ -144,14 +144,23 @@ void ke_process_unuse(ke_process_t *process)
     void *space = NULL;
     ke_lock(&process_lock);
     NTMM_INVARIANT(process->users != 0, "a process is left as often as it was entered");
-    if (--process->users == 0) {
-        space = process->space;
-        process->space = NULL;
-    }
+    if (--process->users == 0)
+        space = atomic_exchange(&process->space, NULL);
     ke_unlock(&process_lock);
     if (space != NULL && ke_process_hooks.stop != NULL)
         ke_process_hooks.stop(space);
     ke_process_dereference(process);
+}
+
+void *ke_process_set_space(ke_process_t *process, void *space)
+{
+    void *none = NULL;
+    ke_lock(&process_lock);
+    if (atomic_load(&process->has_handle) != 0)
+        atomic_compare_exchange_strong(&process->space, &none, space);
+    void *now = atomic_load(&process->has_handle) != 0 ? atomic_load(&process->space) : NULL;
+    ke_unlock(&process_lock);
+    return now;
 }
 
 /* A thread that ends while it is attached several times over leaves the innermost process and its own; those between have lost a user that
@@ -253,11 +262,6 @@ ntmm_process *ntmm_process_create(void)
     if (thread == NULL)
         return NULL;
     ke_process_t *process = create();
-    if (process != NULL && ke_process_hooks.start != NULL && !ke_process_hooks.start(process)) {
-        atomic_store(&process->has_handle, 0);
-        ke_process_unuse(process);
-        process = NULL;
-    }
     ke_thread_leave(thread);
     return (ntmm_process *)(void *)process;
 }
@@ -272,7 +276,10 @@ void ntmm_process_destroy(ntmm_process *process)
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
-    if (atomic_exchange(&record->has_handle, 0) != 0) {
+    ke_lock(&process_lock);
+    bool ends = atomic_exchange(&record->has_handle, 0) != 0;
+    ke_unlock(&process_lock);
+    if (ends) {
         record->ended_100ns = host_wall_100ns();
         ke_process_unuse(record);
     }

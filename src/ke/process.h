@@ -37,7 +37,7 @@ struct ke_process {
     uint32_t         blocks_found;                          /* (W) and in how many blocks */
     _Atomic uint32_t by_drivers;                            /* (A) of the references: those that drivers and handles have taken */
     uint32_t         users;                                 /* (L) who keeps the address space */
-    void            *space;                                 /* (L) mm's: struct mm_space; NULL: it has none, or none any more */
+    _Atomic(void *)  space;                                 /* (A) leaves and becomes NULL under (L): mm's, struct mm_space; NULL: none */
     uint64_t         created_100ns, ended_100ns;            /* since 1601; ended: 0 while it runs */
     uint32_t         start_number;                          /* counts the processes of this boot */
 };
@@ -64,11 +64,12 @@ void ke_process_unuse(ke_process_t *process);
 
 /* mm hangs address spaces on the life of a process. Called with no lock held; each may be NULL. */
 typedef struct ke_process_hooks {
-    bool (*start)(ke_process_t *process);  /* sets `space`; false: with ke_error set */
     void (*ending)(ke_process_t *process); /* ntmm_process_destroy, before anything has changed; may stop the machine */
     void (*stop)(void *space);             /* its last user has left */
 } ke_process_hooks_t;
 extern ke_process_hooks_t ke_process_hooks;
+/* The address space that it has from now on: this one, or another that it has already. NULL: it has ended. */
+void *ke_process_set_space(ke_process_t *process, void *space);
 
 /* Charge and take a reference for the block; false: it would exceed the limit, nothing has changed. */
 bool ke_process_charge(ke_process_t *process, ke_quota_t kind, uint64_t bytes);

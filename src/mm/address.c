@@ -13,6 +13,7 @@
 #include "mm/lock_pages.h"
 #include "mm/paging.h"
 #include "mm/space.h"
+#include "mm/user_range.h"
 
 /* A halted machine may be looked at; when none is up, what the tables still say is about nothing. */
 static bool machine_is_there(const char *routine)
@@ -91,8 +92,10 @@ PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 static bool is_gone(uintptr_t va)
 {
     const mm_space_t *space = mm_space_find(va);
-    if (space != NULL || mm_in(&mm_user_region, va))
-        return space == NULL || !mm_view_is_committed(space, va);
+    if (mm_in(&mm_user_region, va)) /* of another process: a number that means nothing here */
+        return space == NULL || !mm_user_range_is_ours(ke_self(), va, 1) || !mm_view_is_committed(space, va);
+    if (space != NULL)
+        return !mm_view_is_committed(space, va);
     if (mm_in(&mm_slot_region, va) || mm_in(&mm_shared_region, va)) /* an MDL may lead there */
         return mm_pte_of(va) == 0;
     return mm_in(&mm_all, va) && mm_owner_of((void *)va) == NULL;

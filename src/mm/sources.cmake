@@ -45,6 +45,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/mdl_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/address.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_memory.c
+  ${CMAKE_CURRENT_LIST_DIR}/process_space.c
+  ${CMAKE_CURRENT_LIST_DIR}/secure_range.c
   ${CMAKE_CURRENT_LIST_DIR}/user_range.c
   ${CMAKE_CURRENT_LIST_DIR}/user_access.c
   ${CMAKE_CURRENT_LIST_DIR}/query.c

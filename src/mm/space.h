@@ -82,8 +82,9 @@ struct mm_segment {
 };
 
 typedef struct mm_secured {
-    size_t first, end; /* empty: free */
-    bool   need_write;
+    size_t   first, end; /* empty: free */
+    bool     need_write;
+    uint32_t flags; /* MM_SECURE_* */
 } mm_secured_t;
 
 struct mm_space {

@@ -1,8 +1,11 @@
 /*
  * user_range.c - the boundary between user and system addresses, and the probes that drivers make before they touch what a caller gave them.
  *
- *     0        64 KiB                               MmHighestUserAddress   MmUserProbeAddress          MmSystemRangeStart
- *     | NULL .. | user addresses of all processes                        | 64 KiB nobody gets          | system
+ *     0        64 KiB          the slices of processes          MmHighestUserAddress | MmUserProbeAddress = MmSystemRangeStart
+ *     | NULL .. |    nobody's   | slice | slice | ...         | slice                | system
+ *
+ * The slices lie lower than everything else where the host can do that, so that a driver's own comparison with MmUserProbeAddress is right. The
+ * routines here go by the region instead, which is right everywhere.
  *
  * A probe looks at numbers: is the range below the boundary, does it wrap, is it aligned? What it finds may change at once, so that every touch
  * still belongs into a __try. ProbeForWrite touches each page as well, by writing back the byte that it has read.
@@ -14,27 +17,45 @@
  */
 #include "mm/user_range.h"
 
-#include "ke/process.h"
+#include "mm/process_space.h"
+#include "mm/space.h"
+
+#define NOBODYS_BYTES ((uintptr_t)0x10000) /* at address 0: user addresses, and no process can have memory there */
 
 PVOID     MmHighestUserAddress, MmSystemRangeStart;
 ULONG_PTR MmUserProbeAddress;
 
+/* On a machine whose RAM has no bytes there are no slices. */
 void mm_user_range_boot(void)
 {
-    MmUserProbeAddress = mm_user_probe_address;
-    MmHighestUserAddress = (PVOID)(mm_user_probe_address - 1);
-    MmSystemRangeStart = (PVOID)mm_user_probe_address;
+    uintptr_t end = mm_user_probe_address > NOBODYS_BYTES ? mm_user_probe_address : NOBODYS_BYTES;
+    MmUserProbeAddress = end;
+    MmHighestUserAddress = (PVOID)(end - 1);
+    MmSystemRangeStart = (PVOID)end;
 }
+
+static bool lies_in(uintptr_t base, size_t size, uintptr_t va, size_t bytes) { return va - base < size && bytes <= size - (va - base); }
 
 bool mm_is_user_range(uintptr_t va, size_t bytes)
 {
-    return bytes == 0 || (va < mm_user_probe_address && bytes <= mm_user_probe_address - va);
+    return bytes == 0 || lies_in(0, NOBODYS_BYTES, va, bytes) || lies_in(mm_user_region.base, mm_user_region.bytes, va, bytes);
 }
 
+/* No slice that the range touches is that of another process. */
 bool mm_user_range_is_ours(const ke_thread_t *thread, uintptr_t va, size_t bytes)
 {
-    (void)thread;
-    return mm_is_user_range(va, bytes);
+    if (bytes == 0)
+        return true;
+    if (!mm_is_user_range(va, bytes))
+        return false;
+    const mm_space_t *own = mm_process_space(ke_process_current(thread));
+    for (uintptr_t at = va, last = va + bytes - 1;; at += MM_USER_SLICE_BYTES) {
+        const mm_space_t *space = mm_space_find(at < last ? at : last);
+        if (space != NULL && space != own)
+            return false;
+        if (at >= last)
+            return true;
+    }
 }
 
 /* ---- probes ---- */

@@ -8,7 +8,7 @@
 
 void mm_user_range_boot(void); /* fills in MmUserProbeAddress and its like */
 
-/* Below the boundary: a user address of some process, mapped or not. No bytes: true. */
+/* User addresses of some process, or of none, mapped or not. No bytes: true. */
 bool mm_is_user_range(uintptr_t va, size_t bytes);
 /* And none of a process in which the thread does not run: what a routine that takes user addresses accepts. */
 bool mm_user_range_is_ours(const ke_thread_t *thread, uintptr_t va, size_t bytes);

@@ -74,6 +74,9 @@ NTSTATUS mm_view_decommit(mm_space_t *space, uintptr_t va, uint64_t bytes);
 NTSTATUS mm_view_protect(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect,
                          uint32_t *old); /* STATUS_SECTION_PROTECTION .. */
 
+/* What private memory may be given: one way of access, with modifiers that go together. */
+bool mm_protect_is_private(uint32_t protect);
+
 typedef struct mm_view_info { /* what MEMORY_BASIC_INFORMATION needs: pages that are alike from `base` on */
     uintptr_t     base, allocation_base;
     uint64_t      bytes;
@@ -84,7 +87,7 @@ typedef struct mm_view_info { /* what MEMORY_BASIC_INFORMATION needs: pages that
 bool mm_view_query(mm_space_t *space, uintptr_t va, mm_view_info_t *out); /* false: outside of the slice */
 
 /* MmSecureVirtualMemory: nothing of the range may be freed or made stricter until it is unsecured. */
-NTSTATUS mm_view_secure(mm_space_t *space, uintptr_t va, uint64_t bytes, bool need_write, void **cookie);
+NTSTATUS mm_view_secure(mm_space_t *space, uintptr_t va, uint64_t bytes, bool need_write, uint32_t flags /* MM_SECURE_* */, void **cookie);
 bool     mm_view_unsecure(mm_space_t *space, void *cookie); /* false: no such cookie */
 
 /* ---- pages ---- */

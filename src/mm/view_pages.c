@@ -43,6 +43,16 @@ static void close_range(const range_t *range)
 
 static void set_protect(uint64_t *pte, uint32_t protect) { *pte = (*pte & ~MM_VIEW_PROTECT) | (protect & MM_VIEW_PROTECT); }
 
+bool mm_protect_is_private(uint32_t protect)
+{
+    uint32_t access = protect & 0xFFu, modifiers = protect & ~(uint32_t)0xFF;
+    if (access == 0 || (access & (access - 1)) != 0 || mm_protect_copies(access))
+        return false;
+    if ((modifiers & ~(uint32_t)(PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE)) != 0)
+        return false;
+    return modifiers == 0 || (access != PAGE_NOACCESS && (modifiers & (modifiers - 1)) == 0);
+}
+
 /* ---- commit ---- */
 
 static uint64_t reserved_pages(const range_t *range)
@@ -226,7 +236,8 @@ bool mm_secured_forbids_locked(const mm_space_t *space, size_t first, size_t end
 {
     for (uint32_t i = 0; i < MM_SECURED_MOST; i++) {
         const mm_secured_t *secured = &space->secured[i];
-        if (secured->first < end && first < secured->end && !suffices(protect, secured->need_write))
+        bool                touched = secured->first < end && first < secured->end && (secured->flags & MM_SECURE_USER_MODE_ONLY) == 0;
+        if (touched && ((secured->flags & MM_SECURE_NO_CHANGE) != 0 || !suffices(protect, secured->need_write)))
             return true;
     }
     return false;
@@ -244,16 +255,28 @@ static NTSTATUS may_be_secured(const range_t *range, bool need_write)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS secure_locked(const range_t *range, bool need_write, void **cookie)
+/* Nothing of the allocation is secured. */
+static bool is_exclusive(const range_t *range)
+{
+    size_t first = range->view->first, end = first + range->view->page_count;
+    for (uint32_t i = 0; i < MM_SECURED_MOST; i++)
+        if (range->space->secured[i].first < end && first < range->space->secured[i].end)
+            return false;
+    return true;
+}
+
+static NTSTATUS secure_locked(const range_t *range, bool need_write, uint32_t flags, void **cookie)
 {
     NTSTATUS status = may_be_secured(range, need_write);
     if (!NT_SUCCESS(status))
         return status;
+    if ((flags & MM_SECURE_EXCLUSIVE) != 0 && !is_exclusive(range))
+        return STATUS_INVALID_PAGE_PROTECTION;
     for (uint32_t i = 0; i < MM_SECURED_MOST; i++) {
         mm_secured_t *secured = &range->space->secured[i];
         if (secured->end != 0)
             continue;
-        *secured = (mm_secured_t){ range->first, range->end, need_write };
+        *secured = (mm_secured_t){ range->first, range->end, need_write, flags };
         *cookie = secured;
         return STATUS_SUCCESS;
     }
@@ -261,12 +284,12 @@ static NTSTATUS secure_locked(const range_t *range, bool need_write, void **cook
     return STATUS_INSUFFICIENT_RESOURCES;
 }
 
-NTSTATUS mm_view_secure(mm_space_t *space, uintptr_t va, uint64_t bytes, bool need_write, void **cookie)
+NTSTATUS mm_view_secure(mm_space_t *space, uintptr_t va, uint64_t bytes, bool need_write, uint32_t flags, void **cookie)
 {
     *cookie = NULL;
     ke_lock(&mm_paging_lock);
     range_t  range = range_locked(space, va, bytes);
-    NTSTATUS status = secure_locked(&range, need_write, cookie);
+    NTSTATUS status = secure_locked(&range, need_write, flags, cookie);
     ke_unlock(&mm_paging_lock);
     return status;
 }
@@ -278,7 +301,7 @@ bool mm_view_unsecure(mm_space_t *space, void *cookie)
     for (uint32_t i = 0; i < MM_SECURED_MOST && !found; i++) {
         found = cookie == &space->secured[i] && space->secured[i].end != 0;
         if (found)
-            space->secured[i] = (mm_secured_t){ 0, 0, false };
+            space->secured[i] = (mm_secured_t){ 0 };
     }
     ke_unlock(&mm_paging_lock);
     return found;

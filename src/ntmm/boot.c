@@ -34,6 +34,7 @@
 #include "ke/thread.h"
 #include "ke/version.h"
 #include "mm/mm.h"
+#include "mm/process_space.h"
 #include "ntmm/leaks.h"
 #include "vf/dma.h"
 
@@ -130,6 +131,7 @@ static void once_per_process(void)
     host_fences_start();
     host_at_fork_child(forked_child);
     mm_describe_register();
+    mm_process_spaces_register();
     ex_describe_register();
 }
 

@@ -4,26 +4,13 @@
 #define NTMM_USES_TRY
 #include "../support/user_memory.h"
 
-/* What the probe raises; STATUS_SUCCESS: nothing. */
 static NTSTATUS probe_read(const volatile void *address, SIZE_T length, ULONG alignment)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    __try {
-        ProbeForRead(address, length, alignment);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        status = GetExceptionCode();
-    }
-    return status;
+    return raised(ProbeForRead(address, length, alignment));
 }
 static NTSTATUS probe_write(volatile void *address, SIZE_T length, ULONG alignment)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    __try {
-        ProbeForWrite(address, length, alignment);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        status = GetExceptionCode();
-    }
-    return status;
+    return raised(ProbeForWrite(address, length, alignment));
 }
 
 static void the_boundary(void **state)
@@ -114,6 +101,60 @@ static void no_bytes_no_check(void **state)
     assert_int_equal(probe_write(NULL, 0, 4), STATUS_SUCCESS);
 }
 
+/* ---- whose memory is it? ---- */
+
+static void memory_of_another_process(void **state)
+{
+    (void)state;
+    KAPC_STATE     apc;
+    unsigned char *theirs = user_pages(PAGE_SIZE), *ours = user_pages(PAGE_SIZE); /* two processes; the thread is in the second */
+    ntmm_process  *own = (ntmm_process *)(void *)PsGetCurrentProcess();
+    assert_int_equal(probe_read(ours, 1, 1), STATUS_SUCCESS);
+    assert_int_equal(probe_read(theirs, 1, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(probe_write(theirs, 1, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(probe_read(ours < theirs ? ours : theirs, (SIZE_T)(ours < theirs ? theirs - ours : ours - theirs) + 1, 1),
+                     STATUS_ACCESS_VIOLATION); /* from the one to the other */
+    KeStackAttachProcess(PsInitialSystemProcess, &apc);
+    assert_int_equal(probe_read(ours, 1, 1), STATUS_ACCESS_VIOLATION);
+    KeUnstackDetachProcess(&apc);
+    ntmm_process_attach(NULL);
+    KeStackAttachProcess(as_object(own), &apc);
+    assert_int_equal(probe_write(ours, 1, 1), STATUS_SUCCESS);
+    KeUnstackDetachProcess(&apc);
+}
+
+static void memory_of_a_process_that_is_gone(void **state)
+{
+    (void)state;
+    unsigned char *gone = user_pages(PAGE_SIZE);
+    ntmm_process  *process = (ntmm_process *)(void *)PsGetCurrentProcess();
+    ntmm_process_attach(NULL);
+    ntmm_process_destroy(process);
+    assert_int_equal(probe_read(gone, 1, 1), STATUS_SUCCESS); /* a user address, and nothing there */
+    assert_int_equal(probe_write(gone, 1, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(raised((void)peek(gone)), STATUS_ACCESS_VIOLATION);
+}
+
+static void what_cannot_be_written(void **state)
+{
+    (void)state;
+    unsigned char *user = user_pages(PAGE_SIZE);
+    ntmm_process  *process = (ntmm_process *)(void *)PsGetCurrentProcess();
+    unsigned char *read_only = ntmm_user_alloc(process, 2 * PAGE_SIZE, PAGE_READONLY);
+    unsigned char *none = ntmm_user_alloc(process, PAGE_SIZE, PAGE_NOACCESS);
+    unsigned char *guard = ntmm_user_alloc(process, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD);
+    assert_int_equal(probe_read(read_only, PAGE_SIZE, 1), STATUS_SUCCESS);
+    assert_int_equal(probe_write(read_only, PAGE_SIZE, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(probe_read(none, PAGE_SIZE, 1), STATUS_SUCCESS);
+    assert_int_equal(probe_write(none, PAGE_SIZE, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(probe_write(guard, PAGE_SIZE, 1), STATUS_GUARD_PAGE_VIOLATION);
+    assert_int_equal(probe_write(guard, PAGE_SIZE, 1), STATUS_SUCCESS); /* once */
+    assert_int_equal(probe_write(user, PAGE_SIZE + 1, 1), STATUS_ACCESS_VIOLATION);
+    ntmm_user_free(process, user);
+    assert_int_equal(probe_read(user, PAGE_SIZE, 1), STATUS_SUCCESS);
+    assert_int_equal(probe_write(user, PAGE_SIZE, 1), STATUS_ACCESS_VIOLATION);
+}
+
 static void outside_of_a_try(void **state)
 {
     (void)state;
@@ -153,6 +194,9 @@ int main(void)
         ntmm_cmocka_test(system_addresses),
         ntmm_cmocka_test(a_range_that_wraps),
         ntmm_cmocka_test(no_bytes_no_check),
+        ntmm_cmocka_test(memory_of_another_process),
+        ntmm_cmocka_test(memory_of_a_process_that_is_gone),
+        ntmm_cmocka_test(what_cannot_be_written),
         ntmm_cmocka_test(outside_of_a_try),
         ntmm_cmocka_test(too_high),
         ntmm_cmocka_test(without_a_machine),

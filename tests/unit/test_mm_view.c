@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../support/exceptions.h"
+#include "ke/process.h"
 #include "mm/charge.h"
 #include "mm/pinned.h"
 #include "mm/space.h"
@@ -328,14 +329,14 @@ static void what_is_secured_stays(void **state)
     void     *cookie, *another;
     uint32_t  old;
     uintptr_t p = reserve(8, true, PAGE_READWRITE);
-    assert_int_equal(mm_view_secure(space, p + PAGES(2), PAGES(2), true, &cookie), STATUS_SUCCESS);
+    assert_int_equal(mm_view_secure(space, p + PAGES(2), PAGES(2), true, 0, &cookie), STATUS_SUCCESS);
     assert_int_equal(mm_view_protect(space, p, PAGES(8), PAGE_READONLY, &old), STATUS_INVALID_PAGE_PROTECTION);
     assert_int_equal(mm_view_protect(space, p, PAGES(2), PAGE_READONLY, &old), STATUS_SUCCESS);
     assert_int_equal(mm_view_decommit(space, p + PAGES(3), PAGES(1)), STATUS_INVALID_PAGE_PROTECTION);
     assert_int_equal(mm_view_release(space, p + PAGES(3), PAGES(1)), STATUS_INVALID_PAGE_PROTECTION);
     assert_int_equal(mm_view_unmap(space, p), STATUS_INVALID_PAGE_PROTECTION);
-    assert_int_equal(mm_view_secure(space, p, PAGES(1), true, &another), STATUS_ACCESS_VIOLATION);
-    assert_int_equal(mm_view_secure(space, p, PAGES(1), false, &another), STATUS_SUCCESS);
+    assert_int_equal(mm_view_secure(space, p, PAGES(1), true, 0, &another), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(mm_view_secure(space, p, PAGES(1), false, 0, &another), STATUS_SUCCESS);
     assert_int_equal(mm_view_protect(space, p, PAGES(1), PAGE_READWRITE, &old), STATUS_SUCCESS); /* not stricter */
     assert_true(mm_view_unsecure(space, another));
     assert_false(mm_view_unsecure(space, another));
@@ -517,6 +518,7 @@ static void addresses_lead_to_the_frames(void **state)
     uintptr_t p = reserve(2, true, PAGE_READWRITE);
     char      copy[8];
     SIZE_T    copied;
+    assert_ptr_equal(ke_process_set_space(ke_process_system(), space), space); /* where this thread runs */
     assert_int_equal(MmGetPhysicalAddress((PVOID)p).QuadPart, 0);
     assert_false(MmIsAddressValid((PVOID)p));
     write_word(p + 16, 0x1122334455667788);

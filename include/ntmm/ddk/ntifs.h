@@ -4,7 +4,8 @@
 #include "ntddk.h"
 
 #include "ntifs/ex_pool_size.h"
-#include "ntifs/ps_attach.h" /* KeStackAttachProcess */
+#include "ntifs/mm_virtual.h" /* ZwAllocateVirtualMemory and its like */
+#include "ntifs/ps_attach.h"  /* KeStackAttachProcess */
 
 #include "ntifs/rtl_string_oem.h"
 #endif

@@ -38,6 +38,7 @@
 #include "wdm/excpt.h"             /* __try, __except, __finally, __leave */
 #include "wdm/ex_raise.h"          /* ExRaiseStatus */
 #include "wdm/mm_user.h"           /* ProbeForRead, MmUserProbeAddress */
+#include "wdm/mm_secure.h"         /* MmSecureVirtualMemory */
 #include "wdm/ex_pool.h"           /* pools */
 #include "wdm/ex_pool_extended.h"  /* ExAllocatePool3, secure pool */
 #include "wdm/ex_resource.h"       /* ERESOURCE */

@@ -1,0 +1,127 @@
+/*
+ * virtual_query.c - what lies at an address of a process, and pages that are to come in ahead of their use.
+ *
+ * Locks       none of its own.
+ * Source      WDK reference: ntifs.h, ZwQueryVirtualMemory, NtQueryVirtualMemory, MEMORY_BASIC_INFORMATION, ZwSetInformationVirtualMemory.
+ * Fidelity    outside of its slice all of a process is free. Pages that are fetched come into the working set.
+ */
+#include "ex/vm_target.h"
+#include "ke/bugcheck.h"
+
+/* ---- query ---- */
+
+/* Nothing is there, as far as the next thing that may be. */
+static void describe_free(const mm_space_t *space, uintptr_t va, MEMORY_BASIC_INFORMATION *out)
+{
+    uintptr_t   end = (uintptr_t)MmHighestUserAddress + 1;
+    mm_region_t slice = space != NULL ? mm_space_region(space) : (mm_region_t){ end, 0 };
+    if (va < slice.base)
+        end = slice.base;
+    *out = (MEMORY_BASIC_INFORMATION){ .BaseAddress = (PVOID)va, .RegionSize = end - va, .State = MEM_FREE, .Protect = PAGE_NOACCESS };
+}
+
+static void describe(mm_space_t *space, uintptr_t va, MEMORY_BASIC_INFORMATION *out)
+{
+    mm_view_info_t info;
+    if (space == NULL || !mm_view_query(space, va, &info)) {
+        describe_free(space, va, out);
+        return;
+    }
+    *out = (MEMORY_BASIC_INFORMATION){ .BaseAddress = (PVOID)info.base, .RegionSize = info.bytes, .State = info.state };
+    out->AllocationBase = (PVOID)info.allocation_base;
+    out->AllocationProtect = info.allocation_protect;
+    out->Protect = info.protect;
+    out->Type = info.type;
+}
+
+static NTSTATUS query(HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS class, SIZE_T length, MEMORY_BASIC_INFORMATION *out)
+{
+    ex_vm_target_t target;
+    if (class != MemoryBasicInformation)
+        return STATUS_INVALID_INFO_CLASS;
+    if (length < sizeof *out)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    if ((uintptr_t)base > (uintptr_t)MmHighestUserAddress)
+        return STATUS_INVALID_PARAMETER;
+    NTSTATUS status = ex_vm_open(process, PROCESS_QUERY_INFORMATION, false, &target);
+    if (!NT_SUCCESS(status))
+        return status;
+    describe(target.space, (uintptr_t)PAGE_ALIGN(base), out);
+    ex_vm_close(&target);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                              PVOID MemoryInformation, SIZE_T MemoryInformationLength, PSIZE_T ReturnLength)
+{
+    MEMORY_BASIC_INFORMATION information;
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = query(ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformationLength, &information);
+    ke_thread_leave(self);
+    if (!NT_SUCCESS(status))
+        return status;
+    *(PMEMORY_BASIC_INFORMATION)MemoryInformation = information;
+    if (ReturnLength != NULL)
+        *ReturnLength = sizeof information;
+    return status;
+}
+
+NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                              PVOID MemoryInformation, SIZE_T MemoryInformationLength, PSIZE_T ReturnLength)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    return ZwQueryVirtualMemory(ProcessHandle, BaseAddress, MemoryInformationClass, MemoryInformation, MemoryInformationLength,
+                                ReturnLength);
+}
+
+/* ---- prefetch ---- */
+
+static NTSTATUS check_prefetch(VIRTUAL_MEMORY_INFORMATION_CLASS class, ULONG_PTR count, const MEMORY_RANGE_ENTRY *entries,
+                               const VOID *information, ULONG length)
+{
+    ex_vm_range_t range;
+    if (class != VmPrefetchInformation)
+        return STATUS_INVALID_PARAMETER_2;
+    if (count == 0)
+        return STATUS_INVALID_PARAMETER_3;
+    if (entries == NULL)
+        return STATUS_INVALID_PARAMETER_4;
+    if (length != sizeof(ULONG))
+        return STATUS_INVALID_PARAMETER_6;
+    if (information == NULL || *(const ULONG *)information != 0)
+        return STATUS_INVALID_PARAMETER_5;
+    for (ULONG_PTR i = 0; i < count; i++)
+        if (!NT_SUCCESS(ex_vm_range(entries[i].VirtualAddress, entries[i].NumberOfBytes, PAGE_SIZE, STATUS_INVALID_PARAMETER_4,
+                                    STATUS_INVALID_PARAMETER_4, &range)))
+            return STATUS_INVALID_PARAMETER_4;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS prefetch(HANDLE process, ULONG_PTR count, const MEMORY_RANGE_ENTRY *entries)
+{
+    ex_vm_target_t target;
+    NTSTATUS       status = ex_vm_open(process, PROCESS_VM_OPERATION, false, &target);
+    if (!NT_SUCCESS(status))
+        return status;
+    for (ULONG_PTR i = 0; i < count && target.space != NULL; i++)
+        mm_space_prefetch(target.space, (uintptr_t)entries[i].VirtualAddress, entries[i].NumberOfBytes);
+    ex_vm_close(&target);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ZwSetInformationVirtualMemory(HANDLE ProcessHandle, VIRTUAL_MEMORY_INFORMATION_CLASS VmInformationClass, ULONG_PTR NumberOfEntries,
+                                       PMEMORY_RANGE_ENTRY VirtualAddresses, PVOID VmInformation, ULONG VmInformationLength)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = check_prefetch(VmInformationClass, NumberOfEntries, VirtualAddresses, VmInformation, VmInformationLength);
+    if (NT_SUCCESS(status))
+        status = prefetch(ProcessHandle, NumberOfEntries, VirtualAddresses);
+    ke_thread_leave(self);
+    return status;
+}
