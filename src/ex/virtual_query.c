@@ -1,8 +1,11 @@
 /*
- * virtual_query.c - what lies at an address of a process, and pages that are to come in ahead of their use.
+ * virtual_query.c - what lies at an address of a process, and where its pages are: to stay in RAM, to come in ahead of their use, to be written to
+ * their file.
  *
  * Locks       none of its own.
- * Source      WDK reference: ntifs.h, ZwQueryVirtualMemory, NtQueryVirtualMemory, MEMORY_BASIC_INFORMATION, ZwSetInformationVirtualMemory.
+ * Source      WDK reference: ntifs.h, ZwQueryVirtualMemory, NtQueryVirtualMemory, MEMORY_BASIC_INFORMATION, ZwSetInformationVirtualMemory,
+ *             ZwFlushVirtualMemory;
+ *             Windows API: VirtualLock, VirtualUnlock.
  * Fidelity    outside of its slice all of a process is free. Pages that are fetched come into the working set.
  */
 #include "ex/vm_target.h"
@@ -77,6 +80,54 @@ NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, MEMORY_IN
                                 ReturnLength);
 }
 
+/* ---- lock ---- */
+
+typedef NTSTATUS lock_t(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t how);
+
+static NTSTATUS lock_in(HANDLE process, const ex_vm_range_t *range, ULONG how, lock_t *lock, NTSTATUS without_memory)
+{
+    ex_vm_target_t target;
+    NTSTATUS       status = ex_vm_open(process, PROCESS_VM_OPERATION, false, &target);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = target.space != NULL ? lock(target.space, range->first, range->bytes, how) : without_memory;
+    ex_vm_close(&target);
+    return status;
+}
+
+static NTSTATUS lock_pages(const char *routine, HANDLE process, PVOID *base, PSIZE_T size, ULONG how, lock_t *lock, NTSTATUS without_memory)
+{
+    ex_vm_range_t range;
+    ke_thread_t  *self = ke_thread_enter(routine);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = STATUS_INVALID_PARAMETER_4;
+    if (how != 0 && (how & ~(ULONG)(MAP_PROCESS | MAP_SYSTEM)) == 0)
+        status = ex_vm_range(*base, *size, PAGE_SIZE, STATUS_INVALID_PARAMETER_2, STATUS_INVALID_PARAMETER_3, &range);
+    if (NT_SUCCESS(status) && *size == 0)
+        status = STATUS_INVALID_PARAMETER_3;
+    if (NT_SUCCESS(status))
+        status = lock_in(process, &range, how, lock, without_memory);
+    ke_thread_leave(self);
+    if (NT_SUCCESS(status)) {
+        *base = (PVOID)range.first;
+        *size = range.bytes;
+    }
+    return status;
+}
+
+NTSTATUS ZwLockVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG MapType)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    return lock_pages(__func__, ProcessHandle, BaseAddress, RegionSize, MapType, mm_view_lock, STATUS_ACCESS_VIOLATION);
+}
+
+NTSTATUS ZwUnlockVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG MapType)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    return lock_pages(__func__, ProcessHandle, BaseAddress, RegionSize, MapType, mm_view_unlock, STATUS_NOT_LOCKED);
+}
+
 /* ---- prefetch ---- */
 
 static NTSTATUS check_prefetch(VIRTUAL_MEMORY_INFORMATION_CLASS class, ULONG_PTR count, const MEMORY_RANGE_ENTRY *entries,
@@ -123,5 +174,66 @@ NTSTATUS ZwSetInformationVirtualMemory(HANDLE ProcessHandle, VIRTUAL_MEMORY_INFO
     if (NT_SUCCESS(status))
         status = prefetch(ProcessHandle, NumberOfEntries, VirtualAddresses);
     ke_thread_leave(self);
+    return status;
+}
+
+/* ---- flush ---- */
+
+/* The view that the range lies in; what is left of it when the range has no end. */
+static NTSTATUS find_view(mm_space_t *space, bool to_end, ex_vm_range_t *range, mm_view_info_t *view)
+{
+    mm_view_info_t info;
+    if (space == NULL || !mm_view_query(space, range->first, view) || view->state == MEM_FREE || view->segment == NULL)
+        return STATUS_NOT_MAPPED_VIEW;
+    uintptr_t end = view->base + view->bytes;
+    while (mm_view_query(space, end, &info) && info.state != MEM_FREE && info.allocation_base == view->allocation_base)
+        end = info.base + info.bytes;
+    if (to_end)
+        range->bytes = end - range->first;
+    return range->first + range->bytes <= end ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER_2;
+}
+
+static NTSTATUS flush(mm_space_t *space, bool to_end, ex_vm_range_t *range, uint64_t *pages_written)
+{
+    mm_view_info_t view;
+    NTSTATUS       status = find_view(space, to_end, range, &view);
+    if (!NT_SUCCESS(status))
+        return status;
+    uint64_t first = view.first_page + ((range->first - view.allocation_base) >> PAGE_SHIFT);
+    mm_segment_reference(view.segment);
+    status = mm_segment_flush(view.segment, first, range->bytes >> PAGE_SHIFT, pages_written);
+    mm_segment_dereference(view.segment);
+    return status;
+}
+
+static NTSTATUS flush_in(HANDLE process, bool to_end, ex_vm_range_t *range, uint64_t *pages_written)
+{
+    ex_vm_target_t target;
+    NTSTATUS       status = ex_vm_open(process, PROCESS_VM_OPERATION, false, &target);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = flush(target.space, to_end, range, pages_written);
+    ex_vm_close(&target);
+    return status;
+}
+
+NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
+{
+    ex_vm_range_t range;
+    uint64_t      pages_written = 0;
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return STATUS_UNSUCCESSFUL;
+    NTSTATUS status = ex_vm_range(*BaseAddress, *RegionSize, PAGE_SIZE, STATUS_INVALID_PARAMETER_2, STATUS_INVALID_PARAMETER_2, &range);
+    if (NT_SUCCESS(status))
+        status = flush_in(ProcessHandle, *RegionSize == 0, &range, &pages_written);
+    ke_thread_leave(self);
+    IoStatus->Status = status;
+    IoStatus->Information = (ULONG_PTR)pages_written << PAGE_SHIFT;
+    if (NT_SUCCESS(status)) {
+        *BaseAddress = (PVOID)range.first;
+        *RegionSize = range.bytes;
+    }
     return status;
 }

@@ -66,17 +66,24 @@ static void put_deleted(mm_pfn_number_t pfn)
         mm_frame_put(pfn);
 }
 
-static NTMM_COLD uint32_t unpin_locked_page(mm_pfn_number_t pfn)
+uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
-    ke_lock(&mm_paging_lock);
-    uint32_t pins = take_pin(entry);
+    uint32_t  pins = take_pin(entry);
+    NTMM_INVARIANT(ke_lock_is_held(&mm_paging_lock), "mm_paging_lock is held");
     if (pins == 1 && (entry->flags & MM_PFN_LOCKED) != 0) {
         entry->flags &= (uint8_t)~MM_PFN_LOCKED;
         ke_lock(&mm_pfn_lock);
         mm_uncharge_locked_page_locked();
         ke_unlock(&mm_pfn_lock);
     }
+    return pins;
+}
+
+static NTMM_COLD uint32_t unpin_locked_page(mm_pfn_number_t pfn)
+{
+    ke_lock(&mm_paging_lock);
+    uint32_t pins = mm_frame_unpin_pageable_locked(pfn);
     ke_unlock(&mm_paging_lock);
     return pins;
 }

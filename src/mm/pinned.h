@@ -18,7 +18,8 @@ static inline void mm_frame_pin(mm_pfn_number_t pfn) { atomic_fetch_add(&mm_pfn_
 /* For the frame of a valid pageable page, under mm_paging_lock. False: RAM is promised to others. */
 bool mm_frame_pin_pageable_locked(mm_pfn_number_t pfn);
 /* False: it is not pinned. */
-bool mm_frame_unpin(mm_pfn_number_t pfn);
+uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn); /* how many pins it had; the frame is not deleted */
+bool     mm_frame_unpin(mm_pfn_number_t pfn);
 
 /* The first frame of a run that somebody has locked, or MM_PFN_NONE. */
 static inline mm_pfn_number_t mm_first_pinned(mm_pfn_number_t first, uint64_t page_count)

@@ -47,7 +47,11 @@ static void ending(ke_process_t *process)
     if (!ke_process_use(process))
         return;
     mm_space_t *space = mm_process_space(process);
-    uint64_t    locked = space != NULL ? mm_space_locked_pages(space) : 0;
+    uint64_t    locked = 0;
+    if (space != NULL) {
+        mm_space_unlock_all(space); /* what the process itself had locked */
+        locked = mm_space_locked_pages(space);
+    }
     ke_process_unuse(process);
     if (locked != 0)
         ke_bugcheck("ntmm_process_destroy", "A process ended while some of its pages are still locked.", PROCESS_HAS_LOCKED_PAGES, 0,

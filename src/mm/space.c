@@ -96,7 +96,11 @@ void mm_spaces_release(void)
     mm_user_region = (mm_region_t){ 0, 0 };
 }
 
-void mm_spaces_boot(void) { mm_system_views.in_use = mm_system_views.tables != NULL; }
+void mm_spaces_boot(void)
+{
+    mm_system_views.in_use = mm_system_views.tables != NULL;
+    mm_view_locks_boot();
+}
 
 /* On a halted machine, too: no lock is taken, and what the tables say may be half done. */
 static void forget_space(mm_space_t *space)

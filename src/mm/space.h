@@ -3,12 +3,14 @@
  *
  *     PTE of a page of a space, 8 bytes, 0 where nothing lies
  *       63 .............. 32   31 ....... 16   15 .. 14   13        12       11     10 ............ 0
- *       slot: index of the     number of the              charged   copied   open   protection: the words
- *       page in mm_shared      view, from 1                                         of Windows, PAGE_*
+ *       slot: index of the     number of the    locked    charged   copied   open   protection: the words
+ *       page in mm_shared      view, from 1     (two)                               of Windows, PAGE_*
  *
  * open     the host lets somebody touch the page here: only if the prototype is valid; for writing only if that is dirty, too
  * copied   copy-on-write took place: the slot is not the segment's but one of the space's own, and is mapped by itself
  * charged  the space pays for a page here: a private page, or one that may be copied. (MM_CHARGE_PRIVATE)
+ *
+ * locked   pinned once on behalf of the process (view_lock.c)
  *
  * Whether a page is committed the prototype says: mm_pte_is_taken. Reserved pages have slots, too, which cost nothing.
  *
@@ -42,6 +44,8 @@
 #define MM_VIEW_OPEN (UINT64_C(1) << 11)
 #define MM_VIEW_COPIED (UINT64_C(1) << 12)
 #define MM_VIEW_CHARGED (UINT64_C(1) << 13)
+#define MM_VIEW_LOCK_SHIFT 14
+#define MM_VIEW_LOCKED (UINT64_C(3) << MM_VIEW_LOCK_SHIFT)
 
 static inline uint64_t mm_view_pte_make(size_t slot, uint32_t view, uint32_t protect, uint64_t flags)
 {
@@ -142,6 +146,11 @@ void mm_view_uncharge_locked(uint64_t *pte); /* if it is charged */
 
 /* ---- view_pages.c ---- */
 bool mm_secured_forbids_locked(const mm_space_t *space, size_t first, size_t end, uint32_t protect); /* 0: they are to be freed */
+
+/* ---- view_lock.c ---- */
+void mm_view_locks_boot(void);
+void mm_view_unlock_pages_locked(mm_space_t *space, size_t first, size_t end); /* before they go */
+void mm_space_unlock_all(mm_space_t *space);
 
 /* ---- view_fault.c ---- */
 mm_page_answer_t mm_view_fault(ke_thread_t *thread, const host_fault_t *fault); /* an address of a space */

@@ -185,6 +185,7 @@ static void remove_pages_locked(mm_space_t *space, const mm_view_t *view, size_t
 {
     int status = host_gate_unmap(&space->gate, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
     NTMM_INVARIANT(status == 0, "what was mapped can be unmapped");
+    mm_view_unlock_pages_locked(space, first, end);
     give_own_slots(space, view, first, end);
     for (size_t i = first; i < end; i++) {
         mm_view_uncharge_locked(&space->ptes[i]);

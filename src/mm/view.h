@@ -92,6 +92,14 @@ bool     mm_view_unsecure(mm_space_t *space, void *cookie); /* false: no such co
 
 /* ---- pages ---- */
 
+/* VirtualLock: how many ways are on at once; one pin for both. */
+#define MM_LOCK_PROCESS 1u
+#define MM_LOCK_SYSTEM 2u
+/* STATUS_WAS_LOCKED: some were; STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION, STATUS_WORKING_SET_QUOTA ..: nothing has changed. */
+NTSTATUS mm_view_lock(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t how);
+NTSTATUS mm_view_unlock(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t how); /* STATUS_NOT_LOCKED: nothing has changed */
+void     mm_spaces_unlock_all(void); /* at shutdown, before leaks are counted: these are none */
+
 /* Resident, accessible in that way, and pinned (mm_pfn_t.pins): what MmProbeAndLockPages does for a page of a space. */
 NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write,
                      mm_pfn_number_t *pfn); /* STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION .. */

@@ -121,6 +121,18 @@ static mm_page_answer_t make_copy(size_t from, size_t to)
     return answer;
 }
 
+/* Where the process has locked its page, the copy is locked in its place. */
+static bool lock_copy(uint64_t pte, size_t slot)
+{
+    return (pte & MM_VIEW_LOCKED) == 0 || mm_frame_pin_pageable_locked(mm_pte_pfn(mm_shared_table.ptes[slot]));
+}
+
+static void unlock_copy(uint64_t pte, size_t slot)
+{
+    if ((pte & MM_VIEW_LOCKED) != 0)
+        (void)mm_frame_unpin_pageable_locked(mm_pte_pfn(mm_shared_table.ptes[slot]));
+}
+
 static mm_page_answer_t copy_to(const touch_t *touch, size_t slot)
 {
     uint64_t         pte = *pte_of(touch);
@@ -129,15 +141,19 @@ static mm_page_answer_t copy_to(const touch_t *touch, size_t slot)
     mm_page_answer_t answer = make_copy(from, slot);
     if (answer != MM_PAGE_RESOLVED)
         return answer;
-    if (mm_mappings_left() < MAPPINGS_OF_ONE)
+    if (mm_mappings_left() < MAPPINGS_OF_ONE || !lock_copy(pte, slot))
         return MM_PAGE_NO_ROOM;
     if (!show_slot(touch->space, touch->index, slot)) {
+        unlock_copy(pte, slot);
         write_pte(pte_of(touch), *pte_of(touch) & ~MM_VIEW_OPEN);
         return show_slot(touch->space, touch->index, from) ? MM_PAGE_NO_ROOM : MM_PAGE_LOST;
     }
     touch->space->mappings += MAPPINGS_OF_ONE;
     protect = (protect & ~0xFFu) | ((protect & PAGE_WRITECOPY) != 0 ? PAGE_READWRITE : PAGE_EXECUTE_READWRITE);
-    write_pte(pte_of(touch), mm_view_pte_make(slot, mm_view_pte_view(pte), protect, MM_VIEW_COPIED | (pte & MM_VIEW_CHARGED)));
+    if ((pte & MM_VIEW_LOCKED) != 0)
+        (void)mm_frame_unpin_pageable_locked(mm_pte_pfn(*mm_prototype(pte)));
+    uint64_t flags = MM_VIEW_COPIED | (pte & (MM_VIEW_CHARGED | MM_VIEW_LOCKED));
+    write_pte(pte_of(touch), mm_view_pte_make(slot, mm_view_pte_view(pte), protect, flags));
     mm_count_copy_locked();
     return MM_PAGE_RESOLVED;
 }

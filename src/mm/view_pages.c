@@ -136,6 +136,7 @@ static NTSTATUS decommit_page(const range_t *range, size_t index)
     uint64_t  owner = mm_shared_table.owners[slot].bytes;
     if (!mm_view_pte_is_committed(*pte))
         return STATUS_SUCCESS;
+    mm_view_unlock_pages_locked(range->space, index, index + 1);
     if (mm_slot_is_pinned_locked(slot))
         return STATUS_UNABLE_TO_DECOMMIT_VM;
     *pte &= ~MM_VIEW_OPEN;

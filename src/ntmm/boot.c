@@ -287,8 +287,10 @@ static size_t shutdown_locked(ntmm_report *report)
                                         ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"
                                         : "the stop report is still being written, or a bug-check callback does not return");
     ke_processors_shutdown();
-    if (state == KE_MACHINE_UP)
+    if (state == KE_MACHINE_UP) {
         ex_pool_magazines(false);
+        mm_spaces_unlock_all();
+    }
     leaks = leaks_collect(report);
     shutdown_layers();
     atomic_store(&ke_machine_state, KE_MACHINE_OFF);

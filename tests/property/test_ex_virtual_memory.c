@@ -15,6 +15,7 @@
 #define ARENA_BYTES (48u * GRANULE)
 #define ARENA (ARENA_BYTES >> PAGE_SHIFT)
 #define MOST_BYTES (5u * GRANULE)
+#define RAM_PAGES 256u
 
 static uint64_t seed, state;
 
@@ -32,6 +33,7 @@ typedef struct page {
     uint32_t      allocation; /* 0: free */
     bool          committed;
     ULONG         protect, allocation_protect;
+    ULONG         locks; /* MAP_* */
     unsigned char byte;
 } page_t;
 static page_t         pages[ARENA];
@@ -169,8 +171,10 @@ static void decommit_pages(void)
         return;
     range = whole ? allocation_at(range.first) : range;
     assert_int_equal(size, (range.end - range.first) << PAGE_SHIFT);
-    for (size_t i = range.first; i < range.end; i++)
+    for (size_t i = range.first; i < range.end; i++) {
         pages[i].committed = false;
+        pages[i].locks = 0;
+    }
 }
 
 static void release_allocation(void)
@@ -206,6 +210,71 @@ static void protect_pages(void)
     assert_int_equal(old, pages[range.first].protect);
     for (size_t i = range.first; i < range.end; i++)
         pages[i].protect = protect;
+}
+
+#define LOCKS_MOST (RAM_PAGES / 4)
+
+static NTSTATUS may_lock(range_t range, ULONG how)
+{
+    uint32_t locked = 0;
+    bool     was = false;
+    for (size_t i = 0; i < ARENA; i++)
+        locked += pages[i].locks != 0;
+    for (size_t i = range.first; i < range.end; i++) {
+        if (!pages[i].committed || pages[i].protect == PAGE_NOACCESS)
+            return STATUS_ACCESS_VIOLATION;
+        locked += pages[i].locks == 0;
+        was = was || (pages[i].locks & how) != 0;
+    }
+    if (locked > LOCKS_MOST)
+        return STATUS_WORKING_SET_QUOTA;
+    for (size_t i = range.first; i < range.end; i++)
+        if ((pages[i].protect & PAGE_GUARD) != 0) {
+            pages[i].protect &= ~(ULONG)PAGE_GUARD;
+            return STATUS_GUARD_PAGE_VIOLATION;
+        }
+    return was ? STATUS_WAS_LOCKED : STATUS_SUCCESS;
+}
+
+static void lock_pages(void)
+{
+    size_t   byte = any_byte(), bytes = any_size();
+    ULONG    how = 1 + below(3);
+    range_t  range = range_at(byte, bytes, PAGE_SIZE);
+    PVOID    base = arena + byte;
+    SIZE_T   size = bytes;
+    NTSTATUS status = ZwLockVirtualMemory(ZwCurrentProcess(), &base, &size, how), expected;
+    if (status == STATUS_INSUFFICIENT_RESOURCES) /* RAM is promised to others: nothing has changed */
+        return;
+    expected = may_lock(range, how);
+    expect(status, expected);
+    for (size_t i = range.first; i < range.end && NT_SUCCESS(expected); i++)
+        pages[i].locks |= how;
+}
+
+static void unlock_pages(void)
+{
+    size_t  byte = any_byte(), bytes = any_size();
+    ULONG   how = 1 + below(3);
+    range_t range = range_at(byte, bytes, PAGE_SIZE);
+    PVOID   base = arena + byte;
+    SIZE_T  size = bytes;
+    bool    all = true;
+    for (size_t i = range.first; i < range.end; i++)
+        all = all && (pages[i].locks & how) == how;
+    expect(ZwUnlockVirtualMemory(ZwCurrentProcess(), &base, &size, how), all ? STATUS_SUCCESS : STATUS_NOT_LOCKED);
+    for (size_t i = range.first; i < range.end && all; i++)
+        pages[i].locks &= ~how;
+}
+
+static void count_locks(void)
+{
+    ntmm_process_memory memory;
+    uint64_t            locked = 0;
+    for (size_t i = 0; i < ARENA; i++)
+        locked += pages[i].locks != 0;
+    ntmm_query_process_memory((ntmm_process *)(void *)PsGetCurrentProcess(), &memory);
+    assert_int_equal(memory.locked, locked);
 }
 
 static bool alike(const page_t *one, const page_t *other)
@@ -285,17 +354,24 @@ static void play(void **unused)
             release_allocation();
         else if (which < 46)
             protect_pages();
-        else if (which < 56)
+        else if (which < 54)
             ask();
+        else if (which < 58)
+            lock_pages();
+        else if (which < 62)
+            unlock_pages();
         else if (which < 99 || below(20) != 0)
             touch();
         else if (below(2))
             ntmm_trim_pageable();
         else
             ntmm_page_out();
+        if (i % 101 == 0)
+            count_locks();
         if (i % 997 == 0 && !ntmm_check())
             fail_msg("seed %llu, step %llu: %s", (unsigned long long)seed, (unsigned long long)i, ntmm_error());
     }
+    count_locks();
     ntmm_query_faults(&counts);
     assert_true(counts.hard != 0);
     assert_true(ntmm_check());
@@ -306,9 +382,9 @@ int main(void)
     const char *text = getenv("NTMM_SEED");
     seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
-    static const ntmm_config by_userfaultfd = { .quiet = true, .physical_memory = 1u << 20, .page_file_size = 64u << 20 };
+    static const ntmm_config by_userfaultfd = { .quiet = true, .physical_memory = RAM_PAGES << PAGE_SHIFT, .page_file_size = 64u << 20 };
     static const ntmm_config by_mprotect = {
-        .quiet = true, .physical_memory = 1u << 20, .page_file_size = 64u << 20, .page_gate = NTMM_GATE_MPROTECT
+        .quiet = true, .physical_memory = RAM_PAGES << PAGE_SHIFT, .page_file_size = 64u << 20, .page_gate = NTMM_GATE_MPROTECT
     };
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test_config(play, &by_userfaultfd),

@@ -448,6 +448,118 @@ static void prefetched(void **state)
     assert_int_equal(prefetch(0, 2, ranges, &zero, sizeof zero), STATUS_INVALID_PARAMETER_4);
 }
 
+/* ---- locking ---- */
+
+static NTSTATUS lock_at(unsigned char *at, SIZE_T size, ULONG how)
+{
+    PVOID base = at;
+    return ZwLockVirtualMemory(HERE, &base, &size, how);
+}
+static NTSTATUS unlock_at(unsigned char *at, SIZE_T size, ULONG how)
+{
+    PVOID base = at;
+    return ZwUnlockVirtualMemory(HERE, &base, &size, how);
+}
+static uint64_t locked(void)
+{
+    ntmm_process_memory memory;
+    ntmm_query_process_memory(process, &memory);
+    return memory.locked;
+}
+
+static void locked_pages_stay(void **state)
+{
+    (void)state;
+    unsigned char    *p = allocate(PAGES(6), MEM_COMMIT, PAGE_READWRITE);
+    PVOID             base = p + PAGES(1) + 9;
+    SIZE_T            size = PAGE_SIZE;
+    ntmm_fault_counts before, after;
+    memset(p, 1, PAGES(6));
+    ntmm_page_out();
+    assert_int_equal(ZwLockVirtualMemory(HERE, &base, &size, MAP_PROCESS), STATUS_SUCCESS);
+    assert_ptr_equal(base, p + PAGES(1));
+    assert_int_equal(size, PAGES(2));
+    assert_int_equal(locked(), 2);
+    ntmm_page_out();
+    ntmm_query_faults(&before);
+    assert_true(peek(p + PAGES(1)) == 1 && peek(p + PAGES(2)) == 1);
+    ntmm_query_faults(&after);
+    assert_int_equal(after.hard, before.hard);
+    assert_int_equal(lock_at(p, PAGES(3), MAP_PROCESS), STATUS_WAS_LOCKED);
+    assert_int_equal(lock_at(p, PAGES(1), MAP_SYSTEM), STATUS_SUCCESS); /* the other way: a lock of its own */
+    assert_int_equal(locked(), 3);
+    assert_int_equal(unlock_at(p, PAGES(4), MAP_PROCESS), STATUS_NOT_LOCKED);
+    assert_int_equal(unlock_at(p, PAGES(2), MAP_PROCESS | MAP_SYSTEM), STATUS_NOT_LOCKED);
+    assert_int_equal(unlock_at(p, PAGES(3), MAP_PROCESS), STATUS_SUCCESS);
+    assert_int_equal(locked(), 1);
+    assert_int_equal(unlock_at(p, 1, MAP_SYSTEM), STATUS_SUCCESS);
+    assert_int_equal(locked(), 0);
+    assert_int_equal(unlock_at(p, 1, MAP_SYSTEM), STATUS_NOT_LOCKED);
+    assert_true(ntmm_check());
+}
+
+static void locked_pages_can_be_freed(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate(PAGES(4), MEM_COMMIT, PAGE_READWRITE), *q = allocate(PAGES(4), MEM_COMMIT, PAGE_READWRITE);
+    assert_int_equal(lock_at(p, PAGES(4), MAP_PROCESS | MAP_SYSTEM), STATUS_SUCCESS);
+    assert_int_equal(free_at(p, PAGES(2), MEM_DECOMMIT), STATUS_SUCCESS);
+    assert_int_equal(locked(), 2);
+    assert_int_equal(free_at(p, 0, MEM_RELEASE), STATUS_SUCCESS);
+    assert_int_equal(locked(), 0);
+    assert_int_equal(lock_at(q, PAGES(4), MAP_PROCESS), STATUS_SUCCESS);
+    assert_true(ntmm_check());
+    ntmm_process_attach(NULL);
+    ntmm_process_destroy(process); /* no bug check: these are its own locks */
+    assert_true(ntmm_check());
+}
+
+static void what_cannot_be_locked(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate(PAGES(4), MEM_RESERVE, PAGE_READWRITE), *at = p;
+    ULONG          old;
+    assert_int_equal(lock_at(p, 1, MAP_PROCESS), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(allocate_at(&at, PAGES(3), MEM_COMMIT, PAGE_READWRITE), STATUS_SUCCESS);
+    assert_int_equal(lock_at(p, PAGES(4), MAP_PROCESS), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(protect_at(p + PAGES(2), 1, PAGE_READWRITE | PAGE_GUARD, &old), STATUS_SUCCESS);
+    assert_int_equal(lock_at(p, PAGES(3), MAP_PROCESS), STATUS_GUARD_PAGE_VIOLATION);
+    assert_int_equal(locked(), 0);
+    assert_int_equal(lock_at(p, PAGES(3), MAP_PROCESS), STATUS_SUCCESS); /* the alarm is over */
+    assert_int_equal(protect_at(p, 1, PAGE_NOACCESS, &old), STATUS_SUCCESS);
+    assert_int_equal(lock_at(p, 1, MAP_SYSTEM), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(lock_at(p, 0, MAP_PROCESS), STATUS_INVALID_PARAMETER_3);
+    assert_int_equal(lock_at(p, SIZE_MAX, MAP_PROCESS), STATUS_INVALID_PARAMETER_3);
+    assert_int_equal(lock_at((unsigned char *)UINTPTR_MAX, 1, MAP_PROCESS), STATUS_INVALID_PARAMETER_2);
+    assert_int_equal(lock_at(p, 1, 0), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(unlock_at(p, 1, 4), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(lock_at(NULL, 1, MAP_PROCESS), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(unlock_at(NULL, 1, MAP_PROCESS), STATUS_NOT_LOCKED);
+    p = allocate(32u << 20, MEM_COMMIT, PAGE_READWRITE);
+    assert_int_equal(lock_at(p, 32u << 20, MAP_PROCESS), STATUS_WORKING_SET_QUOTA);
+    assert_true(ntmm_check());
+}
+
+/* ---- flushing ---- */
+
+static void only_views_can_be_flushed(void **state) /* of views: test_mm_user_memory */
+{
+    (void)state;
+    unsigned char  *p = allocate(PAGES(2), MEM_COMMIT, PAGE_READWRITE);
+    PVOID           base = p;
+    SIZE_T          size = 0;
+    IO_STATUS_BLOCK io = { .Information = 5 };
+    assert_int_equal(ZwFlushVirtualMemory(HERE, &base, &size, &io), STATUS_NOT_MAPPED_VIEW);
+    assert_true(io.Status == STATUS_NOT_MAPPED_VIEW && io.Information == 0);
+    base = NULL;
+    assert_int_equal(ZwFlushVirtualMemory(HERE, &base, &size, &io), STATUS_NOT_MAPPED_VIEW);
+    base = &io;
+    assert_int_equal(ZwFlushVirtualMemory(HERE, &base, &size, &io), STATUS_INVALID_PARAMETER_2);
+    assert_int_equal(ZwFlushVirtualMemory(NULL, &base, &size, &io), STATUS_INVALID_PARAMETER_2);
+    base = p;
+    assert_int_equal(ZwFlushVirtualMemory(NULL, &base, &size, &io), STATUS_INVALID_HANDLE);
+}
+
 /* ---- handles and levels ---- */
 
 static void in_another_process_by_handle(void **state)
@@ -558,6 +670,10 @@ int main(void)
         vm_test(regions_fill_the_address_space),
         vm_test(bad_arguments_of_query),
         vm_test(prefetched),
+        vm_test(locked_pages_stay),
+        vm_test(locked_pages_can_be_freed),
+        vm_test(what_cannot_be_locked),
+        vm_test(only_views_can_be_flushed),
         vm_test(in_another_process_by_handle),
         vm_test(wrong_handles),
         vm_test(the_system_process_has_user_memory_too),

@@ -12,7 +12,7 @@
 /* ---- the driver ---- */
 
 /* Both serve one request: every byte of the input, plus one, goes to the output. The old way: probe, then touch. */
-static NTSTATUS serve_by_probes(PVOID input, ULONG input_length, PVOID output, ULONG output_length, PULONG_PTR information)
+static UNWATCHED NTSTATUS serve_by_probes(PVOID input, ULONG input_length, PVOID output, ULONG output_length, PULONG_PTR information)
 {
     NTSTATUS       status = STATUS_SUCCESS;
     ULONG          length = input_length < output_length ? input_length : output_length;

@@ -5,6 +5,7 @@
 #include "../support/user_memory.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "ke/process.h"
 #include "mm/process_space.h"
@@ -262,6 +263,51 @@ static void              more_memory_than_ram(void **state)
     check();
 }
 
+/* ---- views of a file ---- */
+
+static void a_view_is_flushed(void **state)
+{
+    (void)state;
+    host_file_t     file, copy;
+    mm_segment_t   *segment;
+    mm_space_t     *space;
+    char            bytes[4];
+    IO_STATUS_BLOCK io;
+    assert_int_equal(host_file_create(&file), 0);
+    copy.fd = dup(file.fd);
+    assert_int_equal(host_file_write(&file, PAGES(4) - 1, "x", 1), 0);
+    assert_int_equal(mm_segment_create_file(file, PAGES(4), true, &segment), STATUS_SUCCESS);
+    assert_int_equal(mm_process_space_need((ke_process_t *)(void *)process, &space), STATUS_SUCCESS);
+    mm_view_want_t want = { .bytes = PAGES(3), .protect = PAGE_READWRITE, .type = MEM_MAPPED, .segment = segment, .first_page = 1 };
+    uintptr_t      view;
+    assert_int_equal(mm_view_map(space, &want, &view), STATUS_SUCCESS);
+    memcpy((void *)(view + PAGE_SIZE), "abc", 4);
+    memcpy((void *)(view + PAGES(2)), "def", 4);
+    PVOID  base = (PVOID)(view + PAGE_SIZE + 10);
+    SIZE_T size = 1;
+    assert_int_equal(ZwFlushVirtualMemory(ZwCurrentProcess(), &base, &size, &io), STATUS_SUCCESS);
+    assert_true(base == (PVOID)(view + PAGE_SIZE) && size == PAGE_SIZE && io.Status == STATUS_SUCCESS && io.Information == PAGE_SIZE);
+    assert_int_equal(host_file_read(&copy, PAGES(2), bytes, 4), 0);
+    assert_string_equal(bytes, "abc");
+    assert_int_equal(host_file_read(&copy, PAGES(3), bytes, 4), 0);
+    assert_int_equal(bytes[0], 0); /* not yet */
+    size = 0;
+    assert_int_equal(ZwFlushVirtualMemory(ZwCurrentProcess(), &base, &size, &io), STATUS_SUCCESS); /* to the end */
+    assert_true(size == PAGES(2) && io.Information == PAGE_SIZE);
+    assert_int_equal(host_file_read(&copy, PAGES(3), bytes, 4), 0);
+    assert_string_equal(bytes, "def");
+    size = PAGES(3);
+    assert_int_equal(ZwFlushVirtualMemory(ZwCurrentProcess(), &base, &size, &io), STATUS_INVALID_PARAMETER_2);
+    base = (PVOID)view;
+    size = 0;
+    assert_int_equal(ZwFreeVirtualMemory(ZwCurrentProcess(), &base, &size, MEM_RELEASE), STATUS_UNABLE_TO_DELETE_SECTION);
+    assert_int_equal(ZwFreeVirtualMemory(ZwCurrentProcess(), &base, &size, MEM_DECOMMIT), STATUS_UNABLE_TO_DELETE_SECTION);
+    assert_int_equal(mm_view_unmap(space, view), STATUS_SUCCESS);
+    mm_segment_dereference(segment);
+    host_file_close(&copy);
+    check();
+}
+
 /* ---- secured ---- */
 
 static void secured_memory_stays(void **state)
@@ -465,6 +511,7 @@ int main(void)
         user_test(copies_fetch_pages_and_stop_where_they_end),
         user_test(two_threads_in_two_processes),
         user_test_config(more_memory_than_ram, &small),
+        user_test(a_view_is_flushed),
         user_test(secured_memory_stays),
         user_test(flags_of_securing),
         user_test(what_cannot_be_secured),

@@ -120,6 +120,35 @@ NTSYSAPI NTSTATUS NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, 
 
 /* ---- fetching and locking ---- */
 
+#define MAP_PROCESS 1u /* as VirtualLock: in the working set of the process */
+#define MAP_SYSTEM 2u  /* in RAM */
+
+/**
+ * Committed pages come into RAM and stay there, until they are unlocked, freed, or the process ends.
+ *
+ * @param BaseAddress  in: rounded down to a page; out: likewise
+ * @param RegionSize   in: bytes, not 0; out: whole pages
+ * @param MapType      MAP_PROCESS, MAP_SYSTEM, or both
+ * @return    STATUS_SUCCESS; STATUS_WAS_LOCKED, a success: some were already; STATUS_ACCESS_VIOLATION: not all of it is committed and may be
+ *            read; STATUS_GUARD_PAGE_VIOLATION; STATUS_WORKING_SET_QUOTA: more than a quarter of RAM; STATUS_INVALID_PARAMETER_2 to _4; those
+ *            of the handle. After a failure nothing more is locked than before
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above PASSIVE_LEVEL
+ * @source    declared in ntifs.h without a page; Windows API: VirtualLock. The statuses and the limit are a choice
+ */
+NTSYSAPI NTSTATUS ZwLockVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG MapType);
+
+/**
+ * And back. One call undoes any number of locks.
+ *
+ * @return    STATUS_SUCCESS; STATUS_NOT_LOCKED: some are not locked in that way, and nothing has changed; STATUS_INVALID_PARAMETER_2 to _4;
+ *            those of the handle
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above PASSIVE_LEVEL
+ * @source    declared in ntifs.h without a page; Windows API: VirtualUnlock
+ */
+NTSYSAPI NTSTATUS ZwUnlockVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG MapType);
+
 typedef enum _VIRTUAL_MEMORY_INFORMATION_CLASS { VmPrefetchInformation } VIRTUAL_MEMORY_INFORMATION_CLASS;
 typedef struct _MEMORY_RANGE_ENTRY {
     PVOID  VirtualAddress;
@@ -144,6 +173,20 @@ typedef struct _MEMORY_RANGE_ENTRY {
 NTSYSAPI NTSTATUS ZwSetInformationVirtualMemory(HANDLE ProcessHandle, VIRTUAL_MEMORY_INFORMATION_CLASS VmInformationClass,
                                                 ULONG_PTR NumberOfEntries, PMEMORY_RANGE_ENTRY VirtualAddresses, PVOID VmInformation,
                                                 ULONG VmInformationLength);
+
+/**
+ * Write the dirty pages of a view back to the file that its section is over.
+ *
+ * @param BaseAddress  in: in a view, rounded down to a page; out: likewise
+ * @param RegionSize   in: bytes; 0: to the end of the view; out: whole pages
+ * @param IoStatus     out: how the writing ended; Information: bytes that were written
+ * @return    STATUS_SUCCESS; STATUS_NOT_MAPPED_VIEW: no view of a section is there; STATUS_INVALID_PARAMETER_2: no user address, or more than
+ *            the view has; what the file answered; those of the handle
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above PASSIVE_LEVEL
+ * @source    WDK reference: ntifs.h, ZwFlushVirtualMemory
+ */
+NTSYSAPI NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus);
 
 #ifdef __cplusplus
 }
