@@ -292,6 +292,20 @@ typedef struct ntmm_quota_usage {
 NTMM_PUBLIC void ntmm_process_set_quota(ntmm_process *process, uint64_t nonpaged_bytes, uint64_t paged_bytes);
 NTMM_PUBLIC void ntmm_process_query_quota(ntmm_process *process, ntmm_quota_usage *out);
 
+/* ---- files that a test has ---- */
+
+/**
+ * Open a file of the host for the driver under test: a kernel handle of a FILE_OBJECT, for ZwCreateSection and, by way of
+ * ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, ...), for routines that take the file object or its SectionObjectPointer. ZwClose
+ * closes it. All file objects of one file share its sections, by whichever name it was opened. There is no file system: nothing but sections
+ * reads or writes the file.
+ *
+ * @param path      of a file that there is
+ * @param writable  sections over it may be written
+ * @return  0; -EINVAL no machine is up or IRQL above PASSIVE_LEVEL, -ENOMEM, or why the host does not open it; *handle is NULL then
+ */
+NTMM_PUBLIC int ntmm_file_open(const char *path, bool writable, HANDLE *handle);
+
 /* ---- hardware that a test plays ---- */
 
 /** A device interrupt: the connected routine runs at its DIRQL on the calling thread, holding the interrupt spin lock.

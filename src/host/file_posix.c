@@ -1,6 +1,7 @@
 /*
- * file_posix.c - a file without a name: space on the host's disk that nobody else can open, and that goes with its descriptor.
- * Made in TMPDIR, or in /tmp where that names no directory that one can write to. Opening, reading and writing are async-signal-safe.
+ * file_posix.c - files of the host: one without a name, space on the disk that nobody else can open and that goes with its descriptor; and
+ * files that somebody names.
+ * The nameless one is made in TMPDIR, or in /tmp where that names no directory that one can write to. Opening, reading and writing are async-signal-safe.
  */
 #include "host/host.h"
 
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,4 +105,46 @@ int host_file_read(const host_file_t *file, uint64_t offset, void *to, size_t by
         done += (size_t)now;
     }
     return 0;
+}
+
+/* ---- files with a name ---- */
+
+int host_file_open(host_file_t *file, const char *name, bool writable)
+{
+    file->fd = open(name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    return file->fd >= 0 ? 0 : -errno;
+}
+
+int host_file_duplicate(const host_file_t *file, host_file_t *twin)
+{
+    twin->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    return twin->fd >= 0 ? 0 : -errno;
+}
+
+int host_file_identify(const host_file_t *file, host_file_identity_t *out)
+{
+    struct stat status;
+    if (fstat(file->fd, &status) != 0)
+        return -errno;
+    *out = (host_file_identity_t){ .device = (uint64_t)status.st_dev, .number = (uint64_t)status.st_ino };
+    out->bytes = (uint64_t)status.st_size;
+    out->is_regular = S_ISREG(status.st_mode);
+    return 0;
+}
+
+int host_file_set_size(const host_file_t *file, uint64_t bytes)
+{
+    while (ftruncate(file->fd, (off_t)bytes) != 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+/* A lock belongs to the open file, which a duplicate shares. */
+bool host_file_is_locked(const host_file_t *file)
+{
+    if (flock(file->fd, LOCK_SH | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK;
+    flock(file->fd, LOCK_UN);
+    return false;
 }

@@ -45,7 +45,7 @@ void *host_reserve_at(void *hint, size_t bytes);        /* the same near a hint,
 void  host_release(void *address, size_t bytes);
 int   host_map_object(void *at, const host_object_t *object, uint64_t offset, size_t bytes, unsigned access); /* over a reservation */
 int   host_map_private(void *at, size_t bytes); /* zero bytes of this process alone, that can be read and written, over whatever is there */
-int   host_unmap(void *at, size_t bytes); /* back to a bare reservation */
+int   host_unmap(void *at, size_t bytes);       /* back to a bare reservation */
 int   host_protect(void *at, size_t bytes, unsigned access);
 void  host_expect_writes(void *at, size_t bytes); /* a hint: mapped pages will be written soon, and may come in one go. Their bytes stay */
 /* A page that the host's page tables map by one entry. Address and offset in the object must be multiples of it, and where they are alike modulo
@@ -58,7 +58,7 @@ int      host_tables_clear(void *tables, size_t bytes); /* zero again, memory gi
 uint64_t host_resident_bytes(void);                     /* of this process, shared pages included; 0 if the host does not tell */
 size_t   host_mapping_limit(void);                      /* how many separate mappings a process may have */
 
-/* ---- a file without a name (file_posix.c); by the caller's lock ---- */
+/* ---- files (file_posix.c); by the caller's lock. The first kind has no name ---- */
 
 typedef struct host_file {
     int fd; /* -1: none */
@@ -68,6 +68,18 @@ void host_file_close(host_file_t *file);
 int  host_file_forget_bytes(host_file_t *file); /* empty again: the disk has its space back */
 int  host_file_write(const host_file_t *file, uint64_t offset, const void *from, size_t bytes); /* all of them, or an error */
 int  host_file_read(const host_file_t *file, uint64_t offset, void *to, size_t bytes);          /* likewise; -EIO: it ends before */
+
+/* A file of the person's, by name. */
+typedef struct host_file_identity {
+    uint64_t device, number; /* the same for all names and descriptors of one file */
+    uint64_t bytes;
+    bool     is_regular; /* bytes that can be read anywhere; not a folder or a pipe */
+} host_file_identity_t;
+int  host_file_open(host_file_t *file, const char *path, bool writable); /* one that is there */
+int  host_file_duplicate(const host_file_t *file, host_file_t *twin);    /* the same file, another descriptor */
+int  host_file_identify(const host_file_t *file, host_file_identity_t *out);
+int  host_file_set_size(const host_file_t *file, uint64_t bytes);
+bool host_file_is_locked(const host_file_t *file); /* somebody else holds an exclusive lock of it, by flock() */
 
 /* ---- faults (fault_posix.c) ---- */
 

@@ -8,7 +8,7 @@
  * Locks       named_event_lock for the list and the counts of handles; pool is called without it. The driver's string is read once before, so
  *             that a bad one faults with nothing locked.
  * Source      WDK reference: wdm.h, IoCreateNotificationEvent, IoCreateSynchronizationEvent; "Standard event objects".
- * Fidelity    no object directories, no security; which directories exist is a choice. Names are folded as ASCII.
+ * Fidelity    object_name.c.
  */
 #include "io/named_event.h"
 
@@ -16,12 +16,12 @@
 #include <string.h>
 
 #include "ex/handle.h"
+#include "io/object_name.h"
 #include "ke/bugcheck.h"
 #include "ke/lock.h"
 #include "mm/pressure.h"
 
 #define EVENT_TAG 0x6e657645u /* "Even" */
-#define KERNEL_OBJECTS "\\KernelObjects\\"
 
 typedef struct named_event {
     KEVENT              event; /* first: its address is what drivers get */
@@ -34,58 +34,23 @@ typedef struct named_event {
 static ke_lock_t      named_event_lock = KE_LOCK_INIT(KE_RANK_IO_EVENT);
 static named_event_t *named_events;
 
-/* ---- names ---- */
-
-static unsigned folded(unsigned c) { return c - 'a' < 26 ? c - ('a' - 'A') : c; }
-
-static bool begins_with(PCUNICODE_STRING name, const char *text)
-{
-    size_t length = strlen(text);
-    if (name->Length / sizeof(WCHAR) < length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (folded(name->Buffer[i]) != folded((unsigned char)text[i]))
-            return false;
-    return true;
-}
-
-static bool is_named(const named_event_t *event, PCUNICODE_STRING name)
-{
-    if (event->bytes != name->Length)
-        return false;
-    for (size_t i = 0; i < name->Length / sizeof(WCHAR); i++)
-        if (folded(event->name[i]) != folded(name->Buffer[i]))
-            return false;
-    return true;
-}
-
-/* Some directory that there is, and then one name in it. Reads all of the string. */
-static bool is_possible(PCUNICODE_STRING name)
-{
-    static const char *const DIRECTORIES[] = { KERNEL_OBJECTS, "\\BaseNamedObjects\\", "\\Device\\", "\\" };
-    size_t                   length = name->Length / sizeof(WCHAR), leaf = 0;
-    for (size_t i = 0; i < length; i++)
-        if (((const volatile WCHAR *)name->Buffer)[i] == '\\')
-            leaf = i + 1;
-    if (leaf == 0 || leaf == length || name->Length % sizeof(WCHAR) != 0)
-        return false;
-    for (size_t i = 0; i < NTMM_ARRAY_COUNT(DIRECTORIES); i++)
-        if (strlen(DIRECTORIES[i]) == leaf && begins_with(name, DIRECTORIES[i]))
-            return true;
-    return false;
-}
+/* ---- the machine's own ---- */
 
 static PKEVENT standard_event(PCUNICODE_STRING name)
 {
     static const char *const NAMES[MM_CONDITIONS] = {
-        [MM_LOW_MEMORY] = KERNEL_OBJECTS "LowMemoryCondition",         [MM_HIGH_MEMORY] = KERNEL_OBJECTS "HighMemoryCondition",
-        [MM_LOW_NONPAGED] = KERNEL_OBJECTS "LowNonPagedPoolCondition", [MM_HIGH_NONPAGED] = KERNEL_OBJECTS "HighNonPagedPoolCondition",
-        [MM_LOW_PAGED] = KERNEL_OBJECTS "LowPagedPoolCondition",       [MM_HIGH_PAGED] = KERNEL_OBJECTS "HighPagedPoolCondition",
-        [MM_LOW_COMMIT] = KERNEL_OBJECTS "LowCommitCondition",         [MM_HIGH_COMMIT] = KERNEL_OBJECTS "HighCommitCondition",
-        [MM_MAXIMUM_COMMIT] = KERNEL_OBJECTS "MaximumCommitCondition",
+        [MM_LOW_MEMORY] = IO_KERNEL_OBJECTS "LowMemoryCondition",
+        [MM_HIGH_MEMORY] = IO_KERNEL_OBJECTS "HighMemoryCondition",
+        [MM_LOW_NONPAGED] = IO_KERNEL_OBJECTS "LowNonPagedPoolCondition",
+        [MM_HIGH_NONPAGED] = IO_KERNEL_OBJECTS "HighNonPagedPoolCondition",
+        [MM_LOW_PAGED] = IO_KERNEL_OBJECTS "LowPagedPoolCondition",
+        [MM_HIGH_PAGED] = IO_KERNEL_OBJECTS "HighPagedPoolCondition",
+        [MM_LOW_COMMIT] = IO_KERNEL_OBJECTS "LowCommitCondition",
+        [MM_HIGH_COMMIT] = IO_KERNEL_OBJECTS "HighCommitCondition",
+        [MM_MAXIMUM_COMMIT] = IO_KERNEL_OBJECTS "MaximumCommitCondition",
     };
     for (mm_condition_t c = 0; c < MM_CONDITIONS; c++)
-        if (strlen(NAMES[c]) == name->Length / sizeof(WCHAR) && begins_with(name, NAMES[c]))
+        if (strlen(NAMES[c]) == name->Length / sizeof(WCHAR) && io_name_begins_with(name, NAMES[c]))
             return mm_pressure_event(c);
     return NULL;
 }
@@ -138,7 +103,7 @@ void io_named_events_boot(void)
 static named_event_t *find_locked(PCUNICODE_STRING name)
 {
     named_event_t *event = named_events;
-    while (event != NULL && !is_named(event, name))
+    while (event != NULL && !io_name_is(name, event->name, event->bytes))
         event = event->next;
     if (event != NULL)
         event->handles++;
@@ -197,7 +162,7 @@ static void close_named(void *object)
 
 static PKEVENT open_event(PCUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
 {
-    if (!is_possible(name))
+    if (!io_name_is_possible(name))
         return NULL;
     PKEVENT event = standard_event(name);
     if (event == NULL) {

@@ -12,6 +12,8 @@ typedef enum ke_lock_rank {
     KE_RANK_KE_CALLBACKS,  /* bug-check callbacks being registered */
     KE_RANK_IO_KSR,        /* blobs that survive a soft reboot; calls nothing but the host */
     KE_RANK_IO_EVENT,      /* named events */
+    KE_RANK_IO_SECTION,    /* named sections */
+    KE_RANK_IO_FILE,       /* files, and what is kept of them for sections: asks mm for segments */
     KE_RANK_EX_HANDLE,     /* which handles are open */
     KE_RANK_EX_RESOURCE,   /* the inside of an ERESOURCE */
     KE_RANK_HAL_DEVICE,    /* one device's map registers and who waits for them; calls nothing but leaves */

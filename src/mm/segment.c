@@ -27,6 +27,7 @@
 static mm_segment_t *segments; /* MM_SEGMENTS_MOST of them */
 static uint32_t      segments_seen;
 static mm_segment_t *free_segments;
+static uint64_t      serials;
 static size_t        orphans;
 
 int mm_segments_build(void)
@@ -162,6 +163,7 @@ static mm_segment_t *new_segment_locked(size_t page_count)
     else
         segment = &segments[segments_seen++];
     *segment = (mm_segment_t){ .references = 1, .first_slot = first, .page_count = page_count, .file = { .fd = -1 } };
+    segment->serial = ++serials;
     mm_slots_own_locked(first, page_count, (uintptr_t)segment, 0);
     return segment;
 }
@@ -250,6 +252,62 @@ void mm_segment_dereference(mm_segment_t *segment)
 }
 
 uint64_t mm_segment_pages(const mm_segment_t *segment) { return segment->page_count; }
+uint64_t mm_segments_most(void) { return mm_table_pages(&mm_shared_table); }
+
+/* ---- who looks at it ---- */
+
+static void count_view(const mm_view_t *view, mm_segment_usage_t *out)
+{
+    uint64_t end = view->first_page + view->page_count;
+    if (!view->space->is_user) {
+        out->system_views++;
+        return;
+    }
+    out->user_views++;
+    out->writable_user_views += mm_protect_writes(view->protect) && !mm_protect_copies(view->protect);
+    out->user_end = end > out->user_end ? end : out->user_end;
+}
+
+void mm_segment_query(const mm_segment_t *segment, mm_segment_usage_t *out)
+{
+    ke_lock(&mm_paging_lock);
+    *out = (mm_segment_usage_t){ .references = segment->references, .pages = segment->page_count, .bytes = segment->bytes };
+    out->writable = segment->writable;
+    for (const mm_view_t *view = segment->views; view != NULL; view = view->next)
+        count_view(view, out);
+    for (size_t i = 0; i < segment->page_count; i++)
+        out->pinned += mm_slot_is_pinned_locked(segment->first_slot + i);
+    ke_unlock(&mm_paging_lock);
+}
+
+uint64_t mm_segment_serial(const mm_segment_t *segment) { return segment->serial; }
+
+bool mm_segment_try_reference(mm_segment_t *segment, uint64_t serial)
+{
+    ke_lock(&mm_paging_lock);
+    bool there = segment->serial == serial;
+    segment->references += there;
+    ke_unlock(&mm_paging_lock);
+    return there;
+}
+
+uint64_t mm_segment_references(const mm_segment_t *segment)
+{
+    ke_lock(&mm_paging_lock);
+    uint64_t references = segment->references;
+    ke_unlock(&mm_paging_lock);
+    return references;
+}
+
+NTSTATUS mm_segment_prefetch(mm_segment_t *segment, uint64_t page)
+{
+    if (page >= segment->page_count)
+        return STATUS_SUCCESS;
+    ke_lock(&mm_paging_lock);
+    mm_page_answer_t answer = mm_page_bring_locked(&mm_shared, segment->first_slot + (size_t)page, false);
+    ke_unlock(&mm_paging_lock);
+    return answer == MM_PAGE_IO_ERROR ? STATUS_IN_PAGE_ERROR : answer == MM_PAGE_NO_FRAME ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
+}
 
 /* ---- over a file ---- */
 
@@ -257,6 +315,26 @@ mm_segment_t *mm_segment_with_file_locked(size_t slot)
 {
     mm_segment_t *segment = segment_of(slot);
     return segment != NULL && segment->file.fd >= 0 ? segment : NULL;
+}
+
+void mm_segment_use_file(mm_segment_t *segment, host_file_t file, bool writable)
+{
+    ke_lock(&mm_paging_lock);
+    host_file_t before = segment->file;
+    segment->file = file;
+    segment->writable = writable;
+    ke_unlock(&mm_paging_lock);
+    host_file_close(&before);
+}
+
+bool mm_segment_grow(mm_segment_t *segment, uint64_t bytes)
+{
+    bool fits = bytes <= (uint64_t)segment->page_count << PAGE_SHIFT;
+    ke_lock(&mm_paging_lock);
+    if (fits && bytes > segment->bytes)
+        segment->bytes = bytes;
+    ke_unlock(&mm_paging_lock);
+    return fits;
 }
 
 /* How many of the bytes of the pages are the file's. */

@@ -77,6 +77,7 @@ typedef struct mm_view {        /* an allocation: a view of a segment, or a priv
 struct mm_segment {
     mm_segment_t *next; /* free */
     uint64_t      references;
+    uint64_t      serial;                 /* no other segment has had it */
     size_t        first_slot, page_count; /* 0 pages: free */
     uint64_t      charged;                /* MM_CHARGE_SECTION */
     mm_view_t    *views;

@@ -333,3 +333,16 @@ bool mm_view_query(mm_space_t *space, uintptr_t va, mm_view_info_t *out)
     ke_unlock(&mm_paging_lock);
     return true;
 }
+
+void mm_system_views_visit(void (*visit)(void *context, void *base, uint64_t bytes), void *context)
+{
+    const mm_space_t *space = &mm_system_views;
+    for (uint64_t at = 0; space->in_use && (at = rt_runs_next_used(&space->runs, at)) < mm_space_pages(space);) {
+        uint32_t         number = mm_view_pte_view(space->ptes[at]);
+        const mm_view_t *view = number != 0 ? mm_view_numbered(number) : NULL;
+        size_t           count = view != NULL && view->page_count != 0 ? view->page_count : 1;
+        if (view != NULL && view->first == at)
+            visit(context, (void *)mm_space_va(space, at), (uint64_t)count << PAGE_SHIFT);
+        at += count;
+    }
+}

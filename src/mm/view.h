@@ -36,6 +36,24 @@ NTSTATUS mm_segment_create_file(host_file_t file, uint64_t bytes, bool writable,
 void     mm_segment_reference(mm_segment_t *segment);
 void     mm_segment_dereference(mm_segment_t *segment); /* the last one: pages, page-file slots and charges go */
 uint64_t mm_segment_pages(const mm_segment_t *segment);
+uint64_t mm_segments_most(void); /* pages that the largest could have */
+/* Over a file: another descriptor of it, which the segment closes; and more bytes of it, if they lie in its pages: false, if they do not. */
+void mm_segment_use_file(mm_segment_t *segment, host_file_t file, bool writable);
+bool mm_segment_grow(mm_segment_t *segment, uint64_t bytes);
+typedef struct mm_segment_usage {
+    uint64_t references, pages, bytes; /* who holds it, views included; bytes: of the file */
+    uint64_t user_views, writable_user_views, system_views;
+    uint64_t user_end; /* pages of the segment before this one are seen by user views, some of them */
+    uint64_t pinned;   /* pages */
+    bool     writable;
+} mm_segment_usage_t;
+void     mm_segment_query(const mm_segment_t *segment, mm_segment_usage_t *out); /* looks at every page */
+uint64_t mm_segment_references(const mm_segment_t *segment);
+/* Who knows a segment without holding it: the number that it has as long as it is there, and a reference, if it still is. */
+uint64_t mm_segment_serial(const mm_segment_t *segment);
+bool     mm_segment_try_reference(mm_segment_t *segment, uint64_t serial);
+NTSTATUS mm_segment_prefetch(mm_segment_t *segment,
+                             uint64_t      page); /* it is in RAM then. STATUS_INSUFFICIENT_RESOURCES, STATUS_IN_PAGE_ERROR */
 NTSTATUS mm_segment_flush(mm_segment_t *segment, uint64_t first, uint64_t page_count,
                           uint64_t *pages_written); /* file: dirty pages are written */
 
@@ -103,6 +121,9 @@ void     mm_spaces_unlock_all(void); /* at shutdown, before leaks are counted: t
 /* Resident, accessible in that way, and pinned (mm_pfn_t.pins): what MmProbeAndLockPages does for a page of a space. */
 NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write,
                      mm_pfn_number_t *pfn); /* STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION .. */
-/* From the handler and from ordinary code: as mm_page_fault. */
+/* Pages of a range of views that are valid, and clean, become dirty: true, if there were any. At DISPATCH_LEVEL or below. */
+bool mm_view_set_modified(mm_space_t *space, uintptr_t va, uint64_t bytes);
+/* Views of segments in system space, and how many pages each has: for who looks for leaks. No lock is taken. */
+void mm_system_views_visit(void (*visit)(void *context, void *base, uint64_t bytes), void *context);
 
 #endif

@@ -326,6 +326,27 @@ NTSTATUS mm_view_pin(mm_space_t *space, uintptr_t va, bool write, mm_pfn_number_
     return status;
 }
 
+static bool make_dirty(uint64_t pte)
+{
+    uint64_t *prototype = pte != 0 ? mm_prototype(pte) : NULL;
+    if (prototype == NULL || !mm_pte_is_valid(*prototype) || (*prototype & MM_PTE_DIRTY) != 0)
+        return false;
+    return mm_page_write_locked(&mm_shared, mm_view_pte_slot(pte)) == 0;
+}
+
+bool mm_view_set_modified(mm_space_t *space, uintptr_t va, uint64_t bytes)
+{
+    bool     any = false;
+    uint64_t end = va - space->region.base + bytes;
+    if (!mm_in(&space->region, va) || bytes == 0 || bytes > space->region.bytes || end > space->region.bytes)
+        return false;
+    ke_lock(&mm_paging_lock);
+    for (size_t i = mm_space_index(space, va); i <= (size_t)((end - 1) >> PAGE_SHIFT); i++)
+        any = make_dirty(space->ptes[i]) || any;
+    ke_unlock(&mm_paging_lock);
+    return any;
+}
+
 /* Who looks from outside does not use a guard page up. */
 bool mm_view_make_resident(mm_space_t *space, uintptr_t va)
 {

@@ -24,7 +24,9 @@
 #include "ex/handle.h"
 #include "hal/hal.h"
 #include "host/host.h"
+#include "io/file.h"
 #include "io/named_event.h"
+#include "io/section.h"
 #include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
@@ -161,6 +163,8 @@ static int boot_layers(const ntmm_config *config)
     hal_dma_reset();
     vf_dma_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
     io_named_events_boot();
+    io_files_reset();
+    io_sections_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();
     if (result != 0)
@@ -267,6 +271,7 @@ static void shutdown_layers(void)
     ex_pool_shutdown();
     ke_processes_shutdown();
     mm_shutdown();
+    io_files_reset();
 }
 
 static size_t shutdown_locked(ntmm_report *report)

@@ -49,6 +49,8 @@ static const struct {
     { "RtlUnicodeStringToUTF8String", NTDDI_WIN10_VB },
     { "RtlFreeUTF8String", NTDDI_WIN10_VB },
     { "RtlUTF8StringToUnicodeString", NTDDI_WIN10_VB },
+    { "NtCreateSectionEx", NTDDI_WIN10_RS4 },
+    { "MmForceSectionClosedEx", NTDDI_WIN10_RS4 },
 };
 
 static bool is_there_yet(const char *name)

@@ -8,7 +8,10 @@
 #include "ex/ex.h"
 #include "hal/hal.h"
 #include "mm/mm.h"
+#include "mm/view.h"
 #include "ntmm/leaks.h"
+
+#define VIEW_TAG 0x77656956u /* "View": of a section in system space */
 
 /* Keeps the list sorted by address and drops the highest when it is full. */
 static void leak_add(void *context, const ntmm_leak *leak)
@@ -59,6 +62,12 @@ static void locked_visit(void *context, void *first, size_t page_count)
     leak_add(context, &leak);
 }
 
+static void view_visit(void *context, void *base, uint64_t bytes)
+{
+    ntmm_leak view = { .address = base, .bytes = bytes, .tag = VIEW_TAG, .type = PagedPool };
+    leak_add(context, &view);
+}
+
 size_t leaks_collect(ntmm_report *report)
 {
     ex_pool_visit_leaks(leak_add, report);
@@ -66,5 +75,6 @@ size_t leaks_collect(ntmm_report *report)
     mm_visit_mappings(mapping_visit, report);
     mm_visit_locked(locked_visit, report);
     hal_visit_leaks(leak_add, report);
+    mm_system_views_visit(view_visit, report);
     return report->leak_count;
 }

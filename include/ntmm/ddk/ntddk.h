@@ -2,4 +2,6 @@
 #ifndef NTMM_DDK_NTDDK_H
 #define NTMM_DDK_NTDDK_H
 #include "wdm.h"
+
+#include "ntddk/mm_system_view.h" /* MmMapViewInSystemSpace */
 #endif

@@ -55,6 +55,8 @@
 #include "wdm/io_dma.h"        /* DMA adapters, map registers, common buffers, scatter/gather lists */
 #include "wdm/ob_handle.h"     /* ZwClose */
 #include "wdm/ob_object.h"     /* ObReferenceObject and its like */
+#include "wdm/io_file.h"       /* FILE_OBJECT */
+#include "wdm/mm_section.h"    /* ZwCreateSection, ZwMapViewOfSection */
 #include "wdm/io_event.h"      /* events with a name, memory conditions */
 #include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
 
