@@ -5,6 +5,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c
   ${CMAKE_CURRENT_LIST_DIR}/object_name.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_io_space.c
   ${CMAKE_CURRENT_LIST_DIR}/named_event.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c

@@ -3,6 +3,7 @@
  *
  *     the frames                                     the address                              costs
  *     follow each other, at home                     the map of RAM                           nothing
+ *     back memory that is mapped page by page        where its owner sees it                  nothing
  *     back pages of paged pool in a row              the slots, which are always open         nothing
  *     pages of the process                           their own                                nothing
  *     anything else; may not be written              a mapping of its own: system PTEs        one host mapping for each stretch
@@ -56,39 +57,54 @@ static bool are_in_a_row(const mm_mapping_t *mapping)
     return true;
 }
 
-/* The owner's own address, unless it is executable and that was not wanted. Who comes by another one may find it hidden from tools. */
+/* The owner's own address, unless it is executable and that was not wanted: the other map's may be hidden from tools. */
 static void *home_address(const mm_mapping_t *mapping)
 {
     mm_pfn_number_t first = mapping->pfns[0];
-    const mm_pfn_t *entry = mm_pfn_entry(first);
-    bool            mapped = entry->owner.use == MM_USE_MAPPED, executable = !mapped && entry->owner.pool == MM_NONPAGED_EXECUTE;
+    bool            executable = mm_pfn_entry(first)->owner.pool == MM_NONPAGED_EXECUTE;
     bool            as_such = executable && (mapping->access & HOST_EXECUTE) != 0;
     uintptr_t       va = (as_such ? mm_executable_map.base : mm_physical_map.base) + (first << PAGE_SHIFT);
-    if (mapped || as_such != executable)
+    if (as_such != executable)
         mm_unpoison(va, mapping->page_count << PAGE_SHIFT);
     return (void *)va;
 }
 
 static void *home_in_place(const mm_mapping_t *mapping)
 {
-    for (size_t i = 0; i < mapping->page_count; i++) {
-        const mm_pfn_t *entry = mm_pfn_entry(mapping->pfns[i]);
-        if (NTMM_UNLIKELY(mm_owner_glance(&entry->owner).use == MM_USE_MAPPED) && (mm_frame_is_pageable(entry) || is_secure(entry)))
+    for (size_t i = 0; i < mapping->page_count; i++)
+        if (NTMM_UNLIKELY(mm_owner_glance(&mm_pfn_entry(mapping->pfns[i])->owner).use == MM_USE_MAPPED))
             return NULL;
+    return are_in_a_row(mapping) ? home_address(mapping) : NULL;
+}
+
+/* Pages that the frames back, in a row: where they begin, or 0. */
+static uintptr_t pages_in_a_row(const mm_mapping_t *mapping)
+{
+    uintptr_t first = mm_pfn_entry(mapping->pfns[0])->mapped.va;
+    for (size_t i = 1; i < mapping->page_count; i++) {
+        const mm_pfn_t *entry = mapping->pfns[i] <= mm_highest_pfn ? mm_pfn_entry(mapping->pfns[i]) : NULL;
+        if (entry == NULL || entry->mapped.use != MM_USE_MAPPED || entry->mapped.va != first + (i << PAGE_SHIFT))
+            return 0;
     }
-    return home_address(mapping);
+    return first;
 }
 
 static void *slots_in_place(const mm_mapping_t *mapping)
 {
-    uint64_t first = mm_pfn_entry(mapping->pfns[0])->mapped.va;
-    for (size_t i = 0; i < mapping->page_count; i++) {
-        const mm_pfn_t *entry = mm_pfn_entry(mapping->pfns[i]);
-        if (mapping->pfns[i] > mm_highest_pfn || !mm_frame_is_pageable(entry) || entry->mapped.va != first + ((uint64_t)i << PAGE_SHIFT))
-            return NULL;
-    }
-    mm_pageable_t *region = mm_pageable_of(first);
-    return mm_alias_of(region, mm_table_index(region->table, first));
+    uintptr_t      first = pages_in_a_row(mapping);
+    mm_pageable_t *region = first != 0 ? mm_pageable_of(first) : NULL;
+    return region != NULL ? mm_alias_of(region, mm_table_index(region->table, first)) : NULL;
+}
+
+/* Memory that is mapped page by page: where its owner sees it, if that allows what is wanted, and no more. */
+static void *mapped_in_place(const mm_mapping_t *mapping)
+{
+    uintptr_t first = pages_in_a_row(mapping);
+    if (first == 0 || is_secure(mm_pfn_entry(mapping->pfns[0])))
+        return NULL;
+    uint64_t pte = mm_pte_of(first);
+    bool     allows = (pte & MM_PTE_WRITE) != 0 && ((pte & MM_PTE_NX) != 0 || (mapping->access & HOST_EXECUTE) != 0);
+    return allows ? (void *)first : NULL;
 }
 
 void *mm_mapping_in_place(const mm_mapping_t *mapping)
@@ -98,9 +114,10 @@ void *mm_mapping_in_place(const mm_mapping_t *mapping)
         return are_in_a_row(mapping) ? mm_host_frame_va(first) : NULL;
     if (mapping->io_space || (mapping->access & HOST_WRITE) == 0)
         return NULL;
-    if (NTMM_LIKELY(!mm_frame_is_pageable(mm_pfn_entry(first))))
-        return are_in_a_row(mapping) ? home_in_place(mapping) : NULL;
-    return slots_in_place(mapping);
+    const mm_pfn_t *entry = mm_pfn_entry(first);
+    if (NTMM_LIKELY(mm_owner_glance(&entry->owner).use != MM_USE_MAPPED))
+        return home_in_place(mapping);
+    return mm_frame_is_pageable(entry) ? slots_in_place(mapping) : mapped_in_place(mapping);
 }
 
 /* ---- a mapping of its own ---- */

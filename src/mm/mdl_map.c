@@ -251,7 +251,8 @@ static size_t pages_to_protect(void *page)
 
 static bool is_in_place(const void *page)
 {
-    return !mm_in(&mm_all, (uintptr_t)page) || mm_in(&mm_slot_region, (uintptr_t)page) || mm_owner_of(page) != NULL;
+    uintptr_t va = (uintptr_t)page;
+    return !mm_in(&mm_all, va) || mm_in(&mm_slot_region, va) || mm_in(&mm_shared_region, va) || mm_owner_of(page) != NULL;
 }
 
 NTSTATUS MmProtectMdlSystemAddress(PMDL MemoryDescriptorList, ULONG NewProtect)

@@ -39,6 +39,7 @@ static const struct {
     { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
     { "MmMapIoSpaceEx", NTDDI_WIN10 },
     { "MmMapMdl", NTDDI_WIN10_RS3 },
+    { "MmAllocateMdlForIoSpace", NTDDI_WIN8 },
     { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB },
     { "MmAllocateNodePagesForMdlEx", NTDDI_WIN8 },
     { "MmAllocateMappingAddressEx", NTDDI_WIN10_VB },

@@ -72,6 +72,19 @@ static void nonpaged_memory_is_seen_where_it_is(void **state)
     assert_true(ntmm_check());
 }
 
+static void memory_that_is_mapped_page_by_page_is_seen_there(void **state)
+{
+    (void)state;
+    char *p = MmAllocateNonCachedMemory(4 * PAGE_SIZE);
+    PMDL  mdl = locked(p + 9, 3 * PAGE_SIZE);
+    assert_ptr_equal(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority), p + 9);
+    assert_int_equal(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), STATUS_SUCCESS); /* it is not for one MDL to close */
+    p[9] = 1;
+    unlock_and_free(mdl);
+    MmFreeNonCachedMemory(p, 4 * PAGE_SIZE);
+    assert_true(ntmm_check());
+}
+
 static void executable_memory_is_seen_without_the_right_when_that_is_asked_for(void **state)
 {
     (void)state;
@@ -518,10 +531,55 @@ static void registers_are_not_ram(void **state)
     assert_true(ntmm_check());
 }
 
+static void an_mdl_for_io_space(void **state)
+{
+    (void)state;
+    const uint64_t           physical = (uint64_t)0xF << 36;
+    MM_PHYSICAL_ADDRESS_LIST list[] = { { { .QuadPart = (LONGLONG)physical + 2 * PAGE_SIZE }, PAGE_SIZE },
+                                        { { .QuadPart = (LONGLONG)physical }, 2 * PAGE_SIZE } };
+    PMDL                     mdl;
+    assert_int_equal(ntmm_io_space_add(physical, 3 * PAGE_SIZE), 0);
+    assert_int_equal(MmAllocateMdlForIoSpace(list, 2, &mdl), STATUS_SUCCESS);
+    assert_int_equal(MmGetMdlByteCount(mdl), 3 * PAGE_SIZE);
+    assert_true((mdl->MdlFlags & MDL_IO_SPACE) != 0);
+    assert_int_equal(MmGetMdlPfnArray(mdl)[2], (physical >> PAGE_SHIFT) + 1);
+    char *device = ntmm_io_space_bytes(physical),
+         *seen = MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmNonCached, NULL, FALSE, NormalPagePriority);
+    assert_non_null(seen);
+    *(volatile char *)(seen + PAGE_SIZE) = 5; /* the second page of the MDL is the first one of the window */
+    assert_int_equal(device[0], 5);
+    assert_true(ntmm_check());
+    MmUnmapLockedPages(seen, mdl);
+    assert_false(MmIsAddressValid(seen));
+    IoFreeMdl(mdl);
+    for (int row = 0; row < 6; row++) {
+        MM_PHYSICAL_ADDRESS_LIST bad[] = { list[0], list[1] };
+        switch (row) {
+        case 0: bad[1].PhysicalAddress.QuadPart += 8; break;
+        case 1: bad[1].NumberOfBytes -= 1; break;
+        case 2: bad[1].PhysicalAddress.QuadPart = 0; break; /* RAM */
+        case 3: bad[1].NumberOfBytes = (SIZE_T)1 << 32; break;
+        case 4: bad[0].NumberOfBytes = bad[1].NumberOfBytes = (SIZE_T)1 << 31; break;
+        default: break;
+        }
+        assert_int_equal(MmAllocateMdlForIoSpace(bad, row == 5 ? 0 : 2, &mdl), STATUS_INVALID_PARAMETER_1);
+        assert_null(mdl);
+    }
+    ntmm_fail_allocation(1);
+    assert_int_equal(MmAllocateMdlForIoSpace(list, 2, &mdl), STATUS_INSUFFICIENT_RESOURCES);
+    ntmm_fail_allocation(0);
+    list[1].PhysicalAddress.QuadPart = (LONGLONG)physical + 16 * PAGE_SIZE; /* nothing there */
+    assert_int_equal(MmAllocateMdlForIoSpace(list, 2, &mdl), STATUS_SUCCESS);
+    assert_null(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority));
+    IoFreeMdl(mdl);
+    assert_true(ntmm_check());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(nonpaged_memory_is_seen_where_it_is),
+        ntmm_cmocka_test(memory_that_is_mapped_page_by_page_is_seen_there),
         ntmm_cmocka_test(executable_memory_is_seen_without_the_right_when_that_is_asked_for),
         ntmm_cmocka_test(paged_pool_is_seen_through_its_slots),
         ntmm_cmocka_test(scattered_pages_get_addresses_in_a_row),
@@ -541,6 +599,7 @@ int main(void)
         ntmm_cmocka_test(a_mapping_that_stays_is_a_leak),
         ntmm_cmocka_test(irql_rules),
         ntmm_cmocka_test(registers_are_not_ram),
+        ntmm_cmocka_test(an_mdl_for_io_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

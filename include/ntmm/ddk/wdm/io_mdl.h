@@ -51,6 +51,23 @@ NTKERNELAPI VOID IoFreeMdl(PMDL Mdl);
  */
 NTKERNELAPI VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
 
+typedef struct _MM_PHYSICAL_ADDRESS_LIST {
+    PHYSICAL_ADDRESS PhysicalAddress;
+    SIZE_T           NumberOfBytes;
+} MM_PHYSICAL_ADDRESS_LIST, *PMM_PHYSICAL_ADDRESS_LIST;
+
+/**
+ * Allocate an MDL that describes device memory, one range of physical addresses after the other. It is not mapped, and freed with IoFreeMdl.
+ *
+ * @param PhysicalAddressList  NumberOfEntries ranges of whole pages, none of them RAM, together at most 2^32 - 1 bytes
+ * @param NewMdl               out: the MDL; NULL on failure
+ * @return STATUS_SUCCESS; STATUS_INVALID_PARAMETER_1; STATUS_INSUFFICIENT_RESOURCES
+ * @irql      <= DISPATCH_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above DISPATCH_LEVEL
+ * @source    WDK reference: wdm.h, MmAllocateMdlForIoSpace
+ */
+NTKERNELAPI NTSTATUS MmAllocateMdlForIoSpace(PMM_PHYSICAL_ADDRESS_LIST PhysicalAddressList, SIZE_T NumberOfEntries, PMDL *NewMdl);
+
 /**
  * Bytes that an MDL for such a buffer has, array included.
  * @irql   any
