@@ -15,7 +15,7 @@
  * unlocked, whatever alias wrote to it.
  *
  * Invariants  pins of a pageable frame > 0  <->  MM_PFN_LOCKED  <->  it is counted in mm_charges.locked
- * Locks       mm_paging_lock for pageable pages, mm_pfn_lock for charges and deleted frames, none for the rest.
+ * Locks       pins of frames at home: mm_pin_lock, once for all pages of an MDL. Of pageable pages: mm_paging_lock. mm_pfn_lock for charges.
  * Source      WDK reference: MmProbeAndLockPages; Windows Internals: reference counts of PFN entries.
  */
 #include <ntddk.h>
@@ -29,50 +29,86 @@
 
 /* ---- one frame ---- */
 
+ke_lock_t mm_pin_lock = KE_LOCK_INIT(KE_RANK_LEAF);
+
+static inline uint8_t flags_of(const mm_pfn_t *entry) { return __atomic_load_n(&entry->flags, __ATOMIC_RELAXED); }
+
+/* Under mm_pin_lock, which makes two stores cheaper than one atomic addition. */
+static inline void set_pins(mm_pfn_t *entry, uint32_t pins) { atomic_store_explicit(&entry->pins, pins, memory_order_relaxed); }
+
+void mm_frame_pin(mm_pfn_number_t pfn)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    if ((flags_of(entry) & MM_PFN_LOCKED) != 0) {
+        atomic_fetch_add(&entry->pins, 1);
+        return;
+    }
+    ke_lock(&mm_pin_lock);
+    set_pins(entry, mm_pins_of(pfn) + 1);
+    ke_unlock(&mm_pin_lock);
+}
+
 bool mm_frame_pin_pageable_locked(mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
     NTMM_INVARIANT(ke_lock_is_held(&mm_paging_lock), "mm_paging_lock is held");
-    if ((entry->flags & MM_PFN_LOCKED) == 0) {
+    if ((flags_of(entry) & MM_PFN_LOCKED) == 0) {
         ke_lock(&mm_pfn_lock);
         bool charged = mm_charge_locked_page_locked();
         ke_unlock(&mm_pfn_lock);
         if (!charged)
             return false;
-        entry->flags |= MM_PFN_LOCKED;
+        __atomic_fetch_or(&entry->flags, MM_PFN_LOCKED, __ATOMIC_RELAXED);
     }
-    mm_frame_pin(pfn);
+    atomic_fetch_add(&entry->pins, 1);
     return true;
 }
 
-/* Takes one pin away, unless there is none. How many there were. */
-static uint32_t take_pin(mm_pfn_t *entry)
-{
-    uint32_t pins = atomic_fetch_sub(&entry->pins, 1);
-    if (NTMM_UNLIKELY(pins == 0))
-        atomic_fetch_add(&entry->pins, 1);
-    return pins;
-}
-
-static void put_deleted(mm_pfn_number_t pfn)
+/* Somebody else may have pinned it again meanwhile, or put it. */
+static NTMM_COLD void put_deleted(mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
     ke_lock(&mm_pfn_lock);
-    bool mine = atomic_load(&entry->pins) == 0 && (entry->flags & MM_PFN_DELETED) != 0;
+    ke_lock(&mm_pin_lock);
+    bool mine = mm_pins_of(pfn) == 0 && (flags_of(entry) & MM_PFN_DELETED) != 0;
     if (mine)
-        __atomic_fetch_and(&entry->flags, (uint8_t)~MM_PFN_DELETED, __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&entry->flags, (uint8_t)~MM_PFN_DELETED, __ATOMIC_RELAXED);
+    ke_unlock(&mm_pin_lock);
     ke_unlock(&mm_pfn_lock);
     if (mine)
         mm_frame_put(pfn);
 }
 
+bool mm_frame_defer_locked(mm_pfn_number_t pfn)
+{
+    mm_pfn_t *entry = mm_pfn_entry(pfn);
+    ke_lock(&mm_pin_lock);
+    bool pinned = mm_pins_of(pfn) != 0;
+    if (pinned) {
+        entry->owner = (mm_owner_t){ .use = MM_USE_SYSTEM };
+        __atomic_fetch_or(&entry->flags, MM_PFN_DELETED, __ATOMIC_RELAXED);
+    }
+    ke_unlock(&mm_pin_lock);
+    return pinned;
+}
+
+bool mm_frame_defer(mm_pfn_number_t pfn)
+{
+    ke_lock(&mm_pfn_lock);
+    bool deferred = mm_frame_defer_locked(pfn);
+    ke_unlock(&mm_pfn_lock);
+    return deferred;
+}
+
 uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn)
 {
     mm_pfn_t *entry = mm_pfn_entry(pfn);
-    uint32_t  pins = take_pin(entry);
+    uint32_t  pins = mm_pins_of(pfn);
     NTMM_INVARIANT(ke_lock_is_held(&mm_paging_lock), "mm_paging_lock is held");
-    if (pins == 1 && (entry->flags & MM_PFN_LOCKED) != 0) {
-        entry->flags &= (uint8_t)~MM_PFN_LOCKED;
+    if (pins != 0)
+        atomic_fetch_sub(&entry->pins, 1);
+    if (pins == 1) {
+        __atomic_fetch_and(&entry->flags, (uint8_t)~MM_PFN_LOCKED, __ATOMIC_RELAXED);
         ke_lock(&mm_pfn_lock);
         mm_uncharge_locked_page_locked();
         ke_unlock(&mm_pfn_lock);
@@ -80,23 +116,46 @@ uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn)
     return pins;
 }
 
-static NTMM_COLD uint32_t unpin_locked_page(mm_pfn_number_t pfn)
+/* false: it is not pinned. */
+static NTMM_COLD bool unpin_pageable(mm_pfn_number_t pfn)
 {
     ke_lock(&mm_paging_lock);
     uint32_t pins = mm_frame_unpin_pageable_locked(pfn);
     ke_unlock(&mm_paging_lock);
-    return pins;
-}
-
-static inline uint8_t flags_of(mm_pfn_t *entry) { return __atomic_load_n(&entry->flags, __ATOMIC_SEQ_CST); }
-
-static inline bool unpin(mm_pfn_number_t pfn)
-{
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
-    uint32_t  pins = (flags_of(entry) & MM_PFN_LOCKED) != 0 ? unpin_locked_page(pfn) : take_pin(entry);
-    if (NTMM_UNLIKELY(pins == 1 && (flags_of(entry) & MM_PFN_DELETED) != 0))
+    if (pins == 1 && (flags_of(mm_pfn_entry(pfn)) & MM_PFN_DELETED) != 0)
         put_deleted(pfn);
     return pins != 0;
+}
+
+/* Frames at home, up to the first one that is something else, or that is not pinned; its index. *deleted: the one before it has to be put. */
+static size_t unpin_homes(const PFN_NUMBER *pfns, size_t count, bool *deleted)
+{
+    size_t i = 0;
+    *deleted = false;
+    ke_lock(&mm_pin_lock);
+    while (i < count && !*deleted && pfns[i] <= mm_highest_pfn) {
+        mm_pfn_t *entry = mm_pfn_entry(pfns[i]);
+        uint32_t  pins = mm_pins_of(pfns[i]);
+        if (NTMM_UNLIKELY(pins == 0 || (flags_of(entry) & MM_PFN_LOCKED) != 0))
+            break;
+        set_pins(entry, pins - 1);
+        *deleted = pins == 1 && NTMM_UNLIKELY((flags_of(entry) & MM_PFN_DELETED) != 0);
+        i++;
+    }
+    ke_unlock(&mm_pin_lock);
+    return i;
+}
+
+static bool unpin(mm_pfn_number_t pfn)
+{
+    bool       deleted;
+    PFN_NUMBER one = pfn;
+    if ((flags_of(mm_pfn_entry(pfn)) & MM_PFN_LOCKED) != 0)
+        return unpin_pageable(pfn);
+    bool was_pinned = unpin_homes(&one, 1, &deleted) == 1;
+    if (deleted)
+        put_deleted(pfn);
+    return was_pinned;
 }
 
 bool mm_frame_unpin(mm_pfn_number_t pfn) { return unpin(pfn); }
@@ -163,16 +222,19 @@ static size_t lock_homes(const mm_lock_t *lock, uintptr_t va, size_t page_count,
     mm_pfn_number_t first;
     if (!home_of(va, &first) || !home_of(va + ((page_count - 1) << PAGE_SHIFT), &(mm_pfn_number_t){ 0 }))
         return 0;
-    for (size_t i = 0; i < page_count; i++) {
+    size_t i = 0;
+    ke_lock(&mm_pin_lock);
+    for (; i < page_count; i++) {
         mm_pfn_t *entry = mm_pfn_entry(first + i);
         if (!home_can_be_used(entry, lock->write))
-            return i;
+            break;
         if (i == 0 || entry->owner.use == MM_USE_POOL_RUN)
             note_page(va + (i << PAGE_SHIFT), &entry->owner);
-        mm_frame_pin(first + i);
+        set_pins(entry, mm_pins_of(first + i) + 1);
         pfns[i] = first + i;
     }
-    return page_count;
+    ke_unlock(&mm_pin_lock);
+    return i;
 }
 
 static NTSTATUS status_of(mm_page_answer_t answer)
@@ -281,17 +343,28 @@ NTSTATUS mm_lock_pages(mm_lock_t *lock, uintptr_t va, size_t page_count, PFN_NUM
 /* What no pin is kept for. */
 static bool needs_no_pin(mm_pfn_number_t pfn, bool io_space) { return mm_is_host_frame(pfn) || (io_space && !mm_pfn_is_ram(pfn)); }
 
+/* One that is no frame at home that is pinned. */
+static bool unlock_other(mm_pfn_number_t pfn, bool io_space)
+{
+    if ((io_space || pfn > mm_highest_pfn) && needs_no_pin(pfn, io_space)) {
+        if (mm_is_host_frame(pfn))
+            mm_driver_unpin((uintptr_t)mm_host_frame_va(pfn));
+        return true;
+    }
+    return pfn <= mm_highest_pfn && unpin(pfn);
+}
+
 size_t mm_unlock_pages(const PFN_NUMBER *pfns, size_t page_count, bool io_space)
 {
-    for (size_t i = 0; i < page_count; i++) {
-        mm_pfn_number_t pfn = pfns[i];
-        if (NTMM_UNLIKELY(io_space || pfn > mm_highest_pfn) && needs_no_pin(pfn, io_space)) {
-            if (mm_is_host_frame(pfn))
-                mm_driver_unpin((uintptr_t)mm_host_frame_va(pfn));
-            continue;
-        }
-        if (NTMM_UNLIKELY(pfn > mm_highest_pfn) || !unpin(pfn))
+    bool deleted = false;
+    for (size_t i = 0; i < page_count;) {
+        i += unpin_homes(pfns + i, page_count - i, &deleted);
+        if (deleted)
+            put_deleted(pfns[i - 1]);
+        else if (i < page_count && !unlock_other(pfns[i], io_space))
             return i;
+        else if (i < page_count)
+            i++;
     }
     return page_count;
 }

@@ -28,9 +28,32 @@ static mm_owner_t *owner_at(const void *va, size_t index)
 
 /* ---- what may be mapped ---- */
 
+static void *home_address(const mm_mapping_t *mapping);
+
 static bool is_io_page(const mm_mapping_t *mapping, mm_pfn_number_t pfn)
 {
     return mapping->io_space && !mm_is_host_frame(pfn) && !mm_pfn_is_ram(pfn);
+}
+
+/* Most MDLs: a row of frames at home, each somebody's, and none a page of something else. */
+static inline bool is_row_at_home(const mm_mapping_t *mapping)
+{
+    mm_pfn_number_t first = mapping->pfns[0];
+    if (first > mm_highest_pfn || mapping->page_count > mm_highest_pfn - first + 1)
+        return false;
+    for (size_t i = 0; i < mapping->page_count; i++) {
+        const mm_pfn_t *entry = mm_pfn_entry(first + i);
+        uint8_t         use = mm_owner_glance(&entry->owner).use;
+        if (mapping->pfns[i] != first + i || __atomic_load_n(&entry->list, __ATOMIC_RELAXED) != MM_ACTIVE || use == MM_USE_MAPPED)
+            return false;
+    }
+    return true;
+}
+
+void *mm_mapping_at_home(const mm_mapping_t *mapping)
+{
+    bool plain = mapping->page_count != 0 && !mapping->io_space && (mapping->access & HOST_WRITE) != 0;
+    return plain && is_row_at_home(mapping) ? home_address(mapping) : NULL;
 }
 
 size_t mm_mapping_first_bad(const mm_mapping_t *mapping)
@@ -67,14 +90,6 @@ static void *home_address(const mm_mapping_t *mapping)
     if (as_such != executable)
         mm_unpoison(va, mapping->page_count << PAGE_SHIFT);
     return (void *)va;
-}
-
-static void *home_in_place(const mm_mapping_t *mapping)
-{
-    for (size_t i = 0; i < mapping->page_count; i++)
-        if (NTMM_UNLIKELY(mm_owner_glance(&mm_pfn_entry(mapping->pfns[i])->owner).use == MM_USE_MAPPED))
-            return NULL;
-    return are_in_a_row(mapping) ? home_address(mapping) : NULL;
 }
 
 /* Pages that the frames back, in a row: where they begin, or 0. */
@@ -116,7 +131,7 @@ void *mm_mapping_in_place(const mm_mapping_t *mapping)
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(first);
     if (NTMM_LIKELY(mm_owner_glance(&entry->owner).use != MM_USE_MAPPED))
-        return home_in_place(mapping);
+        return is_row_at_home(mapping) ? home_address(mapping) : NULL;
     return mm_frame_is_pageable(entry) ? slots_in_place(mapping) : mapped_in_place(mapping);
 }
 

@@ -19,6 +19,8 @@ typedef struct mm_mapping { /* what is to be mapped */
 
 /* The index of the first page that may not be mapped, because it is not locked. page_count: all may be. */
 size_t mm_mapping_first_bad(const mm_mapping_t *mapping);
+/* The quick way for what most MDLs are, a row of frames at home: both of the above, or NULL for all the rest. */
+void *mm_mapping_at_home(const mm_mapping_t *mapping);
 /* Where the pages can be seen anyway, without a mapping of their own: all of them in a row, and writable. NULL: nowhere. */
 void *mm_mapping_in_place(const mm_mapping_t *mapping);
 /* A mapping of its own. Pageable frames are pinned once more as long as it lasts. NULL, with the reason in ke_error. */

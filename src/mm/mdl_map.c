@@ -19,6 +19,7 @@
 #include "mm/machine.h"
 #include "mm/mapping.h"
 #include "mm/mdl.h"
+#include "mm/mdl_pages.h"
 #include "mm/mdl_reserved.h"
 #include "mm/system_pte.h"
 
@@ -78,7 +79,7 @@ void mm_stop_unlocked_page(const char *routine, MDL *mdl, size_t index)
 static void give_cache_type(const mm_mapping_t *mapping)
 {
     for (size_t i = 0; i < mapping->page_count; i++)
-        if (mapping->pfns[i] <= mm_highest_pfn && mm_pfn_entry(mapping->pfns[i])->cache == 0)
+        if (mm_pfn_entry(mapping->pfns[i])->cache == 0)
             mm_pfn_entry(mapping->pfns[i])->cache = (uint8_t)(1 + mapping->cache);
 }
 
@@ -89,8 +90,6 @@ static void *find_address(const mm_mapping_t *mapping, ULONG priority)
     void *va = mm_mapping_in_place(mapping);
     if (va == NULL && !is_scarce(priority))
         va = mm_mapping_make(mapping);
-    if (va != NULL && !mapping->io_space && !mm_is_host_frame(mapping->pfns[0]))
-        give_cache_type(mapping);
     return va;
 }
 
@@ -107,16 +106,20 @@ static bool cache_type_is_one(MEMORY_CACHING_TYPE type) { return type >= MmNonCa
 static void *map_in_system(MDL *mdl, MEMORY_CACHING_TYPE cache, ULONG priority, size_t *bad)
 {
     mm_mapping_t mapping = mm_mdl_mapping(mdl, access_of_priority(priority), cache);
-    *bad = mm_mapping_first_bad(&mapping);
+    void        *va = mm_mapping_at_home(&mapping);
+    *bad = va != NULL ? mapping.page_count : mm_mapping_first_bad(&mapping);
     if (*bad < mapping.page_count || ke_inject_failure())
         return NULL;
     if (!cache_type_is_one(cache)) {
         ke_error(0, "cache type %d is none", (int)cache);
         return NULL;
     }
-    void *va = find_address(&mapping, priority);
-    if (va != NULL)
-        describe_mapped(mdl, va);
+    va = va != NULL ? va : find_address(&mapping, priority);
+    if (va == NULL)
+        return NULL;
+    if (mm_is_mdl_page(mapping.pfns[0]))
+        give_cache_type(&mapping);
+    describe_mapped(mdl, va);
     return va;
 }
 

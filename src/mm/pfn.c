@@ -462,34 +462,17 @@ static void put_run_locked(mm_pfn_number_t first, uint64_t page_count)
     space->runs.policy->give(&space->runs, first - space->first_pfn, page_count);
 }
 
-static bool defer_locked(mm_pfn_number_t pfn)
-{
-    mm_pfn_t *entry = mm_pfn_entry(pfn);
-    entry->owner = (mm_owner_t){ .use = MM_USE_SYSTEM };
-    __atomic_fetch_or(&entry->flags, MM_PFN_DELETED, __ATOMIC_SEQ_CST);
-    if (atomic_load(&entry->pins) != 0) /* who unpins it afterwards sees the flag */
-        return true;
-    return (__atomic_fetch_and(&entry->flags, (uint8_t)~MM_PFN_DELETED, __ATOMIC_SEQ_CST) & MM_PFN_DELETED) == 0; /* or has put it */
-}
-
 void mm_frames_put(mm_pfn_number_t first, uint64_t page_count)
 {
     ke_lock(&mm_pfn_lock);
     for (mm_pfn_number_t from = first, at, end = first + page_count; from < end; from = at + 1) {
-        for (at = from; at < end && (atomic_load_explicit(&mm_pfn_entry(at)->pins, memory_order_relaxed) == 0 || !defer_locked(at));)
+        for (at = from;
+             at < end && (atomic_load_explicit(&mm_pfn_entry(at)->pins, memory_order_relaxed) == 0 || !mm_frame_defer_locked(at));)
             at++;
         if (at != from)
             put_run_locked(from, at - from);
     }
     ke_unlock(&mm_pfn_lock);
-}
-
-bool mm_frame_defer(mm_pfn_number_t pfn)
-{
-    ke_lock(&mm_pfn_lock);
-    bool deferred = defer_locked(pfn);
-    ke_unlock(&mm_pfn_lock);
-    return deferred;
 }
 
 /* ---- linked lists ---- */

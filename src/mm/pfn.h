@@ -111,6 +111,7 @@ static inline bool mm_pfn_is_active_and_written(const mm_pfn_t *entry)
 /* A frame that somebody has pinned is given up by its owner: it stays active and becomes nobody's; whoever unpins it last puts it. False:
  * nobody has, after all. */
 bool mm_frame_defer(mm_pfn_number_t pfn);
+bool mm_frame_defer_locked(mm_pfn_number_t pfn);
 /* The list that a frame goes to when nobody needs it any longer. */
 static inline mm_list_t mm_pfn_list_when_put(const mm_pfn_t *entry) { return (entry->flags & MM_PFN_HOME_ZERO) != 0 ? MM_ZEROED : MM_FREE; }
 

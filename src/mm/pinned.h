@@ -2,7 +2,7 @@
  * pinned.h - frames that stay where they are, because somebody does I/O with them. A frame that is pinned may not be freed under whoever
  * pinned it. Only mm includes this.
  *
- *     a frame at home       pins alone                                                                             lock: none
+ *     a frame at home       pins alone                                                                             lock: mm_pin_lock
  *     a pageable page's     pins, MM_PFN_LOCKED, and a charge: it takes RAM from those that can never leave         lock: mm.paging
  */
 #ifndef NTMM_MM_PINNED_H
@@ -14,7 +14,7 @@
 static inline uint32_t mm_pins_of(mm_pfn_number_t pfn) { return atomic_load_explicit(&mm_pfn_entry(pfn)->pins, memory_order_relaxed); }
 
 /* One more pin for a frame at home, or for one that is pinned already. */
-static inline void mm_frame_pin(mm_pfn_number_t pfn) { atomic_fetch_add(&mm_pfn_entry(pfn)->pins, 1); }
+void mm_frame_pin(mm_pfn_number_t pfn);
 /* For the frame of a valid pageable page, under mm_paging_lock. False: RAM is promised to others. */
 bool mm_frame_pin_pageable_locked(mm_pfn_number_t pfn);
 /* False: it is not pinned. */
