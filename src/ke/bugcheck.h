@@ -43,7 +43,8 @@ bool ke_stop_is_told(void);
 void ke_stop_look_for_longjmp(uintptr_t sp);
 
 /* Whoever starts a thread of the machine's own (is_system) runs its body through this: a halted machine brings the thread back here. */
-void ke_system_thread_guard(void (*entry)(void *), void *argument);
+void           ke_system_thread_guard(void (*entry)(void *), void *argument);
+_Noreturn void ke_system_thread_leave(void); /* from inside of it: the thread is brought back there now */
 
 /* The IRQL rule of a routine outside the pools: `max` is the highest level it may be called at. Broken, it is what a call into pageable kernel
  * code gives: 0xA with the routine's address, the IRQL, 8 (execute) and the caller's address. */

@@ -278,6 +278,13 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
     thread_end();
 }
 
+_Noreturn void ke_system_thread_leave(void)
+{
+    NTMM_INVARIANT(thread_start != NULL, "only a thread of the machine's own is ended where it is");
+    ke_tries_cut(0);
+    ke_stack_leave_to((uintptr_t)thread_start, go_to_thread_start, (void *)(uintptr_t)thread_start);
+}
+
 void ke_system_thread_guard(void (*entry)(void *), void *argument)
 {
     ke_escape_t start;

@@ -7,7 +7,7 @@
  *      |- below the kernel stack   a double fault, 0x7F
  *      |- ke_fault_resolver        mm looks at the address: resolved, the machine's rule is broken, or not one of its regions
  *      |- host_peek_resume         code of our own that was prepared for it: the peek says that there is nothing
- *      |- not its region, but inside a catch or a __try: a driver touched what is not there
+ *      |- not its region, but inside a catch or a __try, or in a system thread: a driver touched what is not there
  *      |      first 64 KiB         a user address: an exception; without a handler 0x1E (0x7E in a system thread); 0xD1 at DISPATCH_LEVEL
  *      |      anything else        a wild system address, 0x50; at DISPATCH_LEVEL 0xD1, or 0xA when our own code did it
  *      |      next to the stack    the host's stack overflowed: a double fault, 0x7F
@@ -236,13 +236,17 @@ static host_fault_verdict_t access_violation(ke_thread_t *thread, host_fault_t *
     return exception_send(thread, fault, &record, "A user address, perhaps a NULL pointer, was touched outside of any __try.");
 }
 
-static bool is_drivers(const host_fault_t *fault) { return ke_catch_is_live(fault->sp) || ke_try_around(fault->sp) != NULL; }
+/* In a thread that a driver made nobody else runs. */
+static bool is_drivers(const ke_thread_t *thread, const host_fault_t *fault)
+{
+    return ke_catch_is_live(fault->sp) || ke_try_around(fault->sp) != NULL || thread->made_by_machine;
+}
 
 static host_fault_verdict_t divide_error(ke_thread_t *thread, host_fault_t *fault)
 {
     EXCEPTION_RECORD record = { .ExceptionCode = STATUS_INTEGER_DIVIDE_BY_ZERO, .ExceptionAddress = (PVOID)fault->pc };
 
-    if (!is_drivers(fault))
+    if (!is_drivers(thread, fault))
         return HOST_FAULT_NOT_OURS;
     return exception_send(thread, fault, &record, "An integer was divided by zero, or the quotient was too large, outside of any __try.");
 }
@@ -300,7 +304,7 @@ static host_fault_verdict_t fault_decide(ke_thread_t *thread, host_fault_t *faul
         return HOST_FAULT_NOT_OURS;
     if (answer == KE_FAULT_EXCEPTION)
         return access_violation(thread, fault, (NTSTATUS)thread->fault_code, thread->fault_parameter[0], thread->fault_parameter[1]);
-    caught = is_drivers(fault);
+    caught = is_drivers(thread, fault);
     if (!caught && (answer == KE_FAULT_UNKNOWN || state == KE_MACHINE_HALTED)) /* a halted machine has been stopped once already */
         return HOST_FAULT_NOT_OURS;
     if (answer == KE_FAULT_UNKNOWN)

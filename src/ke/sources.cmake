@@ -5,6 +5,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/debug_print.c
   ${CMAKE_CURRENT_LIST_DIR}/debug_break.c
   ${CMAKE_CURRENT_LIST_DIR}/thread.c
+  ${CMAKE_CURRENT_LIST_DIR}/thread_object.c
+  ${CMAKE_CURRENT_LIST_DIR}/system_thread.c
   ${CMAKE_CURRENT_LIST_DIR}/stack.c
   ${CMAKE_CURRENT_LIST_DIR}/stack_expand.c
   ${CMAKE_CURRENT_LIST_DIR}/stack_query.c

@@ -84,6 +84,7 @@ static void record_reset(ke_thread_t *record)
     record->wait_count = 0;
     record->set_and_wait = false;
     record->stack_stays = false;
+    record->made_by_machine = false;
     record->callouts = 0;
     record->rw_count = 0;
     record->rw_unnamed = 0;
@@ -111,9 +112,16 @@ static void thread_ended(void *argument)
     ntmm_catch_pop(NULL);                             /* it may have ended inside a catch */
     ke_tries_cut(0);
     record_reset(record);
-    atomic_store(&record->is_system, 0);
+    ke_thread_object_end(record, record->exit_status); /* whoever waits for the thread may count on all of the above */
     ke_current = &ke_empty_thread;
     atomic_store(&record->alive, false);
+}
+
+void ke_thread_end_record(void)
+{
+    (void)host_at_thread_exit(thread_ended, NULL);
+    if (ke_self() != &ke_empty_thread)
+        thread_ended(ke_self());
 }
 
 static ke_thread_t *record_take(void)
@@ -125,6 +133,7 @@ static ke_thread_t *record_take(void)
     if (record == NULL)
         return NULL;
     record->generation = 0; /* made ready afresh, whoever had it before */
+    atomic_store(&record->is_system, 0);
     if (host_at_thread_exit(thread_ended, record) != 0) {
         atomic_store(&record->alive, false);
         return NULL;
@@ -139,6 +148,7 @@ static void record_start(ke_thread_t *record)
     record_reset(record);
     memset(record->upper, 0, sizeof record->upper);
     record->generation = ke_machine_generation;
+    ke_thread_object_start(record);
     if (ke_thread_hooks.start != NULL)
         ke_thread_hooks.start(record);
 }
@@ -204,39 +214,6 @@ void ke_thread_leave(ke_thread_t *record)
         ke_leave_hook();
     if (NTMM_LIKELY(depth != 0)) /* 0: a stop that was caught in between has set it right */
         atomic_store_explicit(&record->in_library, (uint8_t)(depth - 1), memory_order_release);
-}
-
-/* ---- as objects ---- */
-
-/* Records begin at a page, so most numbers are told at once. */
-ke_thread_t *ke_thread_of(const void *kthread)
-{
-    uintptr_t at = (uintptr_t)kthread - offsetof(ke_thread_t, kthread);
-    if (at % host_page_size() != 0)
-        return NULL;
-    for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
-        if ((uintptr_t)record == at)
-            return record;
-    return NULL;
-}
-
-int64_t ke_thread_object_reference(void *kthread)
-{
-    ke_thread_t *record = ke_thread_of(kthread);
-    if (!atomic_load(&record->alive) && atomic_load(&record->references) == 0)
-        return -1;
-    return atomic_fetch_add(&record->references, 1) + 1;
-}
-
-int64_t ke_thread_object_dereference(void *kthread)
-{
-    ke_thread_t *record = ke_thread_of(kthread);
-    int64_t      count = atomic_load(&record->references);
-    do {
-        if (count == 0)
-            return -1;
-    } while (!atomic_compare_exchange_weak(&record->references, &count, count - 1));
-    return count - 1;
 }
 
 /* ---- all of them ---- */

@@ -102,6 +102,7 @@ struct ke_thread {
     ke_process_t   *home;                /* (T) the one it belongs to, used; NULL: System */
     uint32_t        attached;            /* (T) attaches that have not been undone: KeStackAttachProcess, KeAttachProcess */
     ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
+    bool            made_by_machine;     /* (T) by system_thread.c */
     _Atomic bool    alive;               /* (A) a host thread uses the record */
     _Atomic int64_t references;          /* (A) taken by drivers and handles: the record of a thread that has ended waits for them */
     host_fault_t    fault;               /* (T) the fault being turned into a bug check */
@@ -128,9 +129,13 @@ struct ke_thread {
     KDPC              flush[2]; /* KeFlushQueuedDpcs' markers: ordinary, threaded */
     _Atomic uint32_t  flushed;  /* (A) markers that have run; the thread sleeps on it */
 
-    unsigned char kthread[64] __attribute__((aligned(16)));  /* its address is the PKTHREAD that drivers see */
-    _Alignas(64) unsigned char mm_area[KE_THREAD_MM_BYTES];  /* mm's: a frame cache with a handshake of its own */
-    _Alignas(64) unsigned char upper[KE_THREAD_UPPER_BYTES]; /* ex's: magazines and tag counters */
+    uint32_t         thread_id;   /* (B) PsGetThreadId; of this boot */
+    _Atomic int32_t  priority;    /* (A) KeSetPriorityThread: nothing depends on it */
+    _Atomic int32_t  exit_status; /* (A) STATUS_PENDING while it runs */
+    _Atomic uint32_t abandoned;   /* (A) the machine shuts down, and a wait of this thread would never end: leave it */
+    unsigned char    kthread[64] __attribute__((aligned(16))); /* its address is the PKTHREAD that drivers see; a dispatcher header */
+    _Alignas(64) unsigned char mm_area[KE_THREAD_MM_BYTES];    /* mm's: a frame cache with a handshake of its own */
+    _Alignas(64) unsigned char upper[KE_THREAD_UPPER_BYTES];   /* ex's: magazines and tag counters */
 };
 
 extern ke_thread_t    ke_empty_thread;
@@ -152,10 +157,15 @@ ke_thread_t *ke_thread_first(void);                /* the list of records, for w
 ke_thread_t *ke_thread_of(const void *kthread);    /* whose PKTHREAD that is; NULL: of nobody. Any number may be asked for */
 bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
 bool         ke_threads_are_quiet(void);           /* the same, or asleep: they change nothing now */
+/* thread_object.c: a thread's record is made ready for this boot, or the thread is over, and whoever waits for it goes on. */
+void                             ke_thread_object_start(ke_thread_t *thread);
+void                             ke_thread_object_end(ke_thread_t *thread, int32_t exit_status);
+static inline PDISPATCHER_HEADER ke_thread_header(ke_thread_t *thread) { return (PDISPATCHER_HEADER)(void *)thread->kthread; }
 /* For the object manager: how many references drivers and handles have now; -1: the thread is gone, or they have none to give back. */
 int64_t ke_thread_object_reference(void *kthread);
 int64_t ke_thread_object_dereference(void *kthread);
 void    ke_threads_shutdown(void);    /* part of ke_processors_shutdown: every record is back at PASSIVE_LEVEL */
+void    ke_thread_end_record(void);   /* the calling thread is about to end, and is none of the machine's any more */
 void    ke_thread_fork_leave(void);   /* in a forked child, at once: the thread has no record, so no fast path knows it */
 void    ke_threads_fork_forget(void); /* in a forked child: the other threads are not in this process */
 

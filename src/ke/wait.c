@@ -20,6 +20,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
+#include "ke/system_thread.h"
 
 #define LINES 64u
 #define RECHECK_NS 10000000u /* how late a waiter may notice that the machine has halted, or that the date was changed */
@@ -169,12 +170,23 @@ static bool give_up(ke_thread_t *self)
     return !late;
 }
 
+/* The machine shuts down, and nobody is left who would end this wait (system_thread.c). */
+static NTMM_COLD void leave_abandoned(ke_thread_t *self)
+{
+    if (!give_up(self))
+        return;
+    atomic_store_explicit(&self->asleep, 0, memory_order_release);
+    ke_system_thread_end();
+}
+
 static NTSTATUS sleep_until(ke_thread_t *self, const deadline_t *deadline)
 {
     atomic_store_explicit(&self->asleep, 1, memory_order_release);
     while (atomic_load_explicit(&self->granted, memory_order_acquire) == 0) {
         uint64_t left = ns_left(deadline);
         ke_wait_poll();
+        if (NTMM_UNLIKELY(atomic_load_explicit(&self->abandoned, memory_order_relaxed) != 0))
+            leave_abandoned(self);
         if (left == 0 && give_up(self))
             break;
         if (left != 0)
@@ -230,13 +242,16 @@ static void check_irql(const char *routine, ULONG_PTR address, bool may_sleep, U
 }
 
 /* Reads them, so that a bad address faults here. */
-static bool are_events(PVOID const *objects, uint32_t count)
+static bool can_be_waited_for(const DISPATCHER_HEADER *object) { return ke_object_is_event(object) || object->Type == KE_OBJECT_THREAD; }
+
+static bool are_waitable(PVOID const *objects, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const DISPATCHER_HEADER *object = objects[i];
         (void)is_signaled(object);
-        if (!ke_object_is_event(object))
-            return ke_error(0, "a wait for the object at %p, which is no initialised event: its type is %u", objects[i], object->Type) != 0;
+        if (!can_be_waited_for(object))
+            return ke_error(0, "a wait for the object at %p, which is no initialised event or thread: its type is %u", objects[i],
+                            object->Type) != 0;
     }
     return true;
 }
@@ -259,7 +274,7 @@ static NTSTATUS wait_checked(const wait_call_t *call)
     ke_thread_t *self = ke_thread_enter(call->routine);
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;
-    if (are_events(call->objects, call->count))
+    if (are_waitable(call->objects, call->count))
         status = wait_for(self, call->objects, call->count, call->all, call->timeout);
     ke_thread_leave(self);
     return status;

@@ -12,7 +12,14 @@ extern ke_lock_t ke_dispatcher_lock; /* KE_RANK_KE_DISPATCHER */
 void ke_dispatcher_boot(void); /* nobody waits, whatever the machine before left behind */
 void ke_time_boot(void);       /* time.c: the interrupt time begins */
 
-/* Header.Type, as a debugger knows them. They are the values of EVENT_TYPE. */
+/* Header.Type, as a debugger knows them. Those of events are the values of EVENT_TYPE. */
+enum ke_object_type {
+    KE_OBJECT_MUTEX = 2,
+    KE_OBJECT_SEMAPHORE = 5,
+    KE_OBJECT_THREAD = 6,
+    KE_OBJECT_TIMER = 8,
+    KE_OBJECT_SYNCHRONIZATION_TIMER = 9
+};
 static inline bool ke_object_is_event(const DISPATCHER_HEADER *object)
 {
     return object->Type == NotificationEvent || object->Type == SynchronizationEvent;

@@ -33,6 +33,7 @@
 #include "ke/process.h"
 #include "ke/report.h"
 #include "ke/stack.h"
+#include "ke/system_thread.h"
 #include "ke/thread.h"
 #include "ke/version.h"
 #include "mm/mm.h"
@@ -156,6 +157,7 @@ static int boot_layers(const ntmm_config *config)
         goto undo_processes;
     ex_resource_boot();
     ex_lookaside_boot();
+    ke_system_threads_boot();
     ex_handles_boot();
     ex_process_objects_register();
     hal_ports_reset();
@@ -287,6 +289,8 @@ static size_t shutdown_locked(ntmm_report *report)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
     if (ke_stack_level((uintptr_t)__builtin_frame_address(0)) != 0)
         return (size_t)ke_error(-1, "ntmm_shutdown was called on a kernel stack, which would go with the machine; return from there first");
+    if (!ke_system_threads_shutdown())
+        return SIZE_MAX;
     if (!others_are_outside(state == KE_MACHINE_HALTED))
         return (size_t)ke_error(-1, state == KE_MACHINE_UP
                                         ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"

@@ -7,6 +7,7 @@
 
 #include "ex/ex.h"
 #include "hal/hal.h"
+#include "ke/system_thread.h"
 #include "mm/mm.h"
 #include "mm/view.h"
 #include "ntmm/leaks.h"
@@ -68,8 +69,16 @@ static void view_visit(void *context, void *base, uint64_t bytes)
     leak_add(context, &view);
 }
 
+/* A system thread that waited for something that never came. */
+static void thread_visit(void *context, void *object)
+{
+    ntmm_leak thread = { .address = object, .bytes = KERNEL_STACK_SIZE, .tag = NTMM_TAG("Thre"), .type = NonPagedPoolNx };
+    leak_add(context, &thread);
+}
+
 size_t leaks_collect(ntmm_report *report)
 {
+    ke_system_threads_visit_abandoned(thread_visit, report);
     ex_pool_visit_leaks(leak_add, report);
     mm_visit_owners(owner_visit, report);
     mm_visit_mappings(mapping_visit, report);
