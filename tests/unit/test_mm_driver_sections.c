@@ -24,13 +24,15 @@ __attribute__((noinline, used, section("PAGELK"))) static int lockable(int x)
     PAGED_CODE_LOCKED();
     return x + 3;
 }
-NTMM_PAGEABLE_DATA static volatile int                            initialised = 7;
-NTMM_PAGEABLE_DATA static volatile char                           large[3 * PAGE_SIZE];
-NTMM_PAGEABLE_DATA static volatile int                            zero;
-__attribute__((noinline, used, section("PAGEVIDEO1"))) static int video(int x) { return x + 4; }
-__attribute__((noinline, used, section("PAGEVIDEO2"))) static int more_video(int x) { return x + 5; }
-__attribute__((used, section("PAGECNST"))) static const int       constant = 9;
-static const volatile int                                        *constant_at = &constant;
+NTMM_PAGEABLE_DATA static volatile int                              initialised = 7;
+NTMM_PAGEABLE_DATA static volatile char                             large[3 * PAGE_SIZE];
+NTMM_PAGEABLE_DATA static volatile int                              zero;
+__attribute__((noinline, used, section("PAGEVIDEO1"))) static int   video(int x) { return x + 4; }
+__attribute__((noinline, used, section("PAGEVIDEO2"))) static int   more_video(int x) { return x + 5; }
+__attribute__((used, section("PAGECNST"))) static const int         constant = 9;
+__attribute__((used, section("sharing_one"))) static volatile int   neighbour = 1;
+__attribute__((used, section("sharing_other"))) static volatile int other_neighbour = 2;
+static const volatile int                                          *constant_at = &constant;
 
 static ntmm_fault_counts before;
 static void              faults_begin(void) { ntmm_query_faults(&before); }
@@ -355,7 +357,7 @@ static void protected_data_can_be_read_only(void **state)
     assert_int_equal(MmProtectDriverSection(data, 4, 0), STATUS_INVALID_PARAMETER);
     assert_int_equal(MmProtectDriverSection(data, 0, 2), STATUS_INVALID_PARAMETER);
     assert_int_equal(MmProtectDriverSection((PVOID)(uintptr_t)tiny, 0, 0), STATUS_INVALID_PAGE_PROTECTION);
-    assert_int_equal(MmProtectDriverSection((PVOID)(uintptr_t)&constant_at, 0, 0), STATUS_NOT_SUPPORTED); /* .data shares its first page */
+    assert_int_equal(MmProtectDriverSection((PVOID)(uintptr_t)&neighbour, 0, 0), STATUS_NOT_SUPPORTED); /* on a page of its neighbour */
     assert_int_equal(MmProtectDriverSection(data, 0, MM_PROTECT_DRIVER_SECTION_ALLOW_UNLOAD), STATUS_SUCCESS);
     assert_int_equal(MmProtectDriverSection(data, 0, 0), STATUS_ALREADY_COMMITTED);
     assert_int_equal(initialised, 7);
