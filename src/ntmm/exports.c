@@ -52,6 +52,7 @@ static const struct {
     { "RtlUTF8StringToUnicodeString", NTDDI_WIN10_VB },
     { "NtCreateSectionEx", NTDDI_WIN10_RS4 },
     { "MmForceSectionClosedEx", NTDDI_WIN10_RS4 },
+    { "MmProtectDriverSection", NTDDI_WIN10_MN }, /* build 19548 */
 };
 
 static bool is_there_yet(const char *name)

@@ -68,6 +68,7 @@ static void routines_are_as_old_as_they_are(void **state)
         { (PCWSTR)L"ExDestroyPool", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
         { (PCWSTR)L"ExSecurePoolUpdate", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
         { (PCWSTR)L"ExSecurePoolValidate", NTDDI_WIN10_MN, NTDDI_WIN10_FE },
+        { (PCWSTR)L"MmProtectDriverSection", NTDDI_WIN10_VB, NTDDI_WIN10_MN },
         { (PCWSTR)L"RtlIsNtDdiVersionAvailable", NTDDI_WS03, NTDDI_VISTA },
         { (PCWSTR)L"ExAllocatePoolWithTag", 0, NTDDI_WIN2K },
         { (PCWSTR)L"ExQueryPoolBlockSize", 0, NTDDI_WIN2K },
