@@ -5,7 +5,8 @@
  *
  *     the pool holds        the host is asked for
  *     less than 16 pages    the page that is needed, by its first write
- *     up to 128 pages       2 to 16 pages: at most 1/GROW_SHARE of what the pool holds
+ *     less than 1,024       2 to 16 pages: at most 1/GROW_SHARE of what the pool holds
+ *     more                  16 to 64 pages: at most 1/GROW_SHARE_LATER
  *     two large pages       a whole large page of the host, where a frame is the first of one, and no other of its frames was in use before
  *
  * A large page (2 MiB on most hosts) comes for a fifth of the price of its small ones, and has one entry in the host's page tables and in the
@@ -23,6 +24,8 @@
 #include "mm/machine.h"
 
 #define GROW_SHARE 8u
+#define GROW_SHARE_LATER 64u
+#define GROW_MOST 64u  /* pages, a power of two */
 #define LARGE_SHARE 2u /* a large page is at most 1/LARGE_SHARE of what the pool holds */
 #define NO_AREA UINT64_MAX
 
@@ -30,8 +33,9 @@ static _Atomic uint64_t last_area = NO_AREA; /* number of the large page that ca
 
 size_t mm_pool_grows_by(mm_pool_t pool)
 {
-    size_t ahead = 1, most = mm_pool_page_count(pool) / GROW_SHARE;
-    while (ahead < MM_GROW_AHEAD && 2 * ahead <= most)
+    size_t held = mm_pool_page_count(pool), soon = held / GROW_SHARE, later = held / GROW_SHARE_LATER, ahead = 1;
+    size_t most = soon < MM_GROW_AT_ONCE ? soon : later < MM_GROW_AT_ONCE ? MM_GROW_AT_ONCE : later;
+    while (ahead < GROW_MOST && 2 * ahead <= most)
         ahead *= 2;
     return ahead;
 }
@@ -68,7 +72,7 @@ static bool came_large(mm_pool_t pool, mm_pfn_number_t first)
 void mm_pool_expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t page_count)
 {
     size_t count = page_count;
-    if (page_count > MM_GROW_AHEAD || came_large(pool, first))
+    if (page_count > MM_GROW_AT_ONCE || came_large(pool, first))
         return;
     if (page_count == 1) {
         size_t ahead = mm_pool_grows_by(pool);

@@ -6,7 +6,7 @@
 
 #include "mm/pfn.h"
 
-#define MM_GROW_AHEAD 16u /* pages, a power of two: most small pages that the host is asked for at once */
+#define MM_GROW_AT_ONCE 16u /* pages: a run of up to so many comes from the host at once */
 
 /* Where the bytes of a frame are for that pool, which is not paged pool. */
 static inline void *mm_home_address(mm_pool_t pool, mm_pfn_number_t pfn)

@@ -113,7 +113,7 @@ static uint64_t take_addresses(size_t page_count)
 /* Frames for the pages that are to be there at once; MM_PFN_NONE for the others. False: the pool counts on one, and there is none. */
 static bool fetch_frames(uint32_t node, size_t first, size_t page_count, mm_pfn_number_t *frames)
 {
-    bool all = page_count <= MM_GROW_AHEAD;
+    bool all = page_count <= MM_GROW_AT_ONCE;
     for (size_t i = 0; i < page_count; i++) {
         bool wanted = all || (mm_paged.table->ptes[first + i] & MM_PTE_GATE_OPEN) != 0;
         frames[i] = wanted ? mm_frame_for_page_locked(node, all) : MM_PFN_NONE;
