@@ -140,9 +140,10 @@ struct hal_adapter { /* a record */
     uint32_t       bits;
     uint32_t       most; /* map registers of one transfer */
     bool           master, scatter_gather;
-    bool           put;     /* (D) PutDmaAdapter was called; the record stays while something is held */
-    uint32_t       held;    /* (D) requests and common buffers */
-    hal_request_t *channel; /* (D) who has it */
+    bool           put;                   /* (D) PutDmaAdapter was called; the record stays while something is held */
+    uint32_t       held;                  /* (D) requests and common buffers */
+    hal_request_t *channel;               /* (D) who has it */
+    uint32_t       lists_made, lists_put; /* (D) */
 
     /* (D) system DMA: what the controller has been told */
     uint32_t                controller_channel; /* DmaChannel of the description */

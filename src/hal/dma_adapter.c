@@ -133,7 +133,7 @@ static bool describe(hal_adapter_t *adapter, const DEVICE_DESCRIPTION *descripti
 
 hal_adapter_t *hal_adapter_make(PDEVICE_OBJECT object, const DEVICE_DESCRIPTION *description, const DMA_OPERATIONS *operations)
 {
-    if (!has_table_of(description->Version) || address_bits(description) == 0 || mm_physical_map.bytes == 0 || ke_inject_failure())
+    if (!has_table_of(description->Version) || address_bits(description) == 0 || mm_unbacked || ke_inject_failure())
         return NULL;
     hal_adapter_t *adapter = hal_record_take(HAL_ADAPTER);
     if (adapter == NULL)

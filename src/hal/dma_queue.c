@@ -39,6 +39,7 @@ static bool grant_locked(hal_device_t *device, hal_request_t *request)
                                       (request->wants_channel ? HAL_CHANNEL : 0u));
     if (request->wants_channel)
         request->adapter->channel = request;
+    request->adapter->lists_made += request->list != NULL;
     return true;
 }
 
@@ -190,6 +191,7 @@ bool hal_request_end(hal_request_t *request, uint32_t states)
         if (device->programmed == adapter)
             device->programmed = NULL;
     }
+    adapter->lists_put += (ended & HAL_LIST) != 0;
     if ((ended & HAL_REGISTERS) != 0)
         hal_file_give_locked(device, request->first, request->count);
     bool gone = left == 0, somebody_waits = device->first_waiting != NULL && (ended & (HAL_CHANNEL | HAL_REGISTERS)) != 0;

@@ -105,12 +105,12 @@ static uint32_t direct_run(const hal_adapter_t *adapter, const hal_cursor_t *cur
     uint64_t          at = on_pages(cursor), in = at & (PAGE_SIZE - 1), bytes = within(cursor, length), run = PAGE_SIZE - in;
     const PFN_NUMBER *pfns = MmGetMdlPfnArray(cursor->mdl) + (at >> PAGE_SHIFT);
     *physical = pfns[0] << PAGE_SHIFT | in;
-    for (uint64_t i = 1; run < bytes && pfns[i] == pfns[0] + i; i++)
-        run += PAGE_SIZE;
-    run = run < bytes ? run : bytes;
     uint64_t logical = hal_logical_of(*physical);
     if (logical > adapter->highest || !uses_memory_itself(adapter))
         return 0;
+    for (uint64_t i = 1; run < bytes && pfns[i] == pfns[0] + i; i++)
+        run += PAGE_SIZE;
+    run = run < bytes ? run : bytes;
     return (uint32_t)(run - 1 <= adapter->highest - logical ? run : adapter->highest - logical + 1);
 }
 
@@ -126,6 +126,35 @@ static bool is_one_run(const hal_adapter_t *adapter, hal_cursor_t cursor, uint32
         advance(&cursor, run);
     }
     return true;
+}
+
+/* ---- copying ---- */
+
+/* Bytes on their way between the driver's memory and bounce pages: pieces that follow each other on both sides go together. */
+typedef struct way {
+    char    *bounce; /* where the bounce pages are */
+    bool     to_device;
+    uint64_t physical, at;
+    uint32_t bytes; /* 0: none are on their way */
+} way_t;
+
+static void arrive(way_t *way)
+{
+    if (way->bytes != 0 && way->to_device)
+        hal_copy_from_physical(way->bounce + way->at, way->physical, way->bytes);
+    else if (way->bytes != 0)
+        hal_copy_to_physical(way->physical, way->bounce + way->at, way->bytes);
+    way->bytes = 0;
+}
+
+static void send(way_t *way, uint64_t physical, uint64_t at, uint32_t bytes)
+{
+    if (way->bytes == 0 || way->physical + way->bytes != physical || way->at + way->bytes != at) {
+        arrive(way);
+        way->physical = physical;
+        way->at = at;
+    }
+    way->bytes += bytes;
 }
 
 /* ---- mapping ---- */
@@ -161,7 +190,7 @@ static void fill_register(hal_request_t *request, const hal_cursor_t *cursor, co
 }
 
 /* One piece; `at`: where in the bounce pages it goes, HAL_DIRECT: nowhere. false: no register is left. */
-static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at, bool write, uint64_t *logical)
+static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at, way_t *way, uint64_t *logical)
 {
     hal_device_t              *device = request->adapter->device;
     const hal_register_file_t *file = &device->file;
@@ -176,8 +205,8 @@ static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const 
     *logical = hal_register_address(file, at);
     if (file->iova != 0)
         hal_iommu_map(&device->iommu, *logical, piece->physical);
-    else if (write)
-        hal_copy_from_physical(file->bounce + at, piece->physical, piece->bytes);
+    else if (way->to_device)
+        send(way, piece->physical, at, piece->bytes);
     return true;
 }
 
@@ -198,11 +227,12 @@ static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *curso
 {
     bool     direct = is_one_run(request->adapter, *cursor, length);
     uint32_t done = 0;
+    way_t    way = { .bounce = request->adapter->device->file.bounce, .to_device = write };
     for (uint64_t at = HAL_DIRECT, this; done < length;) {
         piece_t piece = piece_at(request->adapter, cursor, length - done);
         if (!direct && done == 0)
             at = bounce_place(request, cursor);
-        if (!is_translatable(request, &piece, at) || !map_piece(request, cursor, &piece, at, write, &this))
+        if (!is_translatable(request, &piece, at) || !map_piece(request, cursor, &piece, at, &way, &this))
             break;
         if (done == 0)
             *logical = this;
@@ -211,6 +241,7 @@ static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *curso
         done += piece.bytes;
         advance(cursor, piece.bytes);
     }
+    arrive(&way);
     return done;
 }
 
@@ -251,17 +282,19 @@ static uint32_t map_pieces(hal_request_t *request, hal_cursor_t *cursor, uint32_
 {
     const hal_adapter_t *adapter = request->adapter;
     uint32_t             done = 0;
+    way_t                way = { .bounce = adapter->device->file.bounce, .to_device = write };
     for (uint64_t this; done < length;) {
         piece_t  piece = piece_at(adapter, cursor, length - done);
         uint64_t at = piece.reached ? HAL_DIRECT : bounce_place(request, cursor);
         this = piece.reached ? hal_logical_of(piece.physical) : hal_register_address(&adapter->device->file, at);
-        if ((done != 0 && this != *logical + done) || !map_piece(request, cursor, &piece, at, write, &this))
+        if ((done != 0 && this != *logical + done) || !map_piece(request, cursor, &piece, at, &way, &this))
             break;
         if (done == 0)
             *logical = this;
         done += piece.bytes;
         advance(cursor, piece.bytes);
     }
+    arrive(&way);
     return done;
 }
 
@@ -344,16 +377,14 @@ static bool unmap_part(hal_map_register_t *entry, uint32_t from, uint32_t to)
 }
 
 /* What a register maps of [begin, end) of an MDL goes back to the driver's page; all of it: the register is free for the next transfer. */
-static bool flush_register(hal_device_t *device, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, bool copy)
+static bool flush_register(hal_device_t *device, hal_map_register_t *entry, PMDL mdl, uint32_t begin, uint32_t end, way_t *way)
 {
     const hal_register_file_t *file = &device->file;
     uint32_t                   from = later(entry->offset, begin), to = sooner(entry->offset + entry->bytes, end);
     if (entry->mdl != mdl || from >= to)
         return false;
-    if (copy && entry->at != HAL_DIRECT && file->iova == 0) {
-        uint32_t skipped = from - entry->offset;
-        hal_copy_to_physical(entry->origin + skipped, file->bounce + entry->at + skipped, to - from);
-    }
+    if (way != NULL && entry->at != HAL_DIRECT && file->iova == 0)
+        send(way, entry->origin + (from - entry->offset), entry->at + (from - entry->offset), to - from);
     if (!unmap_part(entry, from, to))
         return false;
     if (file->iova != 0)
@@ -365,8 +396,10 @@ static uint32_t flush_bounced(hal_request_t *request, PMDL mdl, uint32_t begin, 
 {
     hal_device_t *device = request->adapter->device;
     uint32_t      flushed = 0;
+    way_t         way = { .bounce = device->file.bounce };
     for (uint32_t i = 0; i < request->used; i++)
-        flushed += flush_register(device, &device->file.registers[request->first + i], mdl, begin, begin + bytes, copy);
+        flushed += flush_register(device, &device->file.registers[request->first + i], mdl, begin, begin + bytes, copy ? &way : NULL);
+    arrive(&way);
     return flushed;
 }
 

@@ -93,7 +93,9 @@ bool hal_file_take_locked(hal_register_file_t *file, uint32_t count, uint32_t *f
     if (count > file->free)
         return false;
     if (file->registers != NULL && count != 0) {
-        uint64_t start = rt_runs_find(&file->runs, &(rt_runs_want_t){ .count = count, .high = file->total });
+        uint64_t start = 0; /* nobody has any: no need to look */
+        if (file->free != file->total)
+            start = rt_runs_find(&file->runs, &(rt_runs_want_t){ .count = count, .high = file->total });
         if (start == RT_RUNS_NONE)
             return false; /* enough of them, but not in a row */
         rt_runs_take(&file->runs, start, count);

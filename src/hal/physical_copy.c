@@ -58,14 +58,29 @@ static size_t copy_io_space(char *buffer, uint64_t physical, size_t bytes, bool 
     return bytes;
 }
 
+/* Memory of the process: the address may be no more than a number. */
+static size_t copy_process(char *buffer, char *view, size_t bytes, bool write)
+{
+    return write ? host_copy_safely(view, buffer, bytes) : host_copy_safely(buffer, view, bytes);
+}
+
+/* How much of the bytes lies in a row from `view` on: pages are copied in as few pieces as can be. */
+static size_t in_a_row(const char *view, uint64_t physical, size_t bytes, bool write)
+{
+    size_t row = PAGE_SIZE - (size_t)(physical & (PAGE_SIZE - 1));
+    while (row < bytes && mm_device_view(physical + row, write) == view + row)
+        row += PAGE_SIZE;
+    return least(row, bytes);
+}
+
 static size_t copy_some(char *buffer, uint64_t physical, size_t bytes, bool write)
 {
-    bytes = least(bytes, PAGE_SIZE - (size_t)(physical & (PAGE_SIZE - 1)));
-    void *view = mm_device_view(physical, write);
+    char *view = mm_device_view(physical, write);
     if (view == NULL)
-        return copy_io_space(buffer, physical, bytes, write);
-    if (!mm_in(&mm_all, (uintptr_t)view)) /* the address may be no more than a number */
-        return write ? host_copy_safely(view, buffer, bytes) : host_copy_safely(buffer, view, bytes);
+        return copy_io_space(buffer, physical, least(bytes, PAGE_SIZE - (size_t)(physical & (PAGE_SIZE - 1))), write);
+    bytes = in_a_row(view, physical, bytes, write);
+    if (!mm_in(&mm_all, (uintptr_t)view))
+        return copy_process(buffer, view, bytes, write);
     if (write)
         memcpy(view, buffer, bytes);
     else

@@ -264,7 +264,7 @@ VOID hal_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     ke_thread_leave(thread);
     if (!was_one)
         ke_bugcheck("PutScatterGatherList", "This is no scatter/gather list of this adapter, or one that was put before.",
-                    DRIVER_VERIFIER_DMA_VIOLATION, 0x06, 0, 1, 0);
+                    DRIVER_VERIFIER_DMA_VIOLATION, 0x06, adapter->lists_made, adapter->lists_put + 1, 0);
 }
 
 /* ---- how much it takes ---- */

@@ -46,17 +46,11 @@ static bool is_secure(const mm_pfn_t *entry)
     return owner != NULL && (owner->flags & MM_OWNER_SECURE) != 0;
 }
 
-/* Where the bytes of a frame can be reached: at home, or through the page that it backs. `alias`: where mm itself reaches a pageable page, there
- * or not. A page that several views show, or none, is at the alias for everybody. */
-static void *virtual_of(uint64_t physical, bool alias)
+/* Where the bytes of a frame of RAM can be reached: at home, or through the page that it backs. `alias`: where mm itself reaches a pageable
+ * page, there or not. A page that several views show, or none, is at the alias for everybody. */
+static void *view_of(const mm_pfn_t *entry, uint64_t physical, bool alias)
 {
-    mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
-    if (mm_is_host_frame(pfn))
-        return (char *)mm_host_frame_va(pfn) + (physical & (PAGE_SIZE - 1));
-    if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
-        return NULL;
-    const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    uintptr_t       offset = physical & (PAGE_SIZE - 1);
+    uintptr_t offset = physical & (PAGE_SIZE - 1);
     if (entry->list >= MM_STANDBY && mm_frame_is_pageable(entry)) {
         const mm_pageable_t *region = mm_pageable_of(entry->mapped.va);
         size_t               index = mm_table_index(region->table, entry->mapped.va);
@@ -68,17 +62,29 @@ static void *virtual_of(uint64_t physical, bool alias)
     return (void *)(mm_physical_map.base + physical);
 }
 
+static void *host_view_of(uint64_t physical) { return (char *)mm_host_frame_va(physical >> PAGE_SHIFT) + (physical & (PAGE_SIZE - 1)); }
+
+static void *virtual_of(uint64_t physical, bool alias)
+{
+    mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
+    if (mm_is_host_frame(pfn))
+        return host_view_of(physical);
+    if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
+        return NULL;
+    return view_of(mm_pfn_entry(pfn), physical, alias);
+}
+
 void *mm_device_view(uint64_t physical, bool write)
 {
     mm_pfn_number_t pfn = physical >> PAGE_SHIFT;
     if (mm_is_host_frame(pfn))
-        return virtual_of(physical, true);
-    if (mm_physical_map.bytes == 0 || !mm_pfn_is_ram(pfn))
+        return host_view_of(physical);
+    if (mm_unbacked || pfn >= mm_span_pfns)
         return NULL;
-    const mm_pfn_t *entry = mm_pfn_entry(pfn);
+    const mm_pfn_t *entry = mm_pfn_entry(pfn); /* of a hole it says that nobody has it, as that of a free frame does */
     if (__atomic_load_n(&entry->list, __ATOMIC_RELAXED) != MM_ACTIVE || (write && is_secure(entry)))
         return NULL;
-    return virtual_of(physical, true);
+    return view_of(entry, physical, true);
 }
 
 uint64_t mm_device_highest(void) { return 2 * MM_HOST_PHYSICAL - 1; }

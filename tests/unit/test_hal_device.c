@@ -149,6 +149,19 @@ static void              a_version_came_with_a_windows(void **state)
         adapter->DmaOperations->PutDmaAdapter(adapter);
 }
 
+static const ntmm_config UNBACKED = { .unbacked_ram = true, .quiet = true };
+static void              a_machine_without_memory_has_no_dma(void **state)
+{
+    (void)state;
+    ULONG              registers;
+    char               byte;
+    DEVICE_DESCRIPTION description = dma_description(1, 64, TRUE, PAGE_SIZE);
+    ntmm_device       *device = ntmm_device_create(NULL);
+    assert_null(IoGetDmaAdapter(NULL, &description, &registers));
+    assert_int_equal(ntmm_device_read(device, 0x200000, &byte, 1), -EFAULT);
+    ntmm_device_destroy(device);
+}
+
 static void the_devices_registers_are_the_cap(void **state)
 {
     (void)state;
@@ -475,6 +488,7 @@ int main(void)
         ntmm_cmocka_test(each_version_has_its_table),
         ntmm_cmocka_test_config(a_version_came_with_a_windows, &WINDOWS_7),
         ntmm_cmocka_test_config(a_version_came_with_a_windows, &WINDOWS_2000),
+        ntmm_cmocka_test_config(a_machine_without_memory_has_no_dma, &UNBACKED),
         ntmm_cmocka_test(the_devices_registers_are_the_cap),
         ntmm_cmocka_test(the_address_width_is_what_the_driver_says),
         ntmm_cmocka_test(an_adapter_that_was_put_is_none),

@@ -212,7 +212,7 @@ static void a_list_is_put_once(void **state)
                      STATUS_SUCCESS);
     assert_ptr_equal(got.list, list);
     put(&dma, &got, TRUE);
-    assert_bugcheck(DRIVER_VERIFIER_DMA_VIOLATION, 0x06, dma.op->PutScatterGatherList(dma.adapter, list, TRUE));
+    assert_bugcheck_all(DRIVER_VERIFIER_DMA_VIOLATION, 0x06, 1, 2, 0, dma.op->PutScatterGatherList(dma.adapter, list, TRUE));
 }
 
 static void a_list_in_the_drivers_memory(void **state)
