@@ -25,9 +25,9 @@
 #define DEVICE_IS_UNKNOWN 0x22u
 #define BUS_ENUMERATED 0x00001000u /* DEVICE_OBJECT.Flags: DO_BUS_ENUMERATED_DEVICE */
 
-static hal_device_t devices[DEVICES_MAX];
-static uint32_t     device_count; /* devices[0, device_count) were in use at least once */
-static ke_lock_t    devices_lock = KE_LOCK_INIT(KE_RANK_LEAF);
+static hal_device_t     devices[DEVICES_MAX];
+static _Atomic uint32_t device_count; /* devices[0, device_count) were in use at least once */
+static ke_lock_t        devices_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 
 /* Whose device objects these are: nobody's code, but a driver may look. */
 static WCHAR         bus_name[] = { '\\', 'D', 'r', 'i', 'v', 'e', 'r', '\\', 'N', 't', 'm', 'm', 'B', 'u', 's', 0 };
@@ -80,7 +80,8 @@ static void drop(hal_device_t *device, uint32_t adapters, bool unplugged)
     hal_register_file_t file = { .total = 0 };
     ke_lock(&devices_lock);
     device->adapters -= adapters;
-    device->played = device->played && !unplugged;
+    if (unplugged)
+        device->played = false;
     bool idle = device->adapters == 0, gone = idle && !device->played;
     if (idle) {
         file = device->file;

@@ -101,8 +101,8 @@ uint64_t hal_register_address(const hal_register_file_t *file, uint64_t at);    
 /* ---- devices (device.c) ---- */
 
 struct ntmm_device {
-    bool                in_use;   /* under the lock of all devices, as the next three */
-    bool                played;   /* a test has it; false: of an adapter without a known device */
+    _Atomic bool        in_use;   /* to change: under the lock of all devices, as the next three */
+    _Atomic bool        played;   /* a test has it; false: of an adapter without a known device */
     uint32_t            adapters; /* that are not put yet, or still hold something */
     ntmm_device_config  config;   /* as given */
     uint64_t            reach;    /* the highest address that it can say */

@@ -25,9 +25,9 @@
 
 #define CONTROLLER_BITS 24u /* of the DMA controller of a PC */
 #define CONTROLLER_BYTES 0x10000u
-#define COUNTED_REGISTERS 0x10000u /* of a device that needs no bounce pages, unless its config says */
-#define BOUNCED_REGISTERS 64u      /* at least, of one that does */
-#define BOUNCED_SHARE 16u          /* and at most as many as there are frames, divided by this */
+#define COUNTED_REGISTERS 0x40000000u /* of a device that needs no bounce pages, unless its config says: no limit */
+#define BOUNCED_REGISTERS 64u         /* at least, of one that does */
+#define BOUNCED_SHARE 16u             /* and at most as many as there are frames, divided by this */
 
 const hal_dma_probe_t *hal_probe;
 

@@ -162,6 +162,17 @@ static void              a_machine_without_memory_has_no_dma(void **state)
     ntmm_device_destroy(device);
 }
 
+static void a_long_transfer_has_its_registers(void **state)
+{
+    (void)state;
+    dma_t dma = dma_start(64, 0, true, MAXULONG);
+    assert_int_equal(dma.registers, BYTES_TO_PAGES((uint64_t)MAXULONG) + 1);
+    dma_stop(&dma);
+    dma = dma_start(32, 0, true, MAXULONG); /* bounced: memory is the limit */
+    assert_in_range(dma.registers, 64, 0x4000000 / PAGE_SIZE / 16);
+    dma_stop(&dma);
+}
+
 static void the_devices_registers_are_the_cap(void **state)
 {
     (void)state;
@@ -489,6 +500,7 @@ int main(void)
         ntmm_cmocka_test_config(a_version_came_with_a_windows, &WINDOWS_7),
         ntmm_cmocka_test_config(a_version_came_with_a_windows, &WINDOWS_2000),
         ntmm_cmocka_test_config(a_machine_without_memory_has_no_dma, &UNBACKED),
+        ntmm_cmocka_test(a_long_transfer_has_its_registers),
         ntmm_cmocka_test(the_devices_registers_are_the_cap),
         ntmm_cmocka_test(the_address_width_is_what_the_driver_says),
         ntmm_cmocka_test(an_adapter_that_was_put_is_none),

@@ -186,7 +186,9 @@ static void an_old_disk_reads_in_packets(void **state)
 
 /* ---- a read into memory that may go out, and into the process' own ---- */
 
-static char global_buffer[3000];
+static const ntmm_config FORCED = { .verifier = NTMM_VERIFY_FORCE_IRQL, .quiet = true };
+static const ntmm_config VERIFIED = { .verifier = NTMM_VERIFY_DMA, .quiet = true };
+static char              global_buffer[3000];
 
 static VOID keep_list(PDEVICE_OBJECT DeviceObject, PIRP Irp, PSCATTER_GATHER_LIST ScatterGather, PVOID Context)
 {
@@ -290,9 +292,50 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void four_threads_share_eight_registers(void **state)
+/* The same with the adapter's one channel, kept from the callback until the transfer is over. */
+static IO_ALLOCATION_ACTION channel_is_mine(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
 {
-    (void)state;
+    worker_t *worker = Context;
+    (void)DeviceObject;
+    (void)Irp;
+    worker->list = MapRegisterBase;
+    KeSetEvent(&worker->ready, 0, FALSE);
+    return KeepObject;
+}
+
+static _Atomic unsigned holders;
+static bool             one_channel_transfer(worker_t *worker, unsigned turn)
+{
+    dma_t   *dma = worker->dma;
+    ULONG    length = (1 + turn % 4) * PAGE_SIZE - 100, wanted = length;
+    char    *va = worker->block + 50, sent[32];
+    KIRQL    irql = dma_raise();
+    NTSTATUS status = dma->op->AllocateAdapterChannel(dma->adapter, NULL, 1 + turn % 4, channel_is_mine, worker);
+    KeLowerIrql(irql);
+    if (status != STATUS_SUCCESS || KeWaitForSingleObject(&worker->ready, Executive, KernelMode, FALSE, NULL) != STATUS_SUCCESS)
+        return false;
+    bool alone = atomic_fetch_add(&holders, 1) == 0;
+    dma_fill(sent, sizeof sent, turn + worker->number);
+    irql = dma_raise();
+    PHYSICAL_ADDRESS logical = dma->op->MapTransfer(dma->adapter, worker->mdl, worker->list, va, &length, FALSE);
+    bool             written = ntmm_device_write(dma->device, (uint64_t)logical.QuadPart, sent, sizeof sent) == 0;
+    dma->op->FlushAdapterBuffers(dma->adapter, worker->mdl, worker->list, va, length, FALSE);
+    alone = atomic_fetch_sub(&holders, 1) == 1 && alone;
+    dma->op->FreeAdapterChannel(dma->adapter);
+    KeLowerIrql(irql);
+    return alone && written && length == wanted && memcmp(va, sent, sizeof sent) == 0;
+}
+
+static void *work_by_channel(void *argument)
+{
+    worker_t *worker = argument;
+    for (unsigned turn = 0; turn < TRANSFERS && one_channel_transfer(worker, turn); turn++)
+        worker->done++;
+    return NULL;
+}
+
+static void four_threads_share(void *(*work_of)(void *))
+{
     dma_t           dma = dma_start(24, 8, true, 8 * PAGE_SIZE);
     static worker_t workers[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
@@ -301,7 +344,7 @@ static void four_threads_share_eight_registers(void **state)
         KeInitializeEvent(&workers[i].ready, SynchronizationEvent, FALSE);
     }
     for (unsigned i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work_of, &workers[i]), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(workers[i].thread, NULL);
     for (unsigned i = 0; i < THREADS; i++) {
@@ -317,6 +360,9 @@ static void four_threads_share_eight_registers(void **state)
     dma.op->FreeAdapterObject(dma.adapter, DeallocateObject);
     dma_stop(&dma);
 }
+
+static void four_threads_share_eight_registers(void **state) { (void)state, four_threads_share(work); }
+static void four_threads_share_one_channel(void **state) { (void)state, four_threads_share(work_by_channel); }
 
 /* Adapters, channels and buffers come and go on all threads at once. */
 static void *come_and_go(void *argument)
@@ -365,7 +411,10 @@ int main(void)
         ntmm_cmocka_test(a_card_sends_from_a_ring),
         ntmm_cmocka_test(an_old_disk_reads_in_packets),
         ntmm_cmocka_test(a_device_reads_into_any_memory),
+        ntmm_cmocka_test_config(a_device_reads_into_any_memory, &FORCED),
+        ntmm_cmocka_test_config(a_device_reads_into_any_memory, &VERIFIED),
         ntmm_cmocka_test(four_threads_share_eight_registers),
+        ntmm_cmocka_test(four_threads_share_one_channel),
         ntmm_cmocka_test(adapters_come_and_go_on_four_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

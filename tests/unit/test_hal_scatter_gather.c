@@ -379,14 +379,44 @@ static void   lists_in_turn(void *unused)
     put(sweep_dma, &got, TRUE);
 }
 
+static void version_3_in_turn(void *unused)
+{
+    (void)unused;
+    dma_t               *dma = sweep_dma;
+    uint64_t             context[DMA_TRANSFER_CONTEXT_SIZE_V1 / 8], room[16];
+    PSCATTER_GATHER_LIST list = NULL;
+    PMDL                 made = NULL;
+    PVOID                base = NULL;
+    ULONG                length = 100;
+    assert_int_equal(dma->op->InitializeDmaTransferContext(dma->adapter, context), STATUS_SUCCESS);
+    NTSTATUS status = dma->op->GetScatterGatherListEx(dma->adapter, NULL, context, sweep_mdl, 0, 100, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL,
+                                                      TRUE, NULL, NULL, &list);
+    assert_true(NT_SUCCESS(status) || (status == STATUS_INSUFFICIENT_RESOURCES && list == NULL));
+    if (NT_SUCCESS(status)) {
+        if (NT_SUCCESS(dma->op->BuildMdlFromScatterGatherList(dma->adapter, list, sweep_mdl, &made)))
+            IoFreeMdl(made);
+        dma->op->PutScatterGatherList(dma->adapter, list, TRUE);
+    }
+    status = dma->op->AllocateAdapterChannelEx(dma->adapter, NULL, context, 1, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &base);
+    if (!NT_SUCCESS(status))
+        return;
+    status =
+        dma->op->MapTransferEx(dma->adapter, sweep_mdl, base, 0, 0, &length, TRUE, (PSCATTER_GATHER_LIST)room, sizeof room, NULL, NULL);
+    assert_true(NT_SUCCESS(status) || status == STATUS_INSUFFICIENT_RESOURCES);
+    if (NT_SUCCESS(status))
+        assert_int_equal(dma->op->FlushAdapterBuffersEx(dma->adapter, sweep_mdl, base, 0, length, TRUE), STATUS_SUCCESS);
+    dma->op->FreeAdapterObject(dma->adapter, DeallocateObject);
+}
+
 static void failures_leave_no_list_behind(void **state)
 {
     (void)state;
     dma_t dma = dma_start(24, 4, false, 16 * PAGE_SIZE);
-    char *block = dma_high_memory(PAGE_SIZE, 0);
+    char *block = dma_high_memory(PAGE_SIZE, DMA_ABOVE_ISA);
     sweep_dma = &dma;
     sweep_mdl = dma_mdl(block, PAGE_SIZE);
     assert_int_equal(ntmm_for_each_failure(lists_in_turn, NULL), 2);
+    assert_int_equal(ntmm_for_each_failure(version_3_in_turn, NULL), 5);
     dma_mdl_free(sweep_mdl);
     MmFreeContiguousMemory(block);
     dma_stop(&dma);
