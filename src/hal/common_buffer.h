@@ -32,5 +32,9 @@ hal_common_buffer_t *hal_common_buffer_make(hal_adapter_t *adapter, const hal_co
 hal_common_buffer_t *hal_common_buffer_record(hal_adapter_t *adapter, void *va, uint64_t logical, uint32_t length, bool of_mdl);
 void                 hal_common_buffer_end(hal_common_buffer_t *buffer); /* out of its bucket, its memory freed */
 void                 hal_common_buffers_reset(void);
+/* Behind an IOMMU: logical pages for `bytes`, of which page i leads to pfns[i], or, without pfns, to the one at va + i pages. 0: none left. */
+uint64_t hal_map_behind_iommu(hal_adapter_t *adapter, const char *va, const PFN_NUMBER *pfns, uint64_t bytes, uint64_t lowest,
+                              uint64_t highest);
+void     hal_unmap_behind_iommu(hal_adapter_t *adapter, uint64_t iova, uint64_t bytes);
 
 #endif

@@ -5,7 +5,7 @@
  *      |- file   its map registers, and their bounce pages                    map_registers.c
  *      |- queue  requests that wait for map registers or a channel            dma_queue.c
  *      `- adapters, one for each IoGetDmaAdapter                              dma_adapter.c
- *          |- common buffers                                                  common_buffer.c, common_buffer_vector.c
+ *          |- common buffers                                                  common_buffer.c, _mdl.c, _vector.c
  *          `- requests: an adapter channel, or a scatter/gather list, with the map registers that it holds
  *                                                                             dma_channel.c, dma_transfer.c, scatter_gather.c
  *
@@ -222,7 +222,7 @@ bool           hal_context_is_ready(const void *transfer_context); /* Initialize
 hal_request_t *hal_request_of_list(const hal_adapter_t       *adapter,
                                    const SCATTER_GATHER_LIST *list); /* NULL: none of its, or put (scatter_gather.c) */
 
-/* ---- buffers as MDLs have them (dma_transfer.c) ---- */
+/* ---- buffers as MDLs have them (mdl_chain.c), and mapping (dma_map.c) ---- */
 
 typedef struct hal_cursor { /* a byte of a chain */
     PMDL     mdl;

@@ -11,7 +11,7 @@
  * Units       map registers, pages.
  * Invariants  free + those that requests hold == total
  * Locks       (D). Making and releasing: by whoever owns the file alone.
- * Elsewhere   what is copied when: dma_transfer.c.
+ * Elsewhere   what is copied when: dma_map.c.
  * Source      WDK reference: "Map Registers", "Performing DMA in 64-Bit Windows".
  * Fidelity    registers are counted for every transfer, also where hardware would need none, so that a driver meets their limit (choice).
  */

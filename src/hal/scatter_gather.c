@@ -5,7 +5,7 @@
  *      |- list_fits             are the bytes in the MDLs, and are there map registers enough at all?
  *      |- the list's memory     pool, or the driver's
  *      |- hal_request_submit    now, or when others have given map registers back        dma_queue.c
- *      |   `- hal_list_build    each element mapped                                      dma_transfer.c
+ *      |   `- hal_list_build    each element mapped                                      dma_map.c
  *      `- AdapterListControl    at DISPATCH_LEVEL
  *     PutScatterGatherList      flush, map registers, memory
  *

@@ -11,8 +11,11 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_queue.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_channel.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_chain.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_map.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_transfer.c
   ${CMAKE_CURRENT_LIST_DIR}/scatter_gather.c
   ${CMAKE_CURRENT_LIST_DIR}/common_buffer.c
+  ${CMAKE_CURRENT_LIST_DIR}/common_buffer_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/common_buffer_vector.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_leaks.c)
