@@ -119,10 +119,8 @@ static void              a_verifier_stops_at_a_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(a_common_buffer_is_mapped_while_it_lives),
-        ntmm_cmocka_test(pages_in_any_order_are_a_row),
-        ntmm_cmocka_test(an_mdl_of_any_pages_becomes_a_common_buffer),
-        ntmm_cmocka_test(each_device_is_its_own_domain),
+        ntmm_cmocka_test(a_common_buffer_is_mapped_while_it_lives),      ntmm_cmocka_test(pages_in_any_order_are_a_row),
+        ntmm_cmocka_test(an_mdl_of_any_pages_becomes_a_common_buffer),   ntmm_cmocka_test(each_device_is_its_own_domain),
         ntmm_cmocka_test_config(a_verifier_stops_at_a_fault, &VERIFIED),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
