@@ -39,6 +39,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/string_room.c
   ${CMAKE_CURRENT_LIST_DIR}/string_utf8.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_memory.c
+  ${CMAKE_CURRENT_LIST_DIR}/virtual_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_query.c
   ${CMAKE_CURRENT_LIST_DIR}/vm_target.c
   ${CMAKE_CURRENT_LIST_DIR}/system_thread_api.c)

@@ -99,7 +99,8 @@ struct mm_space {
     void        *tables;
     size_t       table_bytes;
     host_gate_t  gate;
-    bool         in_use, is_user;
+    _Atomic bool in_use; /* mm_space_find reads it without the lock */
+    bool         is_user;
     uint32_t     number;   /* of the slice */
     size_t       mappings; /* of the host's, made by views and copies, besides those of the gate */
     mm_secured_t secured[MM_SECURED_MOST];
