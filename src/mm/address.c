@@ -11,6 +11,7 @@
 #include "ke/bugcheck.h"
 #include "mm/io_space.h"
 #include "mm/lock_pages.h"
+#include "mm/mdl_user.h"
 #include "mm/paging.h"
 #include "mm/space.h"
 #include "mm/user_range.h"
@@ -99,7 +100,8 @@ static bool is_gone(uintptr_t va)
 {
     const mm_space_t *space = mm_space_find(va);
     if (mm_in(&mm_user_region, va)) /* of another process: a number that means nothing here */
-        return space == NULL || !mm_user_range_is_ours(ke_self(), va, 1) || !mm_view_is_committed(space, va);
+        return space == NULL || !mm_user_range_is_ours(ke_self(), va, 1) ||
+               (!mm_view_is_committed(space, va) && !mm_user_mapping_frame(va, false, &(mm_pfn_number_t){ 0 }));
     if (space != NULL)
         return !mm_view_is_committed(space, va);
     if (mm_in(&mm_slot_region, va) || mm_in(&mm_shared_region, va)) /* an MDL may lead there */

@@ -23,6 +23,7 @@
 #include "mm/charge.h"
 #include "mm/driver_pages.h"
 #include "mm/lock_pages.h"
+#include "mm/mdl_user.h"
 #include "mm/paging.h"
 #include "mm/pinned.h"
 #include "mm/view.h"
@@ -296,6 +297,10 @@ static NTSTATUS lock_mapped(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
 /* The address may belong to another process than the caller's: that is for him to know. */
 static NTSTATUS lock_view(mm_lock_t *lock, mm_space_t *space, uintptr_t va, PFN_NUMBER *pfn)
 {
+    if (mm_user_mapping_frame(va, lock->write, pfn)) { /* an MDL is mapped there, and holds the frame */
+        mm_frame_pin(*pfn);
+        return STATUS_SUCCESS;
+    }
     lock->pageable = !lock->low_irql;
     return lock->low_irql ? mm_view_pin(space, va, lock->write, pfn) : STATUS_ACCESS_VIOLATION;
 }

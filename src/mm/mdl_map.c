@@ -21,6 +21,8 @@
 #include "mm/mdl.h"
 #include "mm/mdl_pages.h"
 #include "mm/mdl_reserved.h"
+#include "mm/mdl_user.h"
+#include "mm/process_space.h"
 #include "mm/system_pte.h"
 
 #define LOW_SHARE 4u     /* LowPagePriority: refused when less than 1/4 of the system PTEs is free */
@@ -145,20 +147,44 @@ static PVOID map_kernel(const char *routine, MDL *mdl, MEMORY_CACHING_TYPE cache
     return va != NULL ? mdl->MappedSystemVa : NULL;
 }
 
-/* The machine has no addresses of user space yet: there is nowhere to map to, which is an exception. */
-static PVOID map_user(const char *routine, ULONG_PTR caller)
+/* ---- at addresses of the current process ---- */
+
+static NTSTATUS map_in_process(const ke_thread_t *thread, MDL *mdl, ULONG priority, uintptr_t requested, uintptr_t *base)
 {
-    ke_error(0, "%s: there are no user addresses to map at", routine);
-    ke_raise_status(routine, STATUS_INSUFFICIENT_RESOURCES, caller);
+    mm_space_t  *space;
+    unsigned     access = HOST_READ | ((priority & MdlMappingNoWrite) != 0 ? 0u : HOST_WRITE); /* never executable */
+    mm_mapping_t mapping = mm_mdl_mapping(mdl, access, MmCached);
+    if (mapping.page_count == 0 || ke_inject_failure())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = mm_process_space_need(ke_process_current(thread), &space);
+    return NT_SUCCESS(status) ? mm_user_mapping_make(space, mdl, &mapping, requested & ~((uintptr_t)PAGE_SIZE - 1), base) : status;
+}
+
+static PVOID map_user(const char *routine, MDL *mdl, ULONG priority, PVOID requested, ULONG_PTR caller)
+{
+    uintptr_t    base = 0;
+    ke_thread_t *thread = ke_thread_enter(routine);
+    if (thread == NULL)
+        return NULL;
+    mm_mapping_t mapping = mm_mdl_mapping(mdl, HOST_READ, MmCached);
+    size_t       bad = mm_mapping_first_bad(&mapping);
+    NTSTATUS     status = STATUS_SUCCESS;
+    if (bad == mapping.page_count)
+        status = map_in_process(thread, mdl, priority, (uintptr_t)requested, &base);
+    ke_thread_leave(thread);
+    if (bad < mapping.page_count)
+        mm_stop_unlocked_page(routine, mdl, bad);
+    if (!NT_SUCCESS(status))
+        ke_raise_status(routine, status, caller);
+    return (PVOID)(base + mdl->ByteOffset);
 }
 
 PVOID MmMapLockedPagesSpecifyCache(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
                                    PVOID RequestedAddress, ULONG BugCheckOnFailure, ULONG Priority)
 {
     KE_REQUIRE_IRQL(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL);
-    (void)RequestedAddress;
     if (AccessMode != KernelMode)
-        return map_user(__func__, (ULONG_PTR)__builtin_return_address(0));
+        return map_user(__func__, MemoryDescriptorList, Priority, RequestedAddress, (ULONG_PTR)__builtin_return_address(0));
     return map_kernel(__func__, MemoryDescriptorList, CacheType, BugCheckOnFailure != FALSE, Priority);
 }
 
@@ -166,7 +192,7 @@ PVOID MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode)
 {
     KE_REQUIRE_IRQL(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL);
     if (AccessMode != KernelMode)
-        return map_user(__func__, (ULONG_PTR)__builtin_return_address(0));
+        return map_user(__func__, MemoryDescriptorList, HighPagePriority, NULL, (ULONG_PTR)__builtin_return_address(0));
     return map_kernel(__func__, MemoryDescriptorList, MmCached, !mm_mdl_has(MemoryDescriptorList, MDL_MAPPING_CAN_FAIL), HighPagePriority);
 }
 
@@ -229,14 +255,25 @@ static unmap_stop_t check_unmap(MDL *mdl, void *base)
     return found.record != NULL ? check_record(mdl, base, &found) : (unmap_stop_t){ 0 };
 }
 
+/* An address of the process in which the thread runs. */
+static unmap_stop_t unmap_user(const ke_thread_t *thread, MDL *mdl, void *base)
+{
+    mm_space_t *space = mm_process_space(ke_process_current(thread));
+    if (BYTE_OFFSET(base) == mdl->ByteOffset && mm_user_mapping_drop(space, mdl, (uintptr_t)PAGE_ALIGN(base)))
+        return (unmap_stop_t){ 0 };
+    return (unmap_stop_t){ "The MDL is not mapped at this address of the process in which the thread runs.", 0x06, (ULONG_PTR)mdl,
+                           (ULONG_PTR)base, mm_mdl_pages(mdl) };
+}
+
 VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    bool user = mm_in(&mm_user_region, (uintptr_t)BaseAddress);
+    KE_REQUIRE_IRQL(user ? APC_LEVEL : DISPATCH_LEVEL);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
-    unmap_stop_t stop = check_unmap(MemoryDescriptorList, BaseAddress);
-    if (stop.why == NULL)
+    unmap_stop_t stop = user ? unmap_user(thread, MemoryDescriptorList, BaseAddress) : check_unmap(MemoryDescriptorList, BaseAddress);
+    if (stop.why == NULL && !user)
         mm_mdl_unmap(MemoryDescriptorList);
     ke_thread_leave(thread);
     if (stop.why != NULL)

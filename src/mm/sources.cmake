@@ -43,6 +43,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/mdl_map.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_reserved.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_advance.c
+  ${CMAKE_CURRENT_LIST_DIR}/mdl_user.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/address.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_memory.c

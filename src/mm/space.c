@@ -15,6 +15,7 @@
  * Locks   mm_paging_lock for all that changes. mm_space_find takes none: which slice an address lies in never changes.
  * Source  none (choice): Windows has one user address space for each process, in the lower half.
  */
+#include "mm/mdl_user.h"
 #include "mm/space.h"
 
 #include <errno.h>
@@ -98,6 +99,7 @@ void mm_spaces_release(void)
 
 void mm_spaces_boot(void)
 {
+    mm_user_mappings_boot();
     mm_system_views.in_use = mm_system_views.tables != NULL;
     mm_view_locks_boot();
 }
@@ -165,6 +167,7 @@ mm_space_t *mm_space_create(void)
 void mm_space_destroy(mm_space_t *space)
 {
     ke_lock(&mm_paging_lock);
+    mm_user_mappings_forget_locked(space);
     mm_space_empty_locked(space);
     memset(space->secured, 0, sizeof space->secured);
     space->in_use = false;

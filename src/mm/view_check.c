@@ -5,12 +5,13 @@
  *                        a slot        <->  the slot is taken, and its owner is this address, or the segment of the view
  *                        open          ->   the prototype is valid
  *     charges            private       ==   PTEs that are charged        section   ==   what segments say
- *     mappings           of a space    ==   what its views and copies make
+ *     mappings           of a space    ==   what its views, copies and MDLs make
  *
  * Locks   mm_paging_lock is held by mm_check, or the machine has halted.
  */
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
+#include "mm/mdl_user.h"
 #include "mm/space.h"
 
 typedef unsigned long long ull;
@@ -57,7 +58,7 @@ static void check_space(mm_space_t *space, void *context)
 {
     view_check_t *check = context;
     const char   *what = "";
-    size_t        mappings = 0;
+    size_t        mappings = mm_user_mapping_stretches_locked(space);
     if (check->sound && !rt_runs_check(&space->runs, &what))
         check->sound = ke_error(false, "run index of the space at 0x%llx: %s", (ull)space->region.base, what);
     for (size_t i = 0; i < mm_space_pages(space) && check->sound; i++) {

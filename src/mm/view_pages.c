@@ -10,6 +10,7 @@
  * Locks   mm_paging_lock for each call.
  * Source  WDK reference: ZwAllocateVirtualMemory, ZwFreeVirtualMemory, MmSecureVirtualMemory; Windows API: VirtualProtect.
  */
+#include "mm/mdl_user.h"
 #include "mm/space.h"
 
 #include "ke/bugcheck.h"
@@ -235,6 +236,8 @@ static bool suffices(uint32_t protect, bool need_write)
 
 bool mm_secured_forbids_locked(const mm_space_t *space, size_t first, size_t end, uint32_t protect)
 {
+    if (mm_user_mapping_lies_in_locked(space, first, end))
+        return true;
     for (uint32_t i = 0; i < MM_SECURED_MOST; i++) {
         const mm_secured_t *secured = &space->secured[i];
         bool                touched = secured->first < end && first < secured->end && (secured->flags & MM_SECURE_USER_MODE_ONLY) == 0;

@@ -117,7 +117,7 @@ NTKERNELAPI NTSTATUS MmAdvanceMdl(PMDL Mdl, ULONG NumberOfBytes);
  * @bugcheck  MEMORY_MANAGEMENT (0x1A) 0x1236: a page is not locked; p2 the MDL, p3 the slot of the array, p4 what it says.
  *            NO_MORE_SYSTEM_PTES (0x3F). IRQL_NOT_LESS_OR_EQUAL (0xA): called above that IRQL
  * @models    pages that follow each other in the map of RAM, or in paged pool, are seen where they are, at no cost: such a mapping is
- *            executable only if the memory is, and does not go away when it is unmapped
+ *            executable only if the memory is, and does not go away when it is unmapped. UserMode: always a mapping of its own
  * @source    WDK reference: wdm.h, MmMapLockedPagesSpecifyCache; Bug Checks 0x1A, 0x3F
  */
 NTKERNELAPI PVOID MmMapLockedPagesSpecifyCache(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
