@@ -350,11 +350,11 @@ static void a_pool_that_grows_by_large_pages_gets_good_ones(void **state)
         assert_non_null(home[i]);
         for (size_t at = 0; zeroed && at < PAGE_SIZE; at += 512)
             assert_int_equal(home[i][at], 0);
-        memcpy(home[i], &home[i], sizeof home[i]);
-        memset(home[i] + sizeof home[i], 0x2F, PAGE_SIZE - sizeof home[i]);
+        memset(home[i], 0x2F, PAGE_SIZE);
+        memcpy(home[i], &i, sizeof i);
     }
     for (size_t i = 0; i < count; i++) {
-        assert_memory_equal(home[i], &home[i], sizeof home[i]);
+        assert_memory_equal(home[i], &i, sizeof i);
         mm_pool_pages_free(i % 700 == 699 ? MM_NONPAGED_EXECUTE : MM_NONPAGED_NX, home[i], 1);
     }
     assert_true(mm_check());
