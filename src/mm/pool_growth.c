@@ -7,7 +7,7 @@
  *     less than 16 pages    the page that is needed, by its first write
  *     less than 1,024       2 to 16 pages: at most 1/GROW_SHARE of what the pool holds
  *     more                  16 to 64 pages: at most 1/GROW_SHARE_LATER
- *     two large pages       a whole large page of the host, where a frame is the first of one, and no other of its frames was in use before
+ *     two large pages       a whole large page of the host, when one has been begun and the rest of it, 1/BEGUN_SHARE apart, was never in use
  *
  * A large page (2 MiB on most hosts) comes for a fifth of the price of its small ones, and has one entry in the host's page tables and in the
  * processor's cache of them: a free reads a header somewhere in the pool, and without large pages nearly every such read begins with a walk
@@ -24,12 +24,14 @@
 #include "mm/machine.h"
 
 #define GROW_SHARE 8u
-#define GROW_SHARE_LATER 64u
+#define GROW_SHARE_LATER 32u
 #define GROW_MOST 64u  /* pages, a power of two */
 #define LARGE_SHARE 2u /* a large page is at most 1/LARGE_SHARE of what the pool holds */
+#define BEGUN_SHARE 8u
 #define NO_AREA UINT64_MAX
 
-static _Atomic uint64_t last_area = NO_AREA; /* number of the large page that came last, counted from physical address 0 */
+/* Numbers of large pages, counted from physical address 0: which one came last, and which one the host was asked for last. */
+static _Atomic uint64_t last_area = NO_AREA, last_asked = NO_AREA;
 
 size_t mm_pool_grows_by(mm_pool_t pool)
 {
@@ -47,12 +49,19 @@ static bool is_new(mm_pfn_number_t pfn)
     return list == MM_ZEROED || (list == MM_CACHED && was == MM_ZEROED);
 }
 
-static bool others_are_new(mm_pfn_number_t first, size_t count)
+static bool are_new(mm_pfn_number_t first, mm_pfn_number_t end)
 {
-    size_t i = 1;
-    while (i < count && first + i < mm_span_pfns && is_new(first + i))
-        i++;
-    return i == count;
+    while (first < end && first < mm_span_pfns && is_new(first))
+        first++;
+    return first == end;
+}
+
+/* Once for each: a host that refuses is not asked again for every page. */
+static bool ask_for_large(mm_pool_t pool, mm_pfn_number_t area, size_t pages)
+{
+    if (atomic_exchange_explicit(&last_asked, area, memory_order_relaxed) == area)
+        return false;
+    return host_expect_writes_large(mm_home_address(pool, area * pages));
 }
 
 /* True: the frame's home is in a large page that came just now, or came last. */
@@ -61,11 +70,12 @@ static bool came_large(mm_pool_t pool, mm_pfn_number_t first)
     size_t pages = host_large_page_bytes() >> PAGE_SHIFT;
     if (pages <= 1 || mm_pool_page_count(pool) < LARGE_SHARE * pages)
         return false;
-    if (first / pages == atomic_load_explicit(&last_area, memory_order_relaxed))
+    mm_pfn_number_t area = first / pages;
+    if (area == atomic_load_explicit(&last_area, memory_order_relaxed))
         return true;
-    if (first % pages != 0 || !others_are_new(first, pages) || !host_expect_writes_large(mm_home_address(pool, first)))
+    if (first % pages >= pages / BEGUN_SHARE || !are_new(first + 1, (area + 1) * pages) || !ask_for_large(pool, area, pages))
         return false;
-    atomic_store_explicit(&last_area, first / pages, memory_order_relaxed);
+    atomic_store_explicit(&last_area, area, memory_order_relaxed);
     return true;
 }
 
@@ -82,4 +92,8 @@ void mm_pool_expect_homes(mm_pool_t pool, mm_pfn_number_t first, size_t page_cou
         host_expect_writes(mm_home_address(pool, first), count << PAGE_SHIFT);
 }
 
-void mm_pool_growth_forget(void) { atomic_store_explicit(&last_area, NO_AREA, memory_order_relaxed); }
+void mm_pool_growth_forget(void)
+{
+    atomic_store_explicit(&last_area, NO_AREA, memory_order_relaxed);
+    atomic_store_explicit(&last_asked, NO_AREA, memory_order_relaxed);
+}
