@@ -137,7 +137,7 @@ static NTSTATUS put(target_t *to, const rtl_strsafe_source_t *source, unsigned o
     if (status == STATUS_INVALID_PARAMETER)
         return status;
     if (end != NULL)
-        *end = to->buffer + to->end * to->unit;
+        *end = to->buffer != NULL ? to->buffer + to->end * to->unit : NULL;
     if (remaining != NULL)
         *remaining = (options & NTMM_STRSAFE_BYTES) ? to->bytes - to->end * to->unit : to->capacity - to->end;
     return status;

@@ -92,7 +92,7 @@ static NTSTATUS put(unsigned options, PUNICODE_STRING to, const rtl_strsafe_sour
     }
     clean_up(to, status, start, options, flags);
     if (remaining != NULL && status != STATUS_INVALID_PARAMETER) {
-        remaining->Buffer = to != NULL ? to->Buffer + to->Length / sizeof(WCHAR) : NULL;
+        remaining->Buffer = to != NULL && to->Buffer != NULL ? to->Buffer + to->Length / sizeof(WCHAR) : NULL;
         remaining->Length = 0;
         remaining->MaximumLength = (USHORT)(to != NULL ? to->MaximumLength - to->Length : 0);
     }
