@@ -4,4 +4,5 @@
 #include "wdm.h"
 
 #include "ntddk/mm_system_view.h" /* MmMapViewInSystemSpace */
+#include "ntddk/rtl_table.h"      /* generic tables, splay links */
 #endif

@@ -8,11 +8,16 @@
 #include "ntstatus.h"
 #include "bugcodes.h"
 
-#include "wdm/rtl_fastfail.h" /* RtlFailFast */
-#include "wdm/rtl_memory.h"   /* RtlCopyMemory and its like */
-#include "wdm/rtl_lists.h"    /* LIST_ENTRY and SINGLE_LIST_ENTRY */
-#include "wdm/interlocked.h"  /* one word, changed at once */
+#include "wdm/rtl_fastfail.h"      /* RtlFailFast */
+#include "wdm/rtl_memory.h"        /* RtlCopyMemory and its like */
+#include "wdm/rtl_lists.h"         /* LIST_ENTRY and SINGLE_LIST_ENTRY */
+#include "wdm/interlocked.h"       /* one word, changed at once */
+#include "wdm/interlocked_forms.h" /* its other names */
+#include "wdm/plain_access.h"      /* one word, read or written */
 
+#include "wdm/rtl_bits.h"           /* bytes of numbers */
+#include "wdm/rtl_bitmap.h"         /* bitmaps */
+#include "wdm/rtl_time.h"           /* dates */
 #include "wdm/rtl_debug.h"          /* DbgPrint, ASSERT */
 #include "wdm/rtl_string.h"         /* counted strings */
 #include "wdm/rtl_string_case.h"    /* comparing them */

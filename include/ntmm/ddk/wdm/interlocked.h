@@ -1,11 +1,11 @@
 /*
  * interlocked.h - one word, changed at once: the interlocked operations that a compiler for Windows knows by itself.
  *
- *     result                            operations, on LONG; with 64 behind the name on LONG64; on pointers with Pointer behind it
+ *     result                            operations, on LONG; with 64, 16 or 8 behind the name on that many bits; on pointers with Pointer
  *     the new value                     InterlockedIncrement, InterlockedDecrement, InterlockedAdd
  *     the value before                  InterlockedExchange, InterlockedExchangeAdd, InterlockedCompareExchange, InterlockedAnd, InterlockedOr,
  *                                       InterlockedXor
- *     the bit before                    InterlockedBitTestAndSet, InterlockedBitTestAndReset
+ *     the bit before                    InterlockedBitTestAndSet, InterlockedBitTestAndReset, InterlockedBitTestAndComplement
  *
  * All are full barriers, and so are their Acquire, Release and NoFence forms. They are inline, need no machine, work at any IRQL, and must
  * not be used on noncached memory, which nobody checks.
@@ -54,6 +54,8 @@ extern "C" {
     }
 NTMM_INTERLOCKED_OPERATIONS(LONG, )
 NTMM_INTERLOCKED_OPERATIONS(LONG64, 64)
+NTMM_INTERLOCKED_OPERATIONS(SHORT, 16)
+NTMM_INTERLOCKED_OPERATIONS(CHAR, 8)
 #undef NTMM_INTERLOCKED_OPERATIONS
 
 FORCEINLINE PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value)
@@ -78,27 +80,37 @@ FORCEINLINE UCHAR InterlockedBitTestAndReset(LONG volatile *Base, LONG Bit)
     return (UCHAR)((__atomic_fetch_and(Base + (Bit >> 5), ~mask, __ATOMIC_SEQ_CST) & mask) != 0);
 }
 
-#define InterlockedIncrementAcquire InterlockedIncrement
-#define InterlockedIncrementRelease InterlockedIncrement
-#define InterlockedIncrementNoFence InterlockedIncrement
-#define InterlockedDecrementAcquire InterlockedDecrement
-#define InterlockedDecrementRelease InterlockedDecrement
-#define InterlockedDecrementNoFence InterlockedDecrement
-#define InterlockedExchangeAcquire InterlockedExchange
-#define InterlockedExchangeNoFence InterlockedExchange
-#define InterlockedExchangeAddAcquire InterlockedExchangeAdd
-#define InterlockedExchangeAddRelease InterlockedExchangeAdd
-#define InterlockedExchangeAddNoFence InterlockedExchangeAdd
-#define InterlockedCompareExchangeAcquire InterlockedCompareExchange
-#define InterlockedCompareExchangeRelease InterlockedCompareExchange
-#define InterlockedCompareExchangeNoFence InterlockedCompareExchange
-#define InterlockedCompareExchangeAcquire64 InterlockedCompareExchange64
-#define InterlockedCompareExchangeRelease64 InterlockedCompareExchange64
-#define InterlockedExchangePointerAcquire InterlockedExchangePointer
-#define InterlockedExchangePointerNoFence InterlockedExchangePointer
-#define InterlockedCompareExchangePointerAcquire InterlockedCompareExchangePointer
-#define InterlockedCompareExchangePointerRelease InterlockedCompareExchangePointer
-#define InterlockedCompareExchangePointerNoFence InterlockedCompareExchangePointer
+FORCEINLINE UCHAR InterlockedBitTestAndComplement(LONG volatile *Base, LONG Bit)
+{
+    LONG mask = (LONG)(1u << ((ULONG)Bit & 31));
+    return (UCHAR)((__atomic_fetch_xor(Base + (Bit >> 5), mask, __ATOMIC_SEQ_CST) & mask) != 0);
+}
+FORCEINLINE UCHAR InterlockedBitTestAndSet64(LONG64 volatile *Base, LONG64 Bit)
+{
+    LONG64 mask = (LONG64)(1ull << ((ULONG64)Bit & 63));
+    return (UCHAR)((__atomic_fetch_or(Base + (Bit >> 6), mask, __ATOMIC_SEQ_CST) & mask) != 0);
+}
+FORCEINLINE UCHAR InterlockedBitTestAndReset64(LONG64 volatile *Base, LONG64 Bit)
+{
+    LONG64 mask = (LONG64)(1ull << ((ULONG64)Bit & 63));
+    return (UCHAR)((__atomic_fetch_and(Base + (Bit >> 6), ~mask, __ATOMIC_SEQ_CST) & mask) != 0);
+}
+FORCEINLINE UCHAR InterlockedBitTestAndComplement64(LONG64 volatile *Base, LONG64 Bit)
+{
+    LONG64 mask = (LONG64)(1ull << ((ULONG64)Bit & 63));
+    return (UCHAR)((__atomic_fetch_xor(Base + (Bit >> 6), mask, __ATOMIC_SEQ_CST) & mask) != 0);
+}
+
+/**
+ * 16 bytes at once: Destination[0] is the low half. Destination is aligned to 16 bytes.
+ *
+ * @param ComparandResult  two words that are expected, low half first; receives what was there
+ * @return                 1: it was that, and is the other now; 0: nothing has changed
+ * @irql                   any
+ * @source                 Visual C++ documentation: _InterlockedCompareExchange128
+ */
+NTMM_PUBLIC UCHAR InterlockedCompareExchange128(LONG64 volatile *Destination, LONG64 ExchangeHigh, LONG64 ExchangeLow,
+                                                LONG64 *ComparandResult);
 
 /** *Exchange goes to *Destination if that holds *Comperand; Lock is for processors that cannot do that at once. @return the value before
  *  @irql any @source WDK reference: wdm.h, ExInterlockedCompareExchange64 */

@@ -2,7 +2,7 @@
  * ke_time.h - what time it is.
  * Both clocks are the host's and move all the time; those of Windows move once a clock tick.
  *
- * Source  WDK reference: wdm.h, KeQuerySystemTime, KeQueryInterruptTime.
+ * Source  WDK reference: wdm.h, the page of each routine.
  */
 #ifndef NTMM_DDK_WDM_KE_TIME_H
 #define NTMM_DDK_WDM_KE_TIME_H
@@ -29,6 +29,34 @@ NTKERNELAPI VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime);
  * @source  WDK reference: wdm.h, KeQueryInterruptTime
  */
 NTKERNELAPI ULONGLONG KeQueryInterruptTime(VOID);
+
+/** The date, as exactly as it can be had. @irql any @source WDK reference: wdm.h, KeQuerySystemTimePrecise */
+NTKERNELAPI VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime);
+/** KeQueryInterruptTime, as exactly as it can be had. @param QpcTimeStamp  receives KeQueryPerformanceCounter's count of the same moment
+ *  @irql any @source WDK reference: wdm.h, KeQueryInterruptTimePrecise */
+NTKERNELAPI ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp);
+/** Without the time that the machine slept, which it never does. @irql any @source WDK reference: wdm.h, KeQueryUnbiasedInterruptTime */
+NTKERNELAPI ULONGLONG KeQueryUnbiasedInterruptTime(VOID);
+
+/**
+ * A counter for measuring.
+ *
+ * @param PerformanceFrequency  receives counts a second, which never change; may be NULL
+ * @return                      counts since ntmm_boot; 0 when refused
+ * @irql                        any
+ * @models                      10,000,000 a second, as current Windows has
+ * @source                      WDK reference: wdm.h, KeQueryPerformanceCounter
+ */
+NTKERNELAPI LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
+
+/** Clock ticks since ntmm_boot, and how long one is, in 100 ns: 15.625 ms, as Windows has. @irql any
+ *  @source WDK reference: wdm.h, KeQueryTickCount, KeQueryTimeIncrement */
+NTKERNELAPI VOID  KeQueryTickCount(PLARGE_INTEGER CurrentCount);
+NTKERNELAPI ULONG KeQueryTimeIncrement(VOID);
+
+/** Keep the processor busy for so many microseconds: drivers are told 50 at most. @irql any
+ *  @source WDK reference: wdm.h, KeStallExecutionProcessor */
+NTHALAPI VOID KeStallExecutionProcessor(ULONG MicroSeconds);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,147 @@
+/*
+ * interlocked_forms.h - the other names of the interlocked operations: those that order less, those for SIZE_T, and the compiler's own.
+ * What only orders like an acquire, like a release, or not at all on Windows is a full barrier here: see interlocked.h.
+ *
+ * Source  WDK reference: wdm.h, "Using interlocked routines"; Visual C++ documentation: "x64 (amd64) intrinsics list".
+ */
+#ifndef NTMM_DDK_WDM_INTERLOCKED_FORMS_H
+#define NTMM_DDK_WDM_INTERLOCKED_FORMS_H
+
+#define InterlockedIncrementAcquire InterlockedIncrement
+#define InterlockedIncrementRelease InterlockedIncrement
+#define InterlockedIncrementNoFence InterlockedIncrement
+#define InterlockedDecrementAcquire InterlockedDecrement
+#define InterlockedDecrementRelease InterlockedDecrement
+#define InterlockedDecrementNoFence InterlockedDecrement
+#define InterlockedAddAcquire InterlockedAdd
+#define InterlockedAddRelease InterlockedAdd
+#define InterlockedAddNoFence InterlockedAdd
+#define InterlockedExchangeAcquire InterlockedExchange
+#define InterlockedExchangeRelease InterlockedExchange
+#define InterlockedExchangeNoFence InterlockedExchange
+#define InterlockedExchangeAddAcquire InterlockedExchangeAdd
+#define InterlockedExchangeAddRelease InterlockedExchangeAdd
+#define InterlockedExchangeAddNoFence InterlockedExchangeAdd
+#define InterlockedCompareExchangeAcquire InterlockedCompareExchange
+#define InterlockedCompareExchangeRelease InterlockedCompareExchange
+#define InterlockedCompareExchangeNoFence InterlockedCompareExchange
+#define InterlockedAndAcquire InterlockedAnd
+#define InterlockedAndRelease InterlockedAnd
+#define InterlockedAndNoFence InterlockedAnd
+#define InterlockedOrAcquire InterlockedOr
+#define InterlockedOrRelease InterlockedOr
+#define InterlockedOrNoFence InterlockedOr
+#define InterlockedXorAcquire InterlockedXor
+#define InterlockedXorRelease InterlockedXor
+#define InterlockedXorNoFence InterlockedXor
+#define InterlockedIncrementAcquire16 InterlockedIncrement16
+#define InterlockedIncrementRelease16 InterlockedIncrement16
+#define InterlockedIncrementNoFence16 InterlockedIncrement16
+#define InterlockedDecrementAcquire16 InterlockedDecrement16
+#define InterlockedDecrementRelease16 InterlockedDecrement16
+#define InterlockedDecrementNoFence16 InterlockedDecrement16
+#define InterlockedAddAcquire16 InterlockedAdd16
+#define InterlockedAddRelease16 InterlockedAdd16
+#define InterlockedAddNoFence16 InterlockedAdd16
+#define InterlockedExchangeAcquire16 InterlockedExchange16
+#define InterlockedExchangeRelease16 InterlockedExchange16
+#define InterlockedExchangeNoFence16 InterlockedExchange16
+#define InterlockedExchangeAddAcquire16 InterlockedExchangeAdd16
+#define InterlockedExchangeAddRelease16 InterlockedExchangeAdd16
+#define InterlockedExchangeAddNoFence16 InterlockedExchangeAdd16
+#define InterlockedCompareExchangeAcquire16 InterlockedCompareExchange16
+#define InterlockedCompareExchangeRelease16 InterlockedCompareExchange16
+#define InterlockedCompareExchangeNoFence16 InterlockedCompareExchange16
+#define InterlockedAndAcquire16 InterlockedAnd16
+#define InterlockedAndRelease16 InterlockedAnd16
+#define InterlockedAndNoFence16 InterlockedAnd16
+#define InterlockedOrAcquire16 InterlockedOr16
+#define InterlockedOrRelease16 InterlockedOr16
+#define InterlockedOrNoFence16 InterlockedOr16
+#define InterlockedXorAcquire16 InterlockedXor16
+#define InterlockedXorRelease16 InterlockedXor16
+#define InterlockedXorNoFence16 InterlockedXor16
+#define InterlockedIncrementAcquire64 InterlockedIncrement64
+#define InterlockedIncrementRelease64 InterlockedIncrement64
+#define InterlockedIncrementNoFence64 InterlockedIncrement64
+#define InterlockedDecrementAcquire64 InterlockedDecrement64
+#define InterlockedDecrementRelease64 InterlockedDecrement64
+#define InterlockedDecrementNoFence64 InterlockedDecrement64
+#define InterlockedAddAcquire64 InterlockedAdd64
+#define InterlockedAddRelease64 InterlockedAdd64
+#define InterlockedAddNoFence64 InterlockedAdd64
+#define InterlockedExchangeAcquire64 InterlockedExchange64
+#define InterlockedExchangeRelease64 InterlockedExchange64
+#define InterlockedExchangeNoFence64 InterlockedExchange64
+#define InterlockedExchangeAddAcquire64 InterlockedExchangeAdd64
+#define InterlockedExchangeAddRelease64 InterlockedExchangeAdd64
+#define InterlockedExchangeAddNoFence64 InterlockedExchangeAdd64
+#define InterlockedCompareExchangeAcquire64 InterlockedCompareExchange64
+#define InterlockedCompareExchangeRelease64 InterlockedCompareExchange64
+#define InterlockedCompareExchangeNoFence64 InterlockedCompareExchange64
+#define InterlockedAndAcquire64 InterlockedAnd64
+#define InterlockedAndRelease64 InterlockedAnd64
+#define InterlockedAndNoFence64 InterlockedAnd64
+#define InterlockedOrAcquire64 InterlockedOr64
+#define InterlockedOrRelease64 InterlockedOr64
+#define InterlockedOrNoFence64 InterlockedOr64
+#define InterlockedXorAcquire64 InterlockedXor64
+#define InterlockedXorRelease64 InterlockedXor64
+#define InterlockedXorNoFence64 InterlockedXor64
+#define InterlockedExchangePointerAcquire InterlockedExchangePointer
+#define InterlockedExchangePointerRelease InterlockedExchangePointer
+#define InterlockedExchangePointerNoFence InterlockedExchangePointer
+#define InterlockedCompareExchangePointerAcquire InterlockedCompareExchangePointer
+#define InterlockedCompareExchangePointerRelease InterlockedCompareExchangePointer
+#define InterlockedCompareExchangePointerNoFence InterlockedCompareExchangePointer
+#define InterlockedBitTestAndSetAcquire InterlockedBitTestAndSet
+#define InterlockedBitTestAndSetRelease InterlockedBitTestAndSet
+#define InterlockedBitTestAndSetNoFence InterlockedBitTestAndSet
+#define InterlockedBitTestAndResetAcquire InterlockedBitTestAndReset
+#define InterlockedBitTestAndResetRelease InterlockedBitTestAndReset
+#define InterlockedBitTestAndResetNoFence InterlockedBitTestAndReset
+#define InterlockedIncrementSizeT(a) ((SIZE_T)InterlockedIncrement64((LONG64 volatile *)(a)))
+#define InterlockedIncrementSizeTNoFence(a) InterlockedIncrementSizeT(a)
+#define InterlockedDecrementSizeT(a) ((SIZE_T)InterlockedDecrement64((LONG64 volatile *)(a)))
+#define InterlockedDecrementSizeTNoFence(a) InterlockedDecrementSizeT(a)
+#define InterlockedExchangeAddSizeT(a, b) ((SIZE_T)InterlockedExchangeAdd64((LONG64 volatile *)(a), (LONG64)(b)))
+#define InterlockedExchangeAddSizeTNoFence(a, b) InterlockedExchangeAddSizeT(a, b)
+
+/* ---- the compiler's own names ---- */
+#define _InterlockedIncrement InterlockedIncrement
+#define _InterlockedIncrement16 InterlockedIncrement16
+#define _InterlockedIncrement64 InterlockedIncrement64
+#define _InterlockedDecrement InterlockedDecrement
+#define _InterlockedDecrement16 InterlockedDecrement16
+#define _InterlockedDecrement64 InterlockedDecrement64
+#define _InterlockedExchange InterlockedExchange
+#define _InterlockedExchange8 InterlockedExchange8
+#define _InterlockedExchange16 InterlockedExchange16
+#define _InterlockedExchange64 InterlockedExchange64
+#define _InterlockedExchangeAdd InterlockedExchangeAdd
+#define _InterlockedExchangeAdd8 InterlockedExchangeAdd8
+#define _InterlockedExchangeAdd16 InterlockedExchangeAdd16
+#define _InterlockedExchangeAdd64 InterlockedExchangeAdd64
+#define _InterlockedCompareExchange InterlockedCompareExchange
+#define _InterlockedCompareExchange8 InterlockedCompareExchange8
+#define _InterlockedCompareExchange16 InterlockedCompareExchange16
+#define _InterlockedCompareExchange64 InterlockedCompareExchange64
+#define _InterlockedAnd InterlockedAnd
+#define _InterlockedAnd8 InterlockedAnd8
+#define _InterlockedAnd16 InterlockedAnd16
+#define _InterlockedAnd64 InterlockedAnd64
+#define _InterlockedOr InterlockedOr
+#define _InterlockedOr8 InterlockedOr8
+#define _InterlockedOr16 InterlockedOr16
+#define _InterlockedOr64 InterlockedOr64
+#define _InterlockedXor InterlockedXor
+#define _InterlockedXor8 InterlockedXor8
+#define _InterlockedXor16 InterlockedXor16
+#define _InterlockedXor64 InterlockedXor64
+#define _InterlockedExchangePointer InterlockedExchangePointer
+#define _InterlockedCompareExchangePointer InterlockedCompareExchangePointer
+#define _InterlockedCompareExchange128 InterlockedCompareExchange128
+#define _interlockedbittestandset InterlockedBitTestAndSet
+#define _interlockedbittestandreset InterlockedBitTestAndReset
+
+#endif
