@@ -4,6 +4,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/bitmap.c
   ${CMAKE_CURRENT_LIST_DIR}/case.c
   ${CMAKE_CURRENT_LIST_DIR}/code_page.c
+  ${CMAKE_CURRENT_LIST_DIR}/crt_wide.c
   ${CMAKE_CURRENT_LIST_DIR}/format.c
   ${CMAKE_CURRENT_LIST_DIR}/interlocked128.c
   ${CMAKE_CURRENT_LIST_DIR}/memory.c

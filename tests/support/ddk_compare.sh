@@ -24,7 +24,7 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/ntmm-ddk.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h evntrace.h devioctl.h bugcodes.h"
+headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h"
 our_flags="-std=gnu17 -fshort-wchar -fsigned-char -fms-extensions -w -O0 -I$include -I$generated -I$include/ntmm/ddk"
 their_flags="-std=gnu17 -fms-extensions -w -O0 -DNTDDI_VERSION=0x0A000000 -D_WIN32_WINNT=0x0A00 -I$their_ddk"
 case $("$compiler" --version) in *clang*) all_errors="-ferror-limit=0 -fno-integrated-as" ;; # which keeps the text as it is

@@ -70,4 +70,8 @@
 #include "wdm/ex_slist.h"       /* lists without a lock */
 #include "wdm/ex_lookaside.h"   /* lookaside lists */
 
+#include "wdm/crt_wide.h"       /* wcslen and its like */
+#include "wdm/io_constants.h"   /* numbers of the I/O system */
+#include "wdm/registry_types.h" /* what the registry hands out */
+
 #endif
