@@ -24,6 +24,11 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/ntmm-ddk.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+# Whatever page size this build has, what is compared is the machine with Windows' own.
+mkdir -p "$work/generated/ntmm"
+sed 's/\(NTMM_PAGE_SHIFT\) [0-9]*/\1 12/' "$generated/ntmm/config.h" > "$work/generated/ntmm/config.h"
+generated=$work/generated
+
 headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h"
 our_flags="-std=gnu17 -fshort-wchar -fsigned-char -fms-extensions -w -O0 -I$include -I$generated -I$include/ntmm/ddk"
 their_flags="-std=gnu17 -fms-extensions -w -O0 -DNTDDI_VERSION=0x0A000000 -D_WIN32_WINNT=0x0A00 -I$their_ddk"
