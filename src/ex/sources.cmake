@@ -42,4 +42,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/virtual_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_query.c
   ${CMAKE_CURRENT_LIST_DIR}/vm_target.c
-  ${CMAKE_CURRENT_LIST_DIR}/system_thread_api.c)
+  ${CMAKE_CURRENT_LIST_DIR}/system_thread_api.c
+  ${CMAKE_CURRENT_LIST_DIR}/work_queue.c)

@@ -13,4 +13,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/section_map.c
   ${CMAKE_CURRENT_LIST_DIR}/section_system.c
   ${CMAKE_CURRENT_LIST_DIR}/secure_section.c
-  ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c)
+  ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c
+  ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

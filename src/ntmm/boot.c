@@ -22,6 +22,7 @@
 
 #include "ex/ex.h"
 #include "ex/handle.h"
+#include "ex/work_queue.h"
 #include "hal/hal.h"
 #include "host/host.h"
 #include "io/file.h"
@@ -158,6 +159,7 @@ static int boot_layers(const ntmm_config *config)
     ex_resource_boot();
     ex_lookaside_boot();
     ke_system_threads_boot();
+    ex_work_boot();
     ex_handles_boot();
     ex_process_objects_register();
     hal_ports_reset();
@@ -289,12 +291,17 @@ static size_t shutdown_locked(ntmm_report *report)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
     if (ke_stack_level((uintptr_t)__builtin_frame_address(0)) != 0)
         return (size_t)ke_error(-1, "ntmm_shutdown was called on a kernel stack, which would go with the machine; return from there first");
-    if (!ke_system_threads_shutdown())
+    ex_work_stop();
+    if (!ke_system_threads_shutdown()) {
+        ex_work_go_on();
         return SIZE_MAX;
-    if (!others_are_outside(state == KE_MACHINE_HALTED))
+    }
+    if (!others_are_outside(state == KE_MACHINE_HALTED)) {
+        ex_work_go_on();
         return (size_t)ke_error(-1, state == KE_MACHINE_UP
                                         ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"
                                         : "the stop report is still being written, or a bug-check callback does not return");
+    }
     ke_processors_shutdown();
     if (state == KE_MACHINE_UP) {
         ex_pool_magazines(false);

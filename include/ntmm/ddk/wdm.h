@@ -60,6 +60,7 @@
 #include "wdm/io_dma.h"        /* DMA adapters, map registers, common buffers, scatter/gather lists */
 #include "wdm/ob_handle.h"     /* ZwClose */
 #include "wdm/ps_thread.h"     /* PsCreateSystemThread */
+#include "wdm/ex_work_item.h"  /* work items */
 #include "wdm/ob_object.h"     /* ObReferenceObject and its like */
 #include "wdm/io_file.h"       /* FILE_OBJECT */
 #include "wdm/mm_section.h"    /* ZwCreateSection, ZwMapViewOfSection */
