@@ -166,7 +166,7 @@ static void add_place(words_t *words, const char *label, uintptr_t pc, const cha
 static void add_stack(words_t *words, const char *label, const uintptr_t *frames)
 {
     static host_source_line_t lines[KE_TRACE_FRAMES];
-    uintptr_t                 pcs[KE_TRACE_FRAMES];
+    uintptr_t                 pcs[KE_TRACE_FRAMES] = { 0 };
     size_t                    count = 0;
     for (; count < KE_TRACE_FRAMES && frames[count] != 0; count++)
         pcs[count] = frames[count] - 1; /* inside the call */
