@@ -41,6 +41,7 @@
 #include "mm/process_space.h"
 #include "ntmm/leaks.h"
 #include "vf/dma.h"
+#include "vf/verifying.h"
 
 #define DEFAULT_PROCESSORS 4u
 #define OLDEST_WINDOWS 0x05000000u /* NTDDI_WIN2K */
@@ -165,6 +166,7 @@ static int boot_layers(const ntmm_config *config)
     hal_ports_reset();
     hal_pci_reset();
     hal_dma_reset();
+    vf_verifying_boot(config->verifier);
     vf_dma_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
     io_named_events_boot();
     io_files_reset();

@@ -38,6 +38,8 @@ static const struct {
     { "ExSecurePoolValidate", NTDDI_WIN10_FE },
     { "RtlIsNtDdiVersionAvailable", NTDDI_VISTA },
     { "MmMapIoSpaceEx", NTDDI_WIN10 },
+    { "MmIsDriverVerifyingByAddress", NTDDI_VISTA },
+    { "MmIsDriverSuspectForVerifier", NTDDI_WIN8 },
     { "MmMapMdl", NTDDI_WIN10_RS3 },
     { "MmAllocateMdlForIoSpace", NTDDI_WIN8 },
     { "MmMapMemoryDumpMdlEx", NTDDI_WIN10_VB },

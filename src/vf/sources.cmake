@@ -1,2 +1,3 @@
 target_sources(ntmm PRIVATE
-  ${CMAKE_CURRENT_LIST_DIR}/dma.c)
+  ${CMAKE_CURRENT_LIST_DIR}/dma.c
+  ${CMAKE_CURRENT_LIST_DIR}/verifying.c)

@@ -57,6 +57,7 @@
 #include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
 #include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */
+#include "wdm/mm_verifier.h"   /* is a driver verified? */
 #include "wdm/io_dma.h"        /* DMA adapters, map registers, common buffers, scatter/gather lists */
 #include "wdm/ob_handle.h"     /* ZwClose */
 #include "wdm/ps_thread.h"     /* PsCreateSystemThread */
