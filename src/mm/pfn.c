@@ -322,11 +322,14 @@ uint32_t mm_frames_take_singles_locked(uint32_t node, uint32_t *pfns, uint32_t m
     return 0;
 }
 
+/* Under mm_pfn_lock. A frame that is in use may change hands meanwhile, but becomes zeroed only under the lock. */
+static bool is_zeroed(mm_pfn_number_t pfn) { return __atomic_load_n(&mm_pfn_entry(pfn)->list, __ATOMIC_RELAXED) == MM_ZEROED; }
+
 /* How many units from this one on are zeroed, and so free, up to `most`. */
 static uint64_t zeroed_stretch(const mm_run_space_t *space, uint64_t unit, uint64_t end, uint64_t most)
 {
     uint64_t count = 0;
-    while (count < most && unit + count < end && mm_pfn_entry(space->first_pfn + unit + count)->list == MM_ZEROED)
+    while (count < most && unit + count < end && is_zeroed(space->first_pfn + unit + count))
         count++;
     return count;
 }
