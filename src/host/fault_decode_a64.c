@@ -1,7 +1,7 @@
 /*
  * fault_decode_a64.c - does this AArch64 instruction load or store? Asked where the signal frame has no ESR record.
- * Stores of the vector extensions SVE and SME count as loads: the kernels that know those write the record. Built on every host, so that it
- * is tested on every host.
+ * Stores of the vector extension SME count as loads: the kernels that know it write the record. Those of SVE do not, since emulators have SVE
+ * and no record, and a C library copies with it. Built on every host, so that it is tested on every host.
  * Source      Arm ARM, C4 (A64 instruction set encoding: Loads and Stores).
  */
 #include "host/fault_decode.h"
@@ -31,6 +31,8 @@ bool host_decode_a64_writes(uint32_t instruction)
 {
     if ((instruction & 0xffffffe0) == 0xd50b7420)
         return true; /* DC ZVA */
+    if ((instruction & 0xfe000000) == 0xe4000000)
+        return true; /* SVE stores, all of them */
     if ((instruction & 0x0a000000) != 0x08000000)
         return false; /* not among the loads and stores */
     if ((instruction & 0x3f000000) == 0x08000000)

@@ -139,6 +139,8 @@ static struct a64_case {
     { "ldapur x0, [x1, #8]", 0xd9408020, false },
     { "ld1 {v0.16b}, [x1]", 0x4c407020, false },
     { "st1 {v0.16b}, [x1]", 0x4c007020, true },
+    { "ld1b {z0.b}, p0/z, [x1]", 0xa400a020, false },
+    { "st1b {z0.b}, p0, [x0]", 0xe400e000, true },
     { "prfm pldl1keep, [x1]", 0xf9800020, false },
     { "ldr x0, label", 0x58000040, false },
     { "dc zva, x0", 0xd50b7420, true },

@@ -253,7 +253,7 @@ static void a_large_page_has_the_bytes_of_its_small_ones(void **state)
     view[0] = 'a';
     view[3 * page] = 'b';
     uint64_t before = host_resident_bytes();
-    if (host_expect_writes_large(view) && before != 0)
+    if (host_expect_writes_large(view) && before != 0 && getenv("NTMM_EMULATED") == NULL) /* an emulator tells its own */
         assert_true(host_resident_bytes() >= before + large / 2);
     for (size_t at = 0; at < 2 * large; at += page)
         assert_int_equal(view[at], at == 0 ? 'a' : at == 3 * page ? 'b' : 0);
