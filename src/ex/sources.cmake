@@ -1,4 +1,5 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/fast_mutex.c
   ${CMAKE_CURRENT_LIST_DIR}/handle.c
   ${CMAKE_CURRENT_LIST_DIR}/interlocked.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside.c

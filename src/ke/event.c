@@ -14,12 +14,7 @@
 
 VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 {
-    PLIST_ENTRY head = &Event->Header.WaitListHead;
-    Event->Header.Lock = 0;
-    Event->Header.Type = (UCHAR)Type;
-    Event->Header.Size = sizeof(KEVENT) / sizeof(LONG);
-    __atomic_store_n(&Event->Header.SignalState, State ? 1 : 0, __ATOMIC_RELAXED);
-    head->Flink = head->Blink = head;
+    ke_dispatcher_header_init(&Event->Header, (uint8_t)Type, sizeof *Event, State ? 1 : 0);
 }
 
 LONG ke_event_set(PRKEVENT event)
@@ -45,16 +40,6 @@ static void touch(const KEVENT *event)
     (void)__atomic_load_n(&event->Header.SignalState, __ATOMIC_RELAXED);
 } /* a bad address faults here */
 
-/* The next wait of this thread comes down again. */
-static void stay_raised(ULONG_PTR caller)
-{
-    ke_raised_t raised = ke_raise(DISPATCH_LEVEL, "KeSetEvent", caller);
-    if (raised.thread == NULL)
-        return;
-    raised.thread->set_irql = raised.old;
-    raised.thread->set_and_wait = true;
-}
-
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     (void)Increment; /* no priorities */
@@ -66,7 +51,7 @@ LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
     LONG before = ke_event_set(Event);
     ke_thread_leave(self);
     if (Wait)
-        stay_raised(KE_CALLER());
+        ke_wait_stay_raised(__func__, KE_CALLER());
     return before;
 }
 

@@ -23,6 +23,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
   ${CMAKE_CURRENT_LIST_DIR}/event.c
+  ${CMAKE_CURRENT_LIST_DIR}/mutex.c
+  ${CMAKE_CURRENT_LIST_DIR}/semaphore.c
   ${CMAKE_CURRENT_LIST_DIR}/wait.c
   ${CMAKE_CURRENT_LIST_DIR}/time.c
   ${CMAKE_CURRENT_LIST_DIR}/balance.c)

@@ -577,6 +577,21 @@ static const ke_stop_text_t TEXTS[] = {
       { NULL, NULL, NULL, NULL },
       "Pool that holds pages on their way to the disk was overwritten: a write past the end of a block, or to a freed one." },
     { MANUALLY_INITIATED_CRASH, ANY, { NULL, NULL, NULL, NULL }, "Nothing: somebody stopped the machine on purpose." },
+    { MUTEX_ALREADY_OWNED,
+      ANY,
+      { "@mutex", "@thread", NULL, NULL },
+      "It acquired a fast or guarded mutex that it owns already; those are not recursive. Split the routine in two, one of which expects "
+      "the "
+      "mutex to be held, or use a KMUTEX." },
+    { THREAD_NOT_MUTEX_OWNER,
+      ANY,
+      { "@mutex", "@thread that released it", NULL, NULL },
+      "It released a fast or guarded mutex that it does not own: twice, before it acquired it, or in another thread than the one that "
+      "did." },
+    { THREAD_TERMINATE_HELD_MUTEX,
+      ANY,
+      { "@thread", "@mutex", NULL, NULL },
+      "It ended a thread that owns a mutex: KeReleaseMutex comes first, as often as the mutex was acquired, on every path." },
     { RESOURCE_NOT_OWNED,
       ANY,
       { "@resource", "thread", "@owner table", "reserved" },

@@ -20,6 +20,7 @@
 #include "ke/irql.h"
 #include "ke/region.h"
 #include "ke/stack.h"
+#include "ke/wait.h"
 
 #define GRACE_NS 50000000u /* for a thread that was told to end and is about to */
 #define PATIENCE_NS 1000000000u
@@ -126,6 +127,7 @@ void ke_system_thread_check_end(const char *routine)
     const ke_thread_t *self = ke_self();
     if (self->irql > PASSIVE_LEVEL)
         ke_irql_too_high(routine, 0, KE_CALLER());
+    ke_mutex_check_end(routine);
     if (self->kernel_apc_disable != 0 || self->special_apc_disable != 0)
         ke_bugcheck(routine, "A system thread ended in a critical or guarded region.", KERNEL_APC_PENDING_DURING_EXIT, 0,
                     ke_apc_disable_count(self), self->irql, 0);

@@ -23,6 +23,7 @@
 #include "ke/process.h"
 #include "ke/stack.h"
 #include "ke/try.h"
+#include "ke/wait.h"
 
 ke_thread_t                    ke_empty_thread = { .processor = &ke_no_processor };
 HOST_THREAD_LOCAL ke_thread_t *ke_current = &ke_empty_thread;
@@ -82,6 +83,7 @@ static void record_reset(ke_thread_t *record)
     record->wait_next = NULL;
     record->wait_lock = NULL;
     record->wait_count = 0;
+    record->mutex_count = 0;
     record->set_and_wait = false;
     record->stack_stays = false;
     record->made_by_machine = false;
@@ -95,6 +97,7 @@ static void record_reset(ke_thread_t *record)
 
 static void give_back(void *argument)
 {
+    ke_mutexes_abandon(argument);
     if (ke_thread_hooks.stop != NULL)
         ke_thread_hooks.stop(argument);
     ke_processor_release(argument); /* after the hook, which may use one */

@@ -37,6 +37,7 @@
 #define KE_PROCESSORS_MAX 64u        /* one group, as KAFFINITY has 64 bits */
 #define KE_THREAD_UPPER_BYTES 32768u /* ex keeps its magazines and counters there */
 #define KE_THREAD_MM_BYTES 320u      /* mm keeps a frame cache there: all zero in a new record; mm empties it itself */
+#define KE_THREAD_MUTEXES 64u        /* KMUTEXes owned at once by one thread that are known by name */
 #define KE_THREAD_RW_LOCKS 16u       /* EX_SPIN_LOCKs held at once by one thread that are known by name */
 
 typedef struct ke_thread    ke_thread_t;
@@ -92,7 +93,7 @@ struct ke_thread {
     _Atomic uint8_t asleep;              /* (A) and there in a wait for dispatcher objects, with nothing in its hands */
     uint32_t        generation;          /* (T) of the boot that this record was made ready for; 0: the empty record */
     ke_processor_t *processor;           /* (T) the last one owned; never NULL. (C) while the thread waits for one */
-    int16_t         kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth */
+    int16_t         kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth, and mutexes owned; (W) in a wait */
     int16_t         special_apc_disable; /* (T) KeEnterGuardedRegion depth */
     uint32_t        ranks_held;          /* (T) debug: one bit a lock rank */
     PKDPC           dpc;                 /* (T) the ordinary DPC whose routine this thread runs, or NULL */
@@ -116,15 +117,17 @@ struct ke_thread {
     PKSPIN_LOCK       wait_lock;   /* the queued spin lock it waits for */
     _Atomic uint32_t  granted;     /* (A) it got what it waits for; the thread may sleep on it */
     ke_wait_block_t   wait_blocks[MAXIMUM_WAIT_OBJECTS];
-    uint32_t          wait_count;   /* (W) blocks in use; 0: it waits for no dispatcher object */
-    uint32_t          wait_key;     /* (W) until granted: which of them let it go on */
-    bool              wait_all;     /* (W) it wants all of them */
-    bool              stack_stays;  /* (T) KeSetKernelStackSwapEnable(FALSE) */
-    uint8_t           callouts;     /* (T) of KeExpandKernelStackAndCallout that it is in */
-    bool              set_and_wait; /* (T) KeSetEvent with Wait TRUE: the wait that follows lowers to set_irql */
-    KIRQL             set_irql;     /* (T) */
-    uint32_t          rw_count;     /* (T) EX_SPIN_LOCKs held, in rw_held */
-    uint32_t          rw_unnamed;   /* (T) and beyond that */
+    uint32_t          wait_count;                 /* (W) blocks in use; 0: it waits for no dispatcher object */
+    uint32_t          wait_key;                   /* (W) until granted: which of them let it go on */
+    bool              wait_all;                   /* (W) it wants all of them */
+    uint32_t          mutex_count;                /* (W) in mutexes */
+    PKMUTEX           mutexes[KE_THREAD_MUTEXES]; /* (W) that it owns */
+    bool              stack_stays;                /* (T) KeSetKernelStackSwapEnable(FALSE) */
+    uint8_t           callouts;                   /* (T) of KeExpandKernelStackAndCallout that it is in */
+    bool              set_and_wait;               /* (T) KeSetEvent with Wait TRUE: the wait that follows lowers to set_irql */
+    KIRQL             set_irql;                   /* (T) */
+    uint32_t          rw_count;                   /* (T) EX_SPIN_LOCKs held, in rw_held */
+    uint32_t          rw_unnamed;                 /* (T) and beyond that */
     ke_held_rw_lock_t rw_held[KE_THREAD_RW_LOCKS];
     KDPC              flush[2]; /* KeFlushQueuedDpcs' markers: ordinary, threaded */
     _Atomic uint32_t  flushed;  /* (A) markers that have run; the thread sleeps on it */

@@ -19,12 +19,14 @@
 #include "ke/wait.h"
 
 #include "ke/bugcheck.h"
+#include "ke/exception.h"
 #include "ke/irql.h"
 #include "ke/system_thread.h"
 
 #define LINES 64u
 #define RECHECK_NS 10000000u /* how late a waiter may notice that the machine has halted, or that the date was changed */
 #define UNIT_NS 100u         /* of a timeout */
+#define ABANDONED ((uint32_t)(STATUS_ABANDONED_WAIT_0 - STATUS_WAIT_0))
 
 ke_lock_t ke_dispatcher_lock = KE_LOCK_INIT(KE_RANK_KE_DISPATCHER);
 
@@ -73,19 +75,34 @@ static void dequeue_locked(ke_thread_t *thread)
 
 static bool is_signaled(const DISPATCHER_HEADER *object) { return __atomic_load_n(&object->SignalState, __ATOMIC_RELAXED) > 0; }
 
-static void consume_locked(PDISPATCHER_HEADER object)
+static bool is_own_mutex(const DISPATCHER_HEADER *object, const ke_thread_t *thread)
+{
+    return object->Type == KE_OBJECT_MUTEX && ke_mutex_is_owned_by(object, thread);
+}
+
+static bool is_signaled_for(const DISPATCHER_HEADER *object, const ke_thread_t *thread)
+{
+    return is_signaled(object) || is_own_mutex(object, thread);
+}
+
+/* What to add to the wait's status: ABANDONED for a mutex whose last owner has ended. */
+static uint32_t consume_locked(PDISPATCHER_HEADER object, ke_thread_t *thread)
 {
     if (object->Type == SynchronizationEvent)
         __atomic_store_n(&object->SignalState, 0, __ATOMIC_RELAXED);
+    else if (object->Type == KE_OBJECT_SEMAPHORE && object->SignalState > 0) /* 0: the same one twice in a wait for all */
+        __atomic_store_n(&object->SignalState, object->SignalState - 1, __ATOMIC_RELAXED);
+    else if (object->Type == KE_OBJECT_MUTEX && ke_mutex_take_locked(object, thread))
+        return ABANDONED;
+    return 0;
 }
 
 static bool satisfy_any_locked(ke_thread_t *thread)
 {
     for (uint32_t i = 0; i < thread->wait_count; i++) {
-        if (!is_signaled(thread->wait_blocks[i].object))
+        if (!is_signaled_for(thread->wait_blocks[i].object, thread))
             continue;
-        consume_locked(thread->wait_blocks[i].object);
-        thread->wait_key = i;
+        thread->wait_key = i + consume_locked(thread->wait_blocks[i].object, thread);
         return true;
     }
     return false;
@@ -94,16 +111,29 @@ static bool satisfy_any_locked(ke_thread_t *thread)
 static bool satisfy_all_locked(ke_thread_t *thread)
 {
     for (uint32_t i = 0; i < thread->wait_count; i++)
-        if (!is_signaled(thread->wait_blocks[i].object))
+        if (!is_signaled_for(thread->wait_blocks[i].object, thread))
             return false;
-    for (uint32_t i = 0; i < thread->wait_count; i++)
-        consume_locked(thread->wait_blocks[i].object);
     thread->wait_key = 0;
+    for (uint32_t i = 0; i < thread->wait_count; i++)
+        thread->wait_key |= consume_locked(thread->wait_blocks[i].object, thread);
     return true;
 }
 
 /* The wait is over if its objects allow it; then they have changed as they do when a wait is satisfied. */
 static bool satisfy_locked(ke_thread_t *thread) { return thread->wait_all ? satisfy_all_locked(thread) : satisfy_any_locked(thread); }
+
+/* This wait would acquire a mutex once more that the thread has acquired as often as possible. */
+static bool is_one_too_many_locked(const ke_thread_t *thread)
+{
+    for (uint32_t i = 0; i < thread->wait_count; i++) {
+        const DISPATCHER_HEADER *object = thread->wait_blocks[i].object;
+        if (object->SignalState == INT32_MIN && is_own_mutex(object, thread))
+            return true;
+        if (!thread->wait_all && is_signaled_for(object, thread))
+            return false;
+    }
+    return false;
+}
 
 static ke_wait_block_t *next_thread_in(ke_wait_block_t *block)
 {
@@ -204,7 +234,9 @@ static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count
         self->wait_blocks[i] = (ke_wait_block_t){ .object = objects[i], .thread = self };
     self->wait_count = count;
     self->wait_all = all;
-    bool satisfied = satisfy_locked(self), sleep = !satisfied && (timeout == NULL || timeout->QuadPart != 0);
+    bool one_too_many = is_one_too_many_locked(self);
+    bool satisfied = !one_too_many && satisfy_locked(self),
+         sleep = !satisfied && !one_too_many && (timeout == NULL || timeout->QuadPart != 0);
     atomic_store_explicit(&self->granted, 0, memory_order_relaxed);
     if (sleep)
         enqueue_locked(self);
@@ -213,12 +245,23 @@ static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count
     ke_unlock(&ke_dispatcher_lock);
     if (sleep)
         return sleep_until(self, &deadline);
+    if (one_too_many)
+        return STATUS_MUTANT_LIMIT_EXCEEDED;
     return satisfied ? STATUS_WAIT_0 + (NTSTATUS)self->wait_key : STATUS_TIMEOUT;
 }
 
 /* ---- the rules ---- */
 
-/* KeSetEvent with Wait TRUE has left the thread at DISPATCH_LEVEL for this. */
+void ke_wait_stay_raised(const char *routine, ULONG_PTR caller)
+{
+    ke_raised_t raised = ke_raise(DISPATCH_LEVEL, routine, caller);
+    if (raised.thread == NULL)
+        return;
+    raised.thread->set_irql = raised.old;
+    raised.thread->set_and_wait = true;
+}
+
+/* KeSetEvent with Wait TRUE, or its like, has left the thread at DISPATCH_LEVEL for this. */
 static void come_down(const char *routine)
 {
     ke_thread_t *self = ke_self();
@@ -242,7 +285,13 @@ static void check_irql(const char *routine, ULONG_PTR address, bool may_sleep, U
 }
 
 /* Reads them, so that a bad address faults here. */
-static bool can_be_waited_for(const DISPATCHER_HEADER *object) { return ke_object_is_event(object) || object->Type == KE_OBJECT_THREAD; }
+static bool can_be_waited_for(const DISPATCHER_HEADER *object)
+{
+    if (object->Type == KE_OBJECT_MUTEX)
+        (void)ke_mutex_is_owned_by(object, ke_self());
+    return ke_object_is_event(object) || object->Type == KE_OBJECT_MUTEX || object->Type == KE_OBJECT_SEMAPHORE ||
+           object->Type == KE_OBJECT_THREAD;
+}
 
 static bool are_waitable(PVOID const *objects, uint32_t count)
 {
@@ -250,8 +299,8 @@ static bool are_waitable(PVOID const *objects, uint32_t count)
         const DISPATCHER_HEADER *object = objects[i];
         (void)is_signaled(object);
         if (!can_be_waited_for(object))
-            return ke_error(0, "a wait for the object at %p, which is no initialised event or thread: its type is %u", objects[i],
-                            object->Type) != 0;
+            return ke_error(0, "a wait for the object at %p, which is no initialised event, mutex, semaphore or thread: its type is %u",
+                            objects[i], object->Type) != 0;
     }
     return true;
 }
@@ -277,6 +326,8 @@ static NTSTATUS wait_checked(const wait_call_t *call)
     if (are_waitable(call->objects, call->count))
         status = wait_for(self, call->objects, call->count, call->all, call->timeout);
     ke_thread_leave(self);
+    if (NTMM_UNLIKELY(status == STATUS_MUTANT_LIMIT_EXCEEDED))
+        ke_raise_status(call->routine, status, call->caller);
     return status;
 }
 

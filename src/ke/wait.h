@@ -28,6 +28,24 @@ static inline bool ke_object_is_event(const DISPATCHER_HEADER *object)
 /* The object has just become signaled: let go on who may. */
 void ke_wait_test_locked(PDISPATCHER_HEADER object);
 
+static inline void ke_dispatcher_header_init(PDISPATCHER_HEADER header, uint8_t type, size_t bytes, LONG state)
+{
+    header->Lock = 0;
+    header->Type = type;
+    header->Size = (UCHAR)(bytes / sizeof(LONG));
+    __atomic_store_n(&header->SignalState, state, __ATOMIC_RELAXED);
+    header->WaitListHead.Flink = header->WaitListHead.Blink = &header->WaitListHead;
+}
+
+/* The Wait argument of KeSetEvent and its like: the thread is at DISPATCH_LEVEL, and its next wait comes down again. */
+void ke_wait_stay_raised(const char *routine, ULONG_PTR caller);
+
+/* mutex.c: what waits need of mutexes. */
+bool ke_mutex_is_owned_by(const DISPATCHER_HEADER *object, const ke_thread_t *thread);
+bool ke_mutex_take_locked(PDISPATCHER_HEADER object, ke_thread_t *thread); /* free, or the thread's own. true: it was abandoned */
+void ke_mutex_check_end(const char *routine); /* the calling system thread ends by itself: 0x4000008A if it owns one */
+void ke_mutexes_abandon(ke_thread_t *thread); /* the calling thread ends: what it owns is free, and whoever waits for it goes on */
+
 /* KeSetEvent and KeResetEvent without their rules, at any IRQL. The event lies where reading it does not fault. Return the state before. */
 LONG ke_event_set(PRKEVENT event);
 LONG ke_event_reset(PRKEVENT event);

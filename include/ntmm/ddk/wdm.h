@@ -36,6 +36,8 @@
 #include "wdm/irp.h"               /* IRP, IO_STACK_LOCATION */
 #include "wdm/ke_dpc.h"            /* deferred procedure calls, interrupts */
 #include "wdm/ke_event.h"          /* events */
+#include "wdm/ke_mutex.h"          /* mutexes, semaphores */
+#include "wdm/ex_fast_mutex.h"     /* fast mutexes, guarded mutexes */
 #include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */
 #include "wdm/ke_time.h"           /* what time it is */
 #include "wdm/ke_bugcheck.h"       /* KeBugCheckEx and its callbacks */

@@ -1,6 +1,6 @@
 /*
  * ke_wait.h - waiting for dispatcher objects, and for time to pass.
- * In this version the dispatcher objects are events.
+ * The dispatcher objects are events, mutexes, semaphores and threads.
  *
  * A timeout is a pointer to 100 ns units: below 0 from now on, above 0 a moment since 1601, 0 do not wait at all, NULL for ever.
  *
@@ -53,15 +53,16 @@ NTMM_LAYOUT(FIELD_OFFSET(KWAIT_BLOCK, Object) == 32, "KWAIT_BLOCK, x64");
 /**
  * Wait until an object is signaled.
  *
- * @param Object      an event
+ * @param Object      an event, mutex, semaphore or thread
  * @param WaitReason  for debuggers: ignored
  * @param WaitMode    KernelMode or UserMode, @param Alertable: ignored, since no APC and no alert is ever delivered
  * @param Timeout     100 ns units, see above; NULL: no limit
- * @return            STATUS_SUCCESS; STATUS_TIMEOUT. STATUS_ALERTED and STATUS_USER_APC never come
+ * @return            STATUS_SUCCESS; STATUS_ABANDONED_WAIT_0: a mutex, whose last owner has ended; STATUS_TIMEOUT. STATUS_ALERTED and STATUS_USER_APC never come
  * @irql              <= APC_LEVEL; with a timeout of 0 <= DISPATCH_LEVEL
  * @bugcheck          IRQL_NOT_LESS_OR_EQUAL (0xA) above that, whether the object is signaled or not; in a DPC routine instead
  *                    ATTEMPTED_SWITCH_FROM_DPC (0xB8): p1 the thread, p2 0 (choice), p3 an address on its stack
- * @models            an object that is no event: STATUS_OBJECT_TYPE_MISMATCH (choice)
+ * @raises            STATUS_MUTANT_LIMIT_EXCEEDED: the caller has acquired that mutex as often as a LONG can count
+ * @models            an object that is none of these: STATUS_OBJECT_TYPE_MISMATCH (choice)
  * @source            WDK reference: wdm.h, KeWaitForSingleObject; Bug Check 0xB8
  */
 NTKERNELAPI NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
@@ -74,7 +75,8 @@ NTKERNELAPI NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason
  * @param WaitType        WaitAny: the lowest index that is signaled counts. WaitAll: when all are signaled at the same time, and until then
  *                        none of them is changed
  * @param WaitBlockArray  storage of Count blocks in nonpaged memory; NULL: up to THREAD_WAIT_OBJECTS objects. It is written
- * @return                STATUS_WAIT_0 + index for WaitAny, STATUS_SUCCESS for WaitAll; STATUS_TIMEOUT
+ * @return                STATUS_WAIT_0 + index for WaitAny, STATUS_SUCCESS for WaitAll; STATUS_ABANDONED_WAIT_0 in place of STATUS_WAIT_0, when
+ *                        a mutex has been abandoned; STATUS_TIMEOUT
  * @irql                  as KeWaitForSingleObject
  * @bugcheck              as KeWaitForSingleObject; MAXIMUM_WAIT_OBJECTS_EXCEEDED (0xC): Count is above MAXIMUM_WAIT_OBJECTS, or above
  *                        THREAD_WAIT_OBJECTS with WaitBlockArray NULL; the parameters are 0 ("none" in the reference)
