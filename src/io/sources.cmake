@@ -1,6 +1,10 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_build.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_call.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_cancel.c
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c

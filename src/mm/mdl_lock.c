@@ -109,6 +109,20 @@ VOID MmProbeAndLockPages(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
     answer(__func__, status, &lock, (ULONG_PTR)__builtin_return_address(0));
 }
 
+/* For the I/O system, which answers with a status. */
+NTSTATUS mm_mdl_probe_and_lock(const char *routine, PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation)
+{
+    ke_thread_t *thread = ke_thread_enter(routine);
+    if (thread == NULL)
+        return STATUS_UNSUCCESSFUL;
+    mm_lock_t lock = lock_for(thread, operation);
+    NTSTATUS  status = lock_buffer(thread, mdl, mode, &lock);
+    ke_thread_leave(thread);
+    if (lock.pageable)
+        answer(routine, status, &lock, (ULONG_PTR)__builtin_return_address(0));
+    return status;
+}
+
 static NTSTATUS lock_in_process(ke_thread_t *thread, ke_process_t *process, MDL *mdl, KPROCESSOR_MODE mode, mm_lock_t *lock)
 {
     ke_process_t *before = thread->process;

@@ -1,7 +1,7 @@
 /*
  * irp.h - the I/O request packet and the part of it that belongs to one driver of the stack, laid out as on x64.
  * Layouts and constants: memory code reads MdlAddress, SystemBuffer, UserBuffer and the Parameters of reads, writes and controls. The
- * routines on IRPs are not here.
+ * routines on IRPs are in io_irp.h.
  *
  *     IRP   208 bytes   IO_STACK_LOCATION 72 bytes   IO_STACK_LOCATION ...     StackCount of them behind the packet
  *

@@ -1,0 +1,22 @@
+/*
+ * irp.h - what the files about IRPs share.
+ */
+#ifndef NTMM_IO_IRP_H
+#define NTMM_IO_IRP_H
+
+#include <stdbool.h>
+
+#include <ntddk.h>
+
+#define IO_TAG_IRP NTMM_TAG("Irp ")
+#define IO_TAG_BUFFER NTMM_TAG("IoSB") /* system buffers */
+
+/* IRP.AllocationFlags: the system's, which frees it when it is complete. */
+#define IO_IRP_OF_SYSTEM 0x01u
+
+static inline bool io_irp_is_of_system(const IRP *irp) { return (irp->AllocationFlags & IO_IRP_OF_SYSTEM) != 0; }
+
+void io_irp_release(PIRP irp);         /* the packet alone */
+void io_irp_release_buffers(PIRP irp); /* its MDLs, unlocked, and its system buffer */
+
+#endif
