@@ -398,6 +398,31 @@ NTMM_PUBLIC int ntmm_device_write(ntmm_device *device, uint64_t logical, const v
 /** It is gone from the bus; adapters that a driver still has go on working. NULL: nothing happens. */
 NTMM_PUBLIC void ntmm_device_destroy(ntmm_device *device);
 
+/* ---- drivers and their devices ---- */
+
+/**
+ * Make a DRIVER_OBJECT ready, whose dispatch routines all answer STATUS_INVALID_DEVICE_REQUEST, and call DriverEntry on this thread. A driver
+ * that is not unloaded is a leak, tag `Driv`.
+ *
+ * @return NULL, with the reason in ntmm_error(): no machine, no memory, or DriverEntry failed. IRQL PASSIVE_LEVEL
+ */
+NTMM_PUBLIC PDRIVER_OBJECT ntmm_driver_load(DRIVER_INITIALIZE *entry);
+/** Call DriverUnload, and free the DRIVER_OBJECT.
+ *  @return 0; -ENOTSUP: it has none, and stays; -EBUSY: it has left devices behind, and the object stays; -ENODEV when no machine is up */
+NTMM_PUBLIC int ntmm_driver_unload(PDRIVER_OBJECT driver);
+/**
+ * Send a control request to the top of a device's stack, and wait until it is complete. The requester is kernel code: buffers are not probed.
+ *
+ * @param code         CTL_CODE(...), whose METHOD_ says where the buffers go
+ * @param transferred  NULL, or filled with IoStatus.Information
+ * @return             how the IRP was completed; STATUS_INSUFFICIENT_RESOURCES when none could be built. IRQL PASSIVE_LEVEL
+ */
+NTMM_PUBLIC NTSTATUS ntmm_request_control(PDEVICE_OBJECT device, uint32_t code, void *input, uint32_t input_bytes, void *output,
+                                          uint32_t output_bytes, size_t *transferred);
+/** The same for a read and a write; the device's Flags say where the buffer goes. */
+NTMM_PUBLIC NTSTATUS ntmm_request_read(PDEVICE_OBJECT device, uint64_t offset, void *buffer, uint32_t bytes, size_t *transferred);
+NTMM_PUBLIC NTSTATUS ntmm_request_write(PDEVICE_OBJECT device, uint64_t offset, const void *buffer, uint32_t bytes, size_t *transferred);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,7 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/device.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_name.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/irp.c

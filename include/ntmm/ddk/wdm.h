@@ -57,6 +57,7 @@
 #include "wdm/mm_mdl_pages.h"  /* pages that come with an MDL */
 #include "wdm/io_mdl.h"        /* making MDLs */
 #include "wdm/io_irp.h"        /* IRPs */
+#include "wdm/io_device.h"     /* device objects */
 #include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
 #include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */

@@ -1,6 +1,6 @@
 /*
  * io_objects.h - DRIVER_OBJECT and DEVICE_OBJECT, laid out as on x64, and the types that they need.
- * IRP is in irp.h.
+ * IRP is in irp.h, routines on device objects are in io_device.h.
  *
  * Source  WDK reference: DEVICE_OBJECT, DRIVER_OBJECT, DRIVER_EXTENSION (ddk), KDEVICE_QUEUE, WAIT_CONTEXT_BLOCK; x64 layouts of wdm.h.
  */
