@@ -297,12 +297,17 @@ static NTSTATUS lock_mapped(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
 /* The address may belong to another process than the caller's: that is for him to know. */
 static NTSTATUS lock_view(mm_lock_t *lock, mm_space_t *space, uintptr_t va, PFN_NUMBER *pfn)
 {
-    if (mm_user_mapping_frame(va, lock->write, pfn)) { /* an MDL is mapped there, and holds the frame */
-        mm_frame_pin(*pfn);
+    mm_pfn_number_t frame = MM_PFN_NONE;                  /* PFN_NUMBER is another type on some hosts */
+    if (mm_user_mapping_frame(va, lock->write, &frame)) { /* an MDL is mapped there, and holds the frame */
+        mm_frame_pin(frame);
+        *pfn = frame;
         return STATUS_SUCCESS;
     }
     lock->pageable = !lock->low_irql;
-    return lock->low_irql ? mm_view_pin(space, va, lock->write, pfn) : STATUS_ACCESS_VIOLATION;
+    NTSTATUS status = lock->low_irql ? mm_view_pin(space, va, lock->write, &frame) : STATUS_ACCESS_VIOLATION;
+    if (NT_SUCCESS(status))
+        *pfn = frame;
+    return status;
 }
 
 static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
