@@ -27,6 +27,8 @@
 
 static size_t mappings, promised, mapping_limit; /* (R) promised: to reserved addresses, mapped or not */
 
+static size_t views_limit; /* set at boot: the handler asks, and the host tells by way of a file */
+
 static size_t mappings_for_all(void)
 {
     size_t limit = host_mapping_limit();
@@ -34,13 +36,15 @@ static size_t mappings_for_all(void)
     return limit > others + MAPPINGS_LEAST ? limit - others : MAPPINGS_LEAST;
 }
 
-/* A gate by mprotect takes a third of what the host allows for paged pool (machine.c). */
-size_t mm_mappings_for_views(void) { return mappings_for_all() / (mm_paged.gate.kind == HOST_GATE_PROTECT ? 10 : 4); }
+size_t mm_mappings_for_views(void) { return views_limit; }
 
 void mm_system_pte_boot(void)
 {
+    bool   protects = mm_paged.gate.kind == HOST_GATE_PROTECT; /* then paged pool takes a third of what the host allows (machine.c) */
+    size_t all = mappings_for_all();
     mappings = promised = 0;
-    mapping_limit = mm_paged.gate.kind == HOST_GATE_PROTECT ? mappings_for_all() / 2 : mappings_for_all() - mm_mappings_for_views();
+    views_limit = all / (protects ? 10 : 4);
+    mapping_limit = protects ? all / 2 : all - views_limit;
 }
 
 /* The last page before [0, n) and the first behind it count as bare. A neighbour may be told its frame by its owner at this moment: bare. */
