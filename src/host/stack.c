@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "host/assembly.h"
 
@@ -187,22 +188,41 @@ void host_stack_forget(unsigned number)
 
 /* ---- the thread's own stack ---- */
 
+#ifdef __APPLE__
 bool host_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
-#ifdef __APPLE__
     *high = (uintptr_t)pthread_get_stackaddr_np(pthread_self());
     *low = *high - pthread_get_stacksize_np(pthread_self());
     return true;
+}
 #else
-    pthread_attr_t attributes;
-    void          *lowest;
-    size_t         bytes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+/* Where the process's first thread began, as the GNU C library's start code saw it; no such symbol elsewhere. */
+extern void *__libc_stack_end __attribute__((weak));
+#define DEFAULT_STACK ((uintptr_t)8 << 20)
+
+/* The first thread's stack, when the library cannot find it in /proc/self/maps: qemu-user with 16 KiB pages leaves it out of that file. */
+static bool first_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+    struct rlimit limit;
+    if (&__libc_stack_end == NULL || __libc_stack_end == NULL)
         return false;
+    bool limited = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < (rlim_t)__libc_stack_end;
+    *high = (uintptr_t)__libc_stack_end;
+    *low = *high - (limited ? (uintptr_t)limit.rlim_cur : DEFAULT_STACK);
+    return *low < (uintptr_t)__builtin_frame_address(0) && (uintptr_t)__builtin_frame_address(0) < *high;
+}
+
+bool host_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+    pthread_attr_t attributes;
+    void *lowest;
+    size_t bytes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return first_stack_bounds(low, high);
     bool known = pthread_attr_getstack(&attributes, &lowest, &bytes) == 0;
     pthread_attr_destroy(&attributes);
     *low = known ? (uintptr_t)lowest : 0;
     *high = known ? (uintptr_t)lowest + bytes : 0;
     return known;
-#endif
 }
+#endif
