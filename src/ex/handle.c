@@ -215,7 +215,12 @@ static NTSTATUS open_by_pointer(const char *routine, void *object, const ex_obje
         return STATUS_OBJECT_TYPE_MISMATCH;
     if (mode != KernelMode && (ex_object_map_access(type, access) & ~type->all_access) != 0)
         return STATUS_ACCESS_DENIED;
-    return ex_handle_open(object, access, attributes, handle);
+    if (type->opened != NULL)
+        type->opened(object);
+    NTSTATUS status = ex_handle_open(object, access, attributes, handle);
+    if (!NT_SUCCESS(status) && type->opened != NULL)
+        type->closed(object);
+    return status;
 }
 
 NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState, ACCESS_MASK DesiredAccess,

@@ -57,6 +57,7 @@ static PKEVENT standard_event(PCUNICODE_STRING name)
 
 /* ---- events as objects ---- */
 
+static void open_again(void *object);
 static void close_named(void *object);
 
 static const ex_object_type_t event_type = {
@@ -66,6 +67,7 @@ static const ex_object_type_t event_type = {
     .generic_read = STANDARD_RIGHTS_READ | EVENT_QUERY_STATE,
     .generic_write = STANDARD_RIGHTS_WRITE | EVENT_MODIFY_STATE,
     .generic_execute = STANDARD_RIGHTS_EXECUTE | SYNCHRONIZE,
+    .opened = open_again,
     .closed = close_named,
 };
 static POBJECT_TYPE event_type_pointer = (POBJECT_TYPE)(uintptr_t)&event_type;
@@ -140,6 +142,17 @@ static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
     return event;
 }
 
+/* Once the name has gone nobody counts any longer. */
+static void open_again(void *object)
+{
+    if (is_standard(object))
+        return;
+    named_event_t *event = object;
+    ke_lock(&named_event_lock);
+    event->handles += event->handles != 0;
+    ke_unlock(&named_event_lock);
+}
+
 /* A handle of it is closed, or could not be opened. Events of the machine's own come here, too. */
 static void close_named(void *object)
 {
@@ -147,7 +160,8 @@ static void close_named(void *object)
         return;
     named_event_t *event = object, **link = &named_events;
     ke_lock(&named_event_lock);
-    bool last = --event->handles == 0;
+    bool last = event->handles == 1;
+    event->handles -= event->handles != 0;
     if (last) {
         while (*link != event)
             link = &(*link)->next;

@@ -53,6 +53,7 @@ bool io_section_allows(const io_section_t *section, ULONG protect)
 
 /* ---- the object ---- */
 
+static void section_opened(void *object);
 static void section_closed(void *object);
 
 static void section_deleted(void *object)
@@ -71,6 +72,7 @@ const ex_object_type_t io_section_type = {
     .generic_read = STANDARD_RIGHTS_READ | SECTION_QUERY | SECTION_MAP_READ,
     .generic_write = STANDARD_RIGHTS_WRITE | SECTION_MAP_WRITE,
     .generic_execute = STANDARD_RIGHTS_EXECUTE | SECTION_MAP_EXECUTE,
+    .opened = section_opened,
     .closed = section_closed,
     .deleted = section_deleted,
 };
@@ -111,6 +113,15 @@ static io_section_t *give_name(io_section_t *fresh, PCUNICODE_STRING name)
     return other;
 }
 
+/* Once the name has gone nobody counts any longer. */
+static void section_opened(void *object)
+{
+    io_section_t *section = object;
+    ke_lock(&section_lock);
+    section->handles += section->handles != 0;
+    ke_unlock(&section_lock);
+}
+
 /* A handle of it is closed, or could not be opened. The name goes with the last one. */
 static void section_closed(void *object)
 {
@@ -118,7 +129,7 @@ static void section_closed(void *object)
     if (section->name_bytes == 0)
         return;
     ke_lock(&section_lock);
-    bool last = section->handles == 1; /* handles that were opened by pointer are not counted */
+    bool last = section->handles == 1;
     section->handles -= section->handles != 0;
     if (last) {
         while (*link != section)

@@ -4,6 +4,8 @@
  */
 #include <ntmm/cmocka.h>
 
+#include <ntifs.h>
+
 #include <pthread.h>
 
 #define EVENT_TAG NTMM_TAG("Even")
@@ -74,6 +76,29 @@ static void a_name_is_shared_until_its_last_handle_is_closed(void **state)
     for (int i = 0; i < 3; i++)
         assert_ptr_not_equal(again, handle[i]);
     ZwClose(again);
+}
+
+/* By pointer, too; and by pointer alone when the name has gone. */
+static void a_handle_opened_by_pointer_keeps_the_name(void **state)
+{
+    HANDLE  first, by_pointer, again;
+    PKEVENT event = notification(u"\\BaseNamedObjects\\Kept", &first);
+    (void)state;
+    assert_int_equal(ObOpenObjectByPointer(event, OBJ_KERNEL_HANDLE, NULL, 0, *ExEventObjectType, KernelMode, &by_pointer), STATUS_SUCCESS);
+    ntmm_fail_allocation(1);
+    assert_int_equal(ObOpenObjectByPointer(event, OBJ_KERNEL_HANDLE, NULL, 0, *ExEventObjectType, KernelMode, &again),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(ZwClose(first), STATUS_SUCCESS);
+    assert_ptr_equal(notification(u"\\BaseNamedObjects\\Kept", &again), event);
+    assert_int_equal(ZwClose(again), STATUS_SUCCESS);
+    ObReferenceObject(event);
+    assert_int_equal(ZwClose(by_pointer), STATUS_SUCCESS);
+    assert_int_equal(ObOpenObjectByPointer(event, OBJ_KERNEL_HANDLE, NULL, 0, *ExEventObjectType, KernelMode, &by_pointer), STATUS_SUCCESS);
+    assert_ptr_not_equal(notification(u"\\BaseNamedObjects\\Kept", &again), event); /* a new one */
+    assert_int_equal(ZwClose(by_pointer), STATUS_SUCCESS);
+    assert_int_equal(ZwClose(again), STATUS_SUCCESS);
+    ObDereferenceObject(event);
+    assert_int_equal(live(EVENT_TAG, NonPagedPoolNx), 0);
 }
 
 static void an_open_handle_is_a_leak(void **state)
@@ -248,10 +273,15 @@ int main(void)
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         names[i] = (struct CMUnitTest){ NAMES[i].name, check_name_case, NULL, NULL, &NAMES[i] };
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(a_new_event_is_signaled),  ntmm_cmocka_test(a_name_is_shared_until_its_last_handle_is_closed),
-        ntmm_cmocka_test(an_open_handle_is_a_leak), ntmm_cmocka_test(names_are_counted),
-        ntmm_cmocka_test(what_cannot_be_a_handle),  ntmm_cmocka_test(a_handle_closed_twice),
-        ntmm_cmocka_test(only_at_passive_level),    ntmm_cmocka_test(every_failure_leaves_nothing_behind),
+        ntmm_cmocka_test(a_new_event_is_signaled),
+        ntmm_cmocka_test(a_name_is_shared_until_its_last_handle_is_closed),
+        ntmm_cmocka_test(a_handle_opened_by_pointer_keeps_the_name),
+        ntmm_cmocka_test(an_open_handle_is_a_leak),
+        ntmm_cmocka_test(names_are_counted),
+        ntmm_cmocka_test(what_cannot_be_a_handle),
+        ntmm_cmocka_test(a_handle_closed_twice),
+        ntmm_cmocka_test(only_at_passive_level),
+        ntmm_cmocka_test(every_failure_leaves_nothing_behind),
         ntmm_cmocka_test(threads_share_a_name),
     };
     int failed =
