@@ -66,6 +66,8 @@ typedef struct ntmm_config {
                                                 NTMM_STACK_TRACES=on in the environment: all of them */
     bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
     bool                  portable_memory; /* use shm_open even where there is memfd */
+    bool track_locked_pages; /* the registry value TrackLockedPages: locked pages have a record for each MDL, so that a process
+                                                 that leaves some behind is 0xCB with the MDL, and an MDL locked twice 0xD9 */
 
     /* Tags of large allocations that the big-page table has room for: at least 64, a power of two, at most 65536. Whatever finds it full goes
      * on under the tag `BIG `. 0 = it never fills. */

@@ -15,6 +15,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 
 static void *owner_of(const FAST_MUTEX *mutex) { return __atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED); }
 
@@ -61,7 +62,7 @@ static void release(PFAST_MUTEX mutex)
 
 VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex)
 {
-    KE_REQUIRE_IRQL(APC_LEVEL);
+    KE_REQUIRE_IRQL_FOR(APC_LEVEL, FastMutex, 0);
     ke_raised_t raised = ke_raise(APC_LEVEL, __func__, KE_CALLER());
     if (raised.thread == NULL)
         return;
@@ -86,6 +87,7 @@ BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
 
 VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
 {
+    ke_probe_lock(__func__, KE_FAST_MUTEX_RELEASE, FastMutex, 0);
     KE_REQUIRE_IRQL(APC_LEVEL);
     ke_thread_t *self = ke_thread_ready(__func__);
     if (self == NULL)
@@ -98,6 +100,7 @@ VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
 
 VOID ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex)
 {
+    ke_probe_lock(__func__, KE_FAST_MUTEX_ACQUIRE_UNSAFE, FastMutex, 0);
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) != NULL)
         acquire(__func__, FastMutex);
@@ -105,6 +108,7 @@ VOID ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex)
 
 VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
 {
+    ke_probe_lock(__func__, KE_FAST_MUTEX_RELEASE_UNSAFE, FastMutex, 0);
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;

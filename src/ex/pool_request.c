@@ -31,6 +31,7 @@
 #include "ex/pool_tools.h"
 #include "ke/allocation_trace.h"
 #include "ke/inject.h"
+#include "ke/probe.h"
 
 #define POOL_MUST_SUCCEED 2u
 #define POOL_CACHE_ALIGNED 4u
@@ -63,10 +64,10 @@ bool ex_request_from_flags(ex_request_t *request, POOL_FLAGS flags, SIZE_T bytes
     request->raise = (flags & POOL_FLAG_RAISE_ON_FAILURE) != 0;
     request->cache_aligned = (flags & POOL_FLAG_CACHE_ALIGNED) != 0;
     request->quota = (flags & POOL_FLAG_USE_QUOTA) != 0;
-    if (!pool_of_flags(flags, &request->pool) || bytes == 0 || tag == 0)
+    if (!pool_of_flags(flags, &request->pool))
         return false;
     request->type = (ULONG)ex_pool_type(request->pool);
-    return true;
+    return bytes != 0 && tag != 0;
 }
 
 void ex_request_from_type(ex_request_t *request, ULONG type, SIZE_T bytes, ULONG tag)
@@ -109,12 +110,22 @@ static void must_not_fail(const ex_request_t *request, ex_stop_t *stop)
                 mm_pool_page_count(MM_NONPAGED_NX) + mm_pool_page_count(MM_NONPAGED_EXECUTE), 0, memory.zeroed + memory.free);
 }
 
+/* A mistake, but one that the pools bear: only a verifier minds. */
+static bool is_minded_zero(const ex_request_t *request) { return request->bytes == 0 && NTMM_UNLIKELY(ke_probe != NULL); }
+
+static void zero_bytes(const ex_request_t *request, ex_stop_t *stop)
+{
+    ex_stop_set(stop, "Zero bytes of pool were asked for.", BAD_POOL_CALLER, 0, 0, request->type, request->tag);
+}
+
 static bool request_is_allowed(const ke_thread_t *thread, const ex_request_t *request, ex_stop_t *stop)
 {
     if (thread->irql > ex_irql_limit(request->pool))
         ex_stop_set(stop, "Pool was allocated at too high an IRQL.", BAD_POOL_CALLER, 8, thread->irql, request->type, request->bytes);
     else if (is_must_succeed(request) && !ex_pool_rules.must_succeed)
         ex_stop_set(stop, "Drivers may not ask for must-succeed pool.", BAD_POOL_CALLER, 0x9A, request->type, request->bytes, request->tag);
+    else if (is_minded_zero(request))
+        zero_bytes(request, stop);
     else
         return tag_is_acceptable(request, stop);
     return false;
@@ -197,6 +208,10 @@ static void *allocate_pages(ke_thread_t *thread, const ex_request_t *request, bo
 
 void *ex_request_refuse(const ex_request_t *request, NTSTATUS status)
 {
+    ex_stop_t stop = { 0 };
+    if (is_minded_zero(request) && ke_thread_ready(request->routine) != NULL)
+        zero_bytes(request, &stop);
+    ex_stop_if_set(request->routine, &stop);
     if (request->raise)
         ke_raise_status(request->routine, status, request->caller);
     return NULL;

@@ -29,6 +29,7 @@
 #include "host/host.h"
 #include "ke/bugcheck.h"
 #include "ke/lock.h"
+#include "ke/probe.h"
 #include "ke/thread.h"
 
 #define LOCK_COUNT 16u
@@ -272,8 +273,9 @@ static BOOLEAN acquire(ke_thread_t *self, PERESOURCE r, bool wait, access_t acce
 
 static BOOLEAN acquire_entered(const char *routine, PERESOURCE r, BOOLEAN wait, access_t access)
 {
+    BOOLEAN got;
+    ke_probe_lock(routine, KE_RESOURCE_ACQUIRE, r, 0);
     ke_thread_t *self = ke_thread_enter(routine);
-    BOOLEAN      got;
     if (self == NULL)
         return FALSE;
     got = acquire(self, r, wait, access);
@@ -332,6 +334,7 @@ static void release(const char *routine, PERESOURCE r, ERESOURCE_THREAD thread)
 
 static void release_entered(const char *routine, PERESOURCE r)
 {
+    ke_probe_lock(routine, KE_RESOURCE_RELEASE, r, 0);
     ke_thread_t *self = ke_thread_enter(routine);
     if (self == NULL)
         return;

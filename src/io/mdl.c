@@ -12,6 +12,7 @@
 #include <ntddk.h>
 
 #include "ke/bugcheck.h"
+#include "ke/probe.h"
 #include "ke/version.h"
 #include "mm/mdl.h"
 
@@ -85,6 +86,8 @@ SIZE_T MmSizeOfMdl(PVOID Base, SIZE_T Length) { return sizeof(MDL) + ADDRESS_AND
 VOID IoFreeMdl(PMDL Mdl)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    ke_probe_mdl(__func__, KE_MDL_FREE, Mdl);
+    mm_mdl_stays_for_users(__func__, Mdl);
     MmPrepareMdlForReuse(Mdl);
     ExFreePoolWithTag(Mdl, TAG_MDL);
 }

@@ -20,6 +20,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/catch.h"
+#include "ke/probe.h"
 #include "ke/report.h"
 #include "ke/stack.h"
 
@@ -171,12 +172,29 @@ _Noreturn void ke_bugcheck_stop(const ke_stop_t *given)
     ke_catch_leave(&stop.check, stop.sp, true);
 }
 
+const ke_probe_t *ke_probe;
+
+static _Noreturn void stop_now(ke_stop_t *stop)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
+        ke_probe->stop(stop);
+    ke_bugcheck_stop(stop);
+}
+
 _Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
 {
     ke_stop_t stop = { .routine = routine, .why = why, .check = { .code = code, .parameter = { p1, p2, p3, p4 } } };
     stop.sp = (uintptr_t)__builtin_frame_address(0);
     stop.from = (uintptr_t)__builtin_return_address(0);
-    ke_bugcheck_stop(&stop);
+    stop_now(&stop);
+}
+
+_Noreturn void ke_bugcheck_about(const char *routine, const char *why, const ntmm_bugcheck *check, ULONG_PTR operand1, ULONG_PTR operand2)
+{
+    ke_stop_t stop = { .routine = routine, .why = why, .check = *check, .operand = { operand1, operand2 } };
+    stop.sp = (uintptr_t)__builtin_frame_address(0);
+    stop.from = (uintptr_t)__builtin_return_address(0);
+    stop_now(&stop);
 }
 
 void ke_fork_forget(void)
@@ -189,12 +207,24 @@ void ke_fork_forget(void)
 }
 
 /* The macro knows the routine by name only; an address inside it is where this was called from. */
+static _Noreturn void irql_too_high(const char *routine, ULONG_PTR routine_address, ULONG_PTR caller, const ULONG_PTR operand[2])
+{
+    ntmm_bugcheck check = { .code = IRQL_NOT_LESS_OR_EQUAL, .parameter = { routine_address, ke_self()->irql, 8, caller } };
+    ke_bugcheck_about(routine, "It was called at an IRQL above the highest it may be called at.", &check, operand[0], operand[1]);
+}
+
 _Noreturn void ke_irql_too_high(const char *routine, ULONG_PTR routine_address, ULONG_PTR caller)
 {
+    static const ULONG_PTR none[2];
     if (routine_address == 0)
         routine_address = (ULONG_PTR)__builtin_return_address(0) - 1; /* the call may be the routine's last instruction */
-    ke_bugcheck(routine, "It was called at an IRQL above the highest it may be called at.", IRQL_NOT_LESS_OR_EQUAL, routine_address,
-                ke_self()->irql, 8, caller);
+    irql_too_high(routine, routine_address, caller, none);
+}
+
+_Noreturn void ke_irql_too_high_for(const char *routine, ULONG_PTR caller, ULONG_PTR operand1, ULONG_PTR operand2)
+{
+    const ULONG_PTR operand[2] = { operand1, operand2 };
+    irql_too_high(routine, (ULONG_PTR)__builtin_return_address(0) - 1, caller, operand);
 }
 
 VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2, ULONG_PTR BugCheckParameter3,

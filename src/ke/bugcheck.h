@@ -22,6 +22,8 @@ void ke_fork_forget(void);
 /* Stop the machine, naming the routine that noticed. Call with no simulator lock held. Never returns: it unwinds to the innermost catch,
  * ends a system thread, or aborts the process. p[] as in the bug-check reference. `why` is one plain sentence for the stop report. */
 _Noreturn void ke_bugcheck(const char *routine, const char *why, ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4);
+/* The same, with what a verifier wants to tell besides: the routine's operands. */
+_Noreturn void ke_bugcheck_about(const char *routine, const char *why, const ntmm_bugcheck *check, ULONG_PTR operand1, ULONG_PTR operand2);
 
 /* One stop, before anybody knows whether it is the first. */
 typedef struct ke_stop {
@@ -33,6 +35,7 @@ typedef struct ke_stop {
     void *const  *frames; /* a backtrace taken where it happened; NULL: taken when the report is written */
     size_t        frame_count;
     uintptr_t     stack_low, stack_high; /* the kernel stack where it happened; 0: on none. Filled in */
+    ULONG_PTR     operand[2];            /* of the routine that was called wrongly: for a verifier (probe.h) */
     size_t        calls;                 /* it overflowed, so many calls deep; 0: it did not, or nobody counted */
 } ke_stop_t;
 _Noreturn void ke_bugcheck_stop(const ke_stop_t *stop); /* the general form of ke_bugcheck; check.irql is filled in, and the stack */
@@ -49,10 +52,17 @@ _Noreturn void ke_system_thread_leave(void); /* from inside of it: the thread is
 /* The IRQL rule of a routine outside the pools: `max` is the highest level it may be called at. Broken, it is what a call into pageable kernel
  * code gives: 0xA with the routine's address, the IRQL, 8 (execute) and the caller's address. */
 _Noreturn NTMM_COLD void ke_irql_too_high(const char *routine, ULONG_PTR routine_address, ULONG_PTR caller);
+_Noreturn NTMM_COLD void ke_irql_too_high_for(const char *routine, ULONG_PTR caller, ULONG_PTR operand1, ULONG_PTR operand2);
 #define KE_REQUIRE_IRQL(max) \
     do { \
         if (NTMM_UNLIKELY(ke_self()->irql > (max))) \
             ke_irql_too_high(__func__, (ULONG_PTR)0, (ULONG_PTR)__builtin_return_address(0)); \
+    } while (0)
+/* The same for a routine whose operands Driver Verifier's stop shows. */
+#define KE_REQUIRE_IRQL_FOR(max, operand1, operand2) \
+    do { \
+        if (NTMM_UNLIKELY(ke_self()->irql > (max))) \
+            ke_irql_too_high_for(__func__, (ULONG_PTR)__builtin_return_address(0), (ULONG_PTR)(operand1), (ULONG_PTR)(operand2)); \
     } while (0)
 
 /* ExRaiseStatus and friends: to the nearest __try that takes it, else 0x1E (0x7E in a system thread). */

@@ -10,10 +10,12 @@
  */
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "ke/wait.h"
 
 VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 {
+    ke_probe_object(__func__, Event);
     ke_dispatcher_header_init(&Event->Header, (uint8_t)Type, sizeof *Event, State ? 1 : 0);
 }
 
@@ -43,7 +45,7 @@ static void touch(const KEVENT *event)
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
 {
     (void)Increment; /* no priorities */
-    KE_REQUIRE_IRQL(Wait ? APC_LEVEL : DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(Wait ? APC_LEVEL : DISPATCH_LEVEL, Event, 0);
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return 0;

@@ -19,11 +19,13 @@
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "ke/wait.h"
 
 VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
 {
     (void)Level;
+    ke_probe_object(__func__, Mutex);
     ke_dispatcher_header_init(&Mutex->Header, KE_OBJECT_MUTEX, sizeof *Mutex, 1);
     Mutex->MutantListEntry.Flink = Mutex->MutantListEntry.Blink = &Mutex->MutantListEntry;
     Mutex->OwnerThread = NULL;

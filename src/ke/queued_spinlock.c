@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "ke/bugcheck.h"
+#include "ke/probe.h"
 #include "ke/spinlock.h"
 
 #define BUCKETS 64u
@@ -249,7 +250,11 @@ VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE
     acquire_at_dispatch(SpinLock, LockHandle, ke_thread_ready(__func__), __func__, KE_CALLER());
 }
 
-VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle) { release_lowering(LockHandle, __func__, KE_CALLER()); }
+VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    ke_probe_lock(__func__, KE_QUEUED_RELEASE, LockHandle->LockQueue.Lock, LockHandle->OldIrql);
+    release_lowering(LockHandle, __func__, KE_CALLER());
+}
 VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) { release_lowering(LockHandle, __func__, KE_CALLER()); }
 VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
 {

@@ -13,6 +13,7 @@
  */
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "ke/region.h"
 
 /* As a debugger shows it: both counts go down when APCs are disabled, kernel APCs in the low half. */
@@ -41,8 +42,18 @@ static void leave(int16_t *(*depth)(ke_thread_t *), const char *routine, ULONG_P
                     ke_apc_disable_count(thread), 0);
 }
 
-VOID KeEnterCriticalRegion(VOID) { enter(critical, __func__); }
-VOID KeLeaveCriticalRegion(VOID) { leave(critical, __func__, KE_CALLER()); }
+VOID KeEnterCriticalRegion(VOID)
+{
+    ke_probe_lock(__func__, KE_CRITICAL_ENTER, NULL, 0);
+    enter(critical, __func__);
+}
+
+VOID KeLeaveCriticalRegion(VOID)
+{
+    ke_probe_lock(__func__, KE_CRITICAL_LEAVE, NULL, 0);
+    leave(critical, __func__, KE_CALLER());
+}
+
 VOID KeEnterGuardedRegion(VOID) { enter(guarded, __func__); }
 VOID KeLeaveGuardedRegion(VOID) { leave(guarded, __func__, KE_CALLER()); }
 

@@ -28,6 +28,7 @@ typedef struct ke_stop_text {
     const char *advice;       /* what the driver probably did wrong; NULL: nothing known */
 } ke_stop_text_t;
 const ke_stop_text_t *ke_stop_text(const ntmm_bugcheck *check); /* NULL: a code without a text */
+const ke_stop_text_t *ke_stop_text_of_verifier(uintptr_t rule); /* 0xC4 (stop_text_verifier.c); NULL: no such rule is known */
 
 /* The drivers' bug-check callbacks (stop_callbacks.c), in the order in which they were registered, each guarded. */
 void ke_stop_callbacks_run(const ntmm_bugcheck *check);

@@ -8,10 +8,12 @@
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "ke/wait.h"
 
 VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
 {
+    ke_probe_object(__func__, Semaphore);
     ke_dispatcher_header_init(&Semaphore->Header, KE_OBJECT_SEMAPHORE, sizeof *Semaphore, Count);
     Semaphore->Limit = Limit;
 }

@@ -37,6 +37,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/bugcheck.c
   ${CMAKE_CURRENT_LIST_DIR}/stop_callbacks.c
   ${CMAKE_CURRENT_LIST_DIR}/stop_text.c
+  ${CMAKE_CURRENT_LIST_DIR}/stop_text_verifier.c
   ${CMAKE_CURRENT_LIST_DIR}/report.c
   ${CMAKE_CURRENT_LIST_DIR}/names.c
   ${CMAKE_CURRENT_LIST_DIR}/raise.c

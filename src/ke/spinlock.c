@@ -14,6 +14,7 @@
 #include "ke/spinlock.h"
 
 #include "ke/bugcheck.h"
+#include "ke/probe.h"
 
 #define TURNS_OF_PAUSE 200u
 #define TURNS_OF_YIELD 1000u
@@ -93,22 +94,46 @@ static inline void release_lowering(PKSPIN_LOCK lock, KIRQL irql, const char *ro
         ke_lower(thread, irql, routine, caller);
 }
 
-VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock) { __atomic_store_n(SpinLock, (KSPIN_LOCK)0, __ATOMIC_RELEASE); }
+VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
+{
+    ke_probe_object(__func__, SpinLock);
+    __atomic_store_n(SpinLock, (KSPIN_LOCK)0, __ATOMIC_RELEASE);
+}
 
-KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) { return acquire_raising(SpinLock, __func__, KE_CALLER()); }
-VOID  KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) { release_lowering(SpinLock, NewIrql, __func__, KE_CALLER()); }
+KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+{
+    ke_probe_lock(__func__, KE_SPIN_ACQUIRE, SpinLock, 0);
+    return acquire_raising(SpinLock, __func__, KE_CALLER());
+}
+
+VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+{
+    ke_probe_lock(__func__, KE_SPIN_RELEASE, SpinLock, NewIrql);
+    release_lowering(SpinLock, NewIrql, __func__, KE_CALLER());
+}
+
 KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) { return acquire_raising(SpinLock, __func__, KE_CALLER()); }
 VOID  KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) { release_lowering(SpinLock, OldIrql, __func__, KE_CALLER()); }
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
+    ke_probe_lock(__func__, KE_SPIN_ACQUIRE_AT_DPC, SpinLock, 0);
     ke_thread_t *thread = ke_thread_ready(__func__);
     if (thread != NULL)
         (void)ke_spin_take(SpinLock, thread, __func__, KE_CALLER());
 }
 
-VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) { (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER()); }
-VOID KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) { (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER()); }
+VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    ke_probe_lock(__func__, KE_SPIN_RELEASE_FROM_DPC, SpinLock, 0);
+    (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER());
+}
+
+VOID KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    ke_probe_lock(__func__, KE_SPIN_RELEASE_FROM_DPC, SpinLock, 0);
+    (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER());
+}
 
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {

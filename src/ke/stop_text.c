@@ -37,6 +37,8 @@
     "It touched memory that may not be resident, or is not there at all, at DISPATCH_LEVEL or above, where a page fault cannot be " \
     "served.\n" \
     "  Typical: paged pool or pageable code used in a DPC or while a spin lock is held, or a freed or NULL pointer used there."
+#define LOCKED_TWICE_ADVICE \
+    "It called MmProbeAndLockPages for an MDL that is locked already, or that was freed locked: MmUnlockPages comes before both."
 #define FAST_FAIL_ADVICE \
     "A structure that the system checks before using it was found damaged, which is usually an overrun or a use after free."
 
@@ -166,6 +168,28 @@ static const ke_stop_text_t TEXTS[] = {
       { "a range was unsecured in another process", NULL, NULL, NULL },
       "It called MmUnsecureVirtualMemory in another process than MmSecureVirtualMemory. Attach to the process first." },
     { MEMORY_MANAGEMENT, ANY, { "which check of the memory manager failed", NULL, NULL, NULL }, NULL },
+    { KERNEL_APC_PENDING_DURING_EXIT,
+      ANY,
+      { "address of a pending APC; 0: none", "APC disable count", "^IRQL at the time", NULL },
+      "A system thread ended inside a critical or guarded region. Pair KeEnterCriticalRegion with KeLeaveCriticalRegion, and "
+      "KeEnterGuardedRegion with KeLeaveGuardedRegion, on every path." },
+    { KERNEL_STACK_LOCKED_AT_EXIT,
+      ANY,
+      { NULL, NULL, NULL, NULL },
+      "A thread ended after KeSetKernelStackSwapEnable(FALSE). Give it back what that call returned." },
+    { WORKER_THREAD_RETURNED_AT_BAD_IRQL,
+      ANY,
+      { "@routine of the work item", "^IRQL at which it returned", "@its parameter", "@work item" },
+      "Its work item's routine raised the IRQL, or acquired a spin lock, and returned without going back. Look at its error paths." },
+    { WORKER_INVALID,
+      P(1, 0x0),
+      { "a work item was freed that is in the queue", "@work item", "@start of the memory", "end of the memory" },
+      "Wait until the routine has run, with an event that it sets, before freeing what holds the work item." },
+    { WORKER_INVALID,
+      P(1, 0x1),
+      { "a work item was queued that is in the queue", "@work item", NULL, NULL },
+      "It queued the same work item twice before it ran. Keep a flag, or allocate one work item for each request." },
+    { WORKER_INVALID, ANY, { "which rule of work items was broken", "@work item", NULL, NULL }, NULL },
     { PFN_REFERENCE_COUNT, ANY, { NULL, NULL, NULL, NULL }, "A reference count does not balance: something was released once too often." },
     { KMODE_EXCEPTION_NOT_HANDLED,
       P(1, 0xFFFFFFFFC0000005u),
@@ -475,6 +499,14 @@ static const ke_stop_text_t TEXTS[] = {
       ANY,
       { "@name of the driver, or 0", "system PTEs that it uses", "free system PTEs", "system PTEs in total" },
       "It mapped more and more MDLs or I/O ranges without unmapping them." },
+    { LOCKED_PAGES_TRACKER_CORRUPTION,
+      P(1, 0x1),
+      { "an MDL of a process was locked twice", "@record of the lock", "@MDL", "locked pages" },
+      LOCKED_TWICE_ADVICE },
+    { LOCKED_PAGES_TRACKER_CORRUPTION,
+      P(1, 0x2),
+      { "an MDL of system memory was locked twice", "@record of the lock", "@MDL", "locked pages" },
+      LOCKED_TWICE_ADVICE },
     { LOCKED_PAGES_TRACKER_CORRUPTION, ANY, { "which check failed", NULL, NULL, "locked pages" }, NULL },
     { SYSTEM_PTE_MISUSE,
       P(1, 0x02),
@@ -801,6 +833,9 @@ static bool text_fits(const ke_stop_text_t *text, const ntmm_bugcheck *check)
 
 const ke_stop_text_t *ke_stop_text(const ntmm_bugcheck *check)
 {
+    const ke_stop_text_t *rule = check->code == DRIVER_VERIFIER_DETECTED_VIOLATION ? ke_stop_text_of_verifier(check->parameter[0]) : NULL;
+    if (rule != NULL)
+        return rule;
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(TEXTS); i++) /* special rows stand before the general one of their code */
         if (text_fits(&TEXTS[i], check))
             return &TEXTS[i];

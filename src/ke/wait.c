@@ -252,6 +252,15 @@ static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count
 
 /* ---- the rules ---- */
 
+typedef struct wait_call {
+    const char          *routine;
+    ULONG_PTR            address, caller; /* of the routine; of whoever called it */
+    PVOID const         *objects;
+    uint32_t             count;
+    bool                 all;
+    const LARGE_INTEGER *timeout;
+} wait_call_t;
+
 void ke_wait_stay_raised(const char *routine, ULONG_PTR caller)
 {
     ke_raised_t raised = ke_raise(DISPATCH_LEVEL, routine, caller);
@@ -272,16 +281,24 @@ static void come_down(const char *routine)
         ke_lower(self, self->set_irql, routine, KE_CALLER());
 }
 
-static void check_irql(const char *routine, ULONG_PTR address, bool may_sleep, ULONG_PTR caller)
+static _Noreturn NTMM_COLD void wait_too_high(const wait_call_t *call)
 {
     const ke_thread_t *self = ke_self();
-    KIRQL              most = may_sleep ? APC_LEVEL : DISPATCH_LEVEL;
-    if (NTMM_LIKELY(self->irql <= most))
-        return;
-    if (self->irql == DISPATCH_LEVEL && self->dpc != NULL)
-        ke_bugcheck(routine, "A DPC routine tried to wait: only a timeout of 0 is allowed there.", ATTEMPTED_SWITCH_FROM_DPC,
-                    (ULONG_PTR)self->kthread, 0, (ULONG_PTR)__builtin_frame_address(0), 0);
-    ke_irql_too_high(routine, address, caller);
+    const char        *why = "It was called at an IRQL above the highest it may be called at.";
+    ntmm_bugcheck      check = { .code = IRQL_NOT_LESS_OR_EQUAL, .parameter = { call->address, self->irql, 8, call->caller } };
+    if (self->irql == DISPATCH_LEVEL && self->dpc != NULL) {
+        why = "A DPC routine tried to wait: only a timeout of 0 is allowed there.";
+        check = (ntmm_bugcheck){ .code = ATTEMPTED_SWITCH_FROM_DPC,
+                                 .parameter = { (ULONG_PTR)self->kthread, 0, (ULONG_PTR)__builtin_frame_address(0), 0 } };
+    }
+    ke_bugcheck_about(call->routine, why, &check, call->count != 0 ? (ULONG_PTR)call->objects[0] : 0, (ULONG_PTR)call->timeout);
+}
+
+static void check_irql(const wait_call_t *call)
+{
+    bool may_sleep = call->timeout == NULL || call->timeout->QuadPart != 0 || call->count == 0;
+    if (NTMM_UNLIKELY(ke_self()->irql > (may_sleep ? APC_LEVEL : DISPATCH_LEVEL)))
+        wait_too_high(call);
 }
 
 /* Reads them, so that a bad address faults here. */
@@ -305,20 +322,11 @@ static bool are_waitable(PVOID const *objects, uint32_t count)
     return true;
 }
 
-typedef struct wait_call {
-    const char          *routine;
-    ULONG_PTR            address, caller; /* of the routine; of whoever called it */
-    PVOID const         *objects;
-    uint32_t             count;
-    bool                 all;
-    const LARGE_INTEGER *timeout;
-} wait_call_t;
-
 static NTSTATUS wait_checked(const wait_call_t *call)
 {
     NTSTATUS status = STATUS_OBJECT_TYPE_MISMATCH;
     come_down(call->routine);
-    check_irql(call->routine, call->address, call->timeout == NULL || call->timeout->QuadPart != 0, call->caller);
+    check_irql(call);
     ke_loop_poll();
     ke_thread_t *self = ke_thread_enter(call->routine);
     if (self == NULL)
@@ -375,11 +383,12 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
 
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
-    deadline_t deadline = deadline_of(Interval);
+    deadline_t  deadline = deadline_of(Interval);
+    wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeDelayExecutionThread, .caller = KE_CALLER(), .timeout = Interval };
     (void)WaitMode;
     (void)Alertable;
     come_down(__func__);
-    check_irql(__func__, (ULONG_PTR)&KeDelayExecutionThread, true, KE_CALLER());
+    check_irql(&call);
     ke_loop_poll();
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)

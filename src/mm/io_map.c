@@ -21,6 +21,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/probe.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
 #include "mm/pfn.h"
@@ -242,6 +243,13 @@ static void *map(map_request_t *request)
     return va + (request->physical & (PAGE_SIZE - 1));
 }
 
+static _Noreturn NTMM_COLD void stop_unlocked(const map_request_t *request)
+{
+    ntmm_bugcheck check = { .code = MEMORY_MANAGEMENT, .parameter = { 0x1233, (uintptr_t)request->unlocked } };
+    ke_bugcheck_about(request->routine, "Physical memory was mapped that nobody has locked: its contents may be another's in a moment.",
+                      &check, (ULONG_PTR)request->physical, request->bytes);
+}
+
 static PVOID map_io_space(map_request_t *request)
 {
     ke_thread_t *thread = ke_thread_enter(request->routine);
@@ -253,14 +261,13 @@ static PVOID map_io_space(map_request_t *request)
         va = map(request);
     ke_thread_leave(thread);
     if (request->unlocked != MM_PFN_NONE)
-        ke_bugcheck(request->routine, "Physical memory was mapped that nobody has locked: its contents may be another's in a moment.",
-                    MEMORY_MANAGEMENT, 0x1233, (ULONG_PTR)request->unlocked, 0, 0);
+        stop_unlocked(request);
     return va;
 }
 
 PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(DISPATCH_LEVEL, PhysicalAddress.QuadPart, NumberOfBytes);
     map_request_t request = { .routine = __func__,
                               .physical = (uint64_t)PhysicalAddress.QuadPart,
                               .bytes = NumberOfBytes,
@@ -291,7 +298,7 @@ static bool read_protect(map_request_t *request, ULONG protect)
 
 PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(DISPATCH_LEVEL, PhysicalAddress.QuadPart, NumberOfBytes);
     map_request_t request = { .routine = __func__, .physical = (uint64_t)PhysicalAddress.QuadPart, .bytes = NumberOfBytes };
     if (!read_protect(&request, Protect)) {
         ke_error(0, "%s: 0x%x is not one protection with at most one of PAGE_NOCACHE and PAGE_WRITECOMBINE", __func__, Protect);
@@ -342,7 +349,7 @@ static const char *unmap(void *base, SIZE_T bytes)
 
 VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(ke_probe != NULL ? APC_LEVEL : DISPATCH_LEVEL, BaseAddress, NumberOfBytes); /* the verifier asks for less */
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;

@@ -30,6 +30,8 @@
 #include "mm/frame_cache.h"
 #include "mm/io_space.h"
 #include "mm/kernel_stack.h"
+#include "mm/lock_track.h"
+#include "mm/mapping.h"
 #include "mm/paging.h"
 #include "mm/physical_memory.h"
 #include "mm/pressure.h"
@@ -372,6 +374,8 @@ int mm_boot(const ntmm_config *config)
     mm_system_pte_boot();
     mm_spaces_boot();
     mm_kernel_stacks_boot();
+    mm_mappings_are_real = config->verifier != 0;
+    mm_lock_track_boot(config->track_locked_pages);
     mm_io_space_boot();
     mm_bad_pointer_boot();
     mm_driver_boot();
@@ -456,6 +460,7 @@ void mm_shutdown(void)
     mm_system_pte_shutdown();
     mm_io_space_shutdown();
     mm_spaces_shutdown();
+    mm_lock_track_boot(false);
     mm_pool_pages_shutdown();
     clear_frames();
     mm_frame_caches_forget();

@@ -11,7 +11,8 @@
  * The first page of a mapping of its own has an owner that says MM_USE_MDL, and is the record of it: the pages, and a word of the caller's.
  *
  * Locks       none held here: the frames are held by the caller, system_pte.c has a lock of its own.
- * Fidelity    an address in place does not fault when it is unmapped, and is executable only if the memory is.
+ * Fidelity    an address in place does not fault when it is unmapped, and is executable only if the memory is. With a verifier every mapping
+ *             is one of its own.
  */
 #include "mm/mapping.h"
 
@@ -20,6 +21,8 @@
 #include "mm/paging.h"
 #include "mm/pinned.h"
 #include "mm/system_pte.h"
+
+bool mm_mappings_are_real;
 
 static mm_owner_t *owner_at(const void *va, size_t index)
 {
@@ -52,7 +55,7 @@ static inline bool is_row_at_home(const mm_mapping_t *mapping)
 
 void *mm_mapping_at_home(const mm_mapping_t *mapping)
 {
-    bool plain = mapping->page_count != 0 && !mapping->io_space && (mapping->access & HOST_WRITE) != 0;
+    bool plain = !mm_mappings_are_real && mapping->page_count != 0 && !mapping->io_space && (mapping->access & HOST_WRITE) != 0;
     return plain && is_row_at_home(mapping) ? home_address(mapping) : NULL;
 }
 
@@ -127,7 +130,7 @@ void *mm_mapping_in_place(const mm_mapping_t *mapping)
     mm_pfn_number_t first = mapping->pfns[0];
     if (NTMM_UNLIKELY(mm_is_host_frame(first)))
         return are_in_a_row(mapping) ? mm_host_frame_va(first) : NULL;
-    if (mapping->io_space || (mapping->access & HOST_WRITE) == 0)
+    if (mapping->io_space || (mapping->access & HOST_WRITE) == 0 || mm_mappings_are_real)
         return NULL;
     const mm_pfn_t *entry = mm_pfn_entry(first);
     if (NTMM_LIKELY(mm_owner_glance(&entry->owner).use != MM_USE_MAPPED))

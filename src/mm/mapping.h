@@ -23,6 +23,8 @@ size_t mm_mapping_first_bad(const mm_mapping_t *mapping);
 void *mm_mapping_at_home(const mm_mapping_t *mapping);
 /* Where the pages can be seen anyway, without a mapping of their own: all of them in a row, and writable. NULL: nowhere. */
 void *mm_mapping_in_place(const mm_mapping_t *mapping);
+/* With a verifier nothing is seen in place but memory of the process: what was unmapped is gone. */
+extern bool mm_mappings_are_real;
 /* A mapping of its own. Pageable frames are pinned once more as long as it lasts. NULL, with the reason in ke_error. */
 void *mm_mapping_make(const mm_mapping_t *mapping);
 /* Unmaps the pages, and gives the addresses back. They may be the first ones of a mapping: the others stay, and are one. */

@@ -22,6 +22,9 @@ static inline void mm_mdl_clear(MDL *mdl, unsigned flags) { mdl->MdlFlags = (CSH
 /* The system mapping of an MDL goes, if it has one of its own. No rule is checked. */
 void mm_mdl_unmap(MDL *mdl);
 
+/* Before the MDL lets go of its pages, or goes itself: it stops the machine when a process has them mapped by this MDL. No lock held. */
+void mm_mdl_stays_for_users(const char *routine, const MDL *mdl);
+
 /* MmProbeAndLockPages with a status instead of an exception; `routine` is who asks. Pageable memory at DISPATCH_LEVEL is a bug check all the same. */
 NTSTATUS mm_mdl_probe_and_lock(const char *routine, PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation);
 

@@ -17,8 +17,10 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/probe.h"
 #include "ke/process.h"
 #include "mm/lock_pages.h"
+#include "mm/lock_track.h"
 #include "mm/machine.h"
 #include "mm/mdl.h"
 #include "mm/pinned.h"
@@ -43,6 +45,7 @@ VOID MmBuildMdlForNonPagedPool(PMDLX MemoryDescriptorList)
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;
+    ke_probe_mdl(__func__, KE_MDL_BUILD, mdl);
     size_t pages = mm_mdl_pages(mdl), found = mm_find_pages((uintptr_t)mdl->StartVa, pages, MmGetMdlPfnArray(mdl), &io_space);
     if (found < pages)
         ke_bugcheck(__func__,
@@ -68,6 +71,21 @@ static void describe_locked(const ke_thread_t *thread, MDL *mdl, const mm_lock_t
     mdl->Process = user ? (struct _EPROCESS *)(void *)ke_process_current(thread) : NULL;
     mm_mdl_clear(mdl, MDL_WRITE_OPERATION | MDL_IO_SPACE);
     mm_mdl_set(mdl, MDL_PAGES_LOCKED | (lock->write ? MDL_WRITE_OPERATION : 0u) | (lock->io_space ? MDL_IO_SPACE : 0u));
+    mm_lock_track_add(mdl);
+}
+
+/* A tracked MDL whose pages are locked already: locking it again would lose count of them. */
+static _Noreturn NTMM_COLD void locked_twice(const char *routine, const MDL *mdl, const mm_lock_record_t *record)
+{
+    ke_bugcheck(routine, "The MDL's pages are locked already.", LOCKED_PAGES_TRACKER_CORRUPTION, record->process != NULL ? 0x1 : 0x2,
+                (ULONG_PTR)record, (ULONG_PTR)mdl, mm_mdl_pages(mdl));
+}
+
+static void must_not_be_locked(const char *routine, const MDL *mdl)
+{
+    const mm_lock_record_t *record = mm_lock_track_find(mdl);
+    if (NTMM_UNLIKELY(record != NULL) && ke_thread_ready(routine) != NULL)
+        locked_twice(routine, mdl, record);
 }
 
 static mm_lock_t lock_for(const ke_thread_t *thread, LOCK_OPERATION operation)
@@ -99,7 +117,9 @@ static NTSTATUS lock_buffer(const ke_thread_t *thread, MDL *mdl, KPROCESSOR_MODE
 
 VOID MmProbeAndLockPages(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(DISPATCH_LEVEL, MemoryDescriptorList, AccessMode);
+    ke_probe_mdl(__func__, KE_MDL_LOCK, MemoryDescriptorList);
+    must_not_be_locked(__func__, MemoryDescriptorList);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
@@ -112,6 +132,8 @@ VOID MmProbeAndLockPages(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
 /* For the I/O system, which answers with a status. */
 NTSTATUS mm_mdl_probe_and_lock(const char *routine, PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation)
 {
+    ke_probe_mdl(routine, KE_MDL_LOCK, mdl);
+    must_not_be_locked(routine, mdl);
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return STATUS_UNSUCCESSFUL;
@@ -137,7 +159,9 @@ static NTSTATUS lock_in_process(ke_thread_t *thread, ke_process_t *process, MDL 
 
 VOID MmProbeAndLockProcessPages(PMDL MemoryDescriptorList, PEPROCESS Process, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation)
 {
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(DISPATCH_LEVEL, MemoryDescriptorList, Process);
+    ke_probe_mdl(__func__, KE_MDL_LOCK_PROCESS, MemoryDescriptorList);
+    must_not_be_locked(__func__, MemoryDescriptorList);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
@@ -167,7 +191,9 @@ static NTSTATUS lock_segments(const ke_thread_t *thread, MDL *mdl, const FILE_SE
 VOID MmProbeAndLockSelectedPages(PMDLX MemoryDescriptorList, PFILE_SEGMENT_ELEMENT SegmentArray, KPROCESSOR_MODE AccessMode,
                                  LOCK_OPERATION Operation)
 {
-    KE_REQUIRE_IRQL(APC_LEVEL);
+    KE_REQUIRE_IRQL_FOR(APC_LEVEL, MemoryDescriptorList, PsGetCurrentProcess());
+    ke_probe_mdl(__func__, KE_MDL_LOCK, MemoryDescriptorList);
+    must_not_be_locked(__func__, MemoryDescriptorList);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
@@ -191,7 +217,9 @@ static _Noreturn NTMM_COLD void not_locked(const char *routine, MDL *mdl, size_t
 VOID MmUnlockPages(PMDLX MemoryDescriptorList)
 {
     PMDL mdl = MemoryDescriptorList;
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(DISPATCH_LEVEL, mdl, 0);
+    ke_probe_mdl(__func__, KE_MDL_UNLOCK, mdl);
+    mm_mdl_stays_for_users(__func__, mdl);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;
@@ -200,6 +228,7 @@ VOID MmUnlockPages(PMDLX MemoryDescriptorList)
     if (is_locked) {
         mm_mdl_unmap(mdl);
         mm_mdl_clear(mdl, MDL_PAGES_LOCKED);
+        mm_lock_track_remove(mdl);
         unlocked = mm_unlock_pages(MmGetMdlPfnArray(mdl), pages, mm_mdl_has(mdl, MDL_IO_SPACE));
     }
     ke_thread_leave(thread);

@@ -15,6 +15,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/probe.h"
 #include "mm/lock_pages.h"
 #include "mm/machine.h"
 #include "mm/mapping.h"
@@ -134,7 +135,8 @@ static _Noreturn NTMM_COLD void no_system_ptes(const char *routine, size_t page_
 
 static PVOID map_kernel(const char *routine, MDL *mdl, MEMORY_CACHING_TYPE cache, bool stop_on_failure, ULONG priority)
 {
-    size_t       bad = 0, pages = mm_mdl_pages(mdl);
+    size_t bad = 0, pages = mm_mdl_pages(mdl);
+    ke_probe_mdl(routine, KE_MDL_MAP, mdl);
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return NULL;
@@ -162,7 +164,8 @@ static NTSTATUS map_in_process(const ke_thread_t *thread, MDL *mdl, ULONG priori
 
 static PVOID map_user(const char *routine, MDL *mdl, ULONG priority, PVOID requested, ULONG_PTR caller)
 {
-    uintptr_t    base = 0;
+    uintptr_t base = 0;
+    ke_probe_mdl(routine, KE_MDL_MAP_USER, mdl);
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return NULL;
@@ -182,15 +185,18 @@ static PVOID map_user(const char *routine, MDL *mdl, ULONG priority, PVOID reque
 PVOID MmMapLockedPagesSpecifyCache(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
                                    PVOID RequestedAddress, ULONG BugCheckOnFailure, ULONG Priority)
 {
-    KE_REQUIRE_IRQL(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL);
+    KE_REQUIRE_IRQL_FOR(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL, MemoryDescriptorList, AccessMode);
     if (AccessMode != KernelMode)
         return map_user(__func__, MemoryDescriptorList, Priority, RequestedAddress, (ULONG_PTR)__builtin_return_address(0));
+    if (BugCheckOnFailure != FALSE)
+        ke_probe_mdl(__func__, KE_MDL_MAP_OR_STOP, MemoryDescriptorList);
     return map_kernel(__func__, MemoryDescriptorList, CacheType, BugCheckOnFailure != FALSE, Priority);
 }
 
 PVOID MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode)
 {
-    KE_REQUIRE_IRQL(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL);
+    KE_REQUIRE_IRQL_FOR(AccessMode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL, MemoryDescriptorList, AccessMode);
+    ke_probe_mdl(__func__, KE_MDL_MAP_OR_STOP, MemoryDescriptorList);
     if (AccessMode != KernelMode)
         return map_user(__func__, MemoryDescriptorList, HighPagePriority, NULL, (ULONG_PTR)__builtin_return_address(0));
     return map_kernel(__func__, MemoryDescriptorList, MmCached, !mm_mdl_has(MemoryDescriptorList, MDL_MAPPING_CAN_FAIL), HighPagePriority);
@@ -268,7 +274,9 @@ static unmap_stop_t unmap_user(const ke_thread_t *thread, MDL *mdl, void *base)
 VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList)
 {
     bool user = mm_in(&mm_user_region, (uintptr_t)BaseAddress);
-    KE_REQUIRE_IRQL(user ? APC_LEVEL : DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL_FOR(user ? APC_LEVEL : DISPATCH_LEVEL, BaseAddress, MemoryDescriptorList);
+    if (!user)
+        ke_probe_mdl(__func__, KE_MDL_UNMAP, MemoryDescriptorList);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;

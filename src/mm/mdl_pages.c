@@ -202,6 +202,7 @@ VOID MmFreePagesFromMdl(PMDL MemoryDescriptorList)
 {
     PMDL mdl = MemoryDescriptorList;
     KE_REQUIRE_IRQL(mm_contiguous_free_irql);
+    mm_mdl_stays_for_users(__func__, mdl);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return;

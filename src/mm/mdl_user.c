@@ -30,8 +30,13 @@ typedef struct user_mapping {
     const MDL  *mdl;
 } user_mapping_t;
 static user_mapping_t mappings[MAPPINGS_MOST]; /* under mm_paging_lock */
+_Atomic uint32_t      mm_user_mappings;
 
-void mm_user_mappings_boot(void) { memset(mappings, 0, sizeof mappings); }
+void mm_user_mappings_boot(void)
+{
+    memset(mappings, 0, sizeof mappings);
+    atomic_store(&mm_user_mappings, 0);
+}
 
 static user_mapping_t *free_record_locked(void)
 {
@@ -88,6 +93,7 @@ static NTSTATUS lay_over_locked(mm_space_t *space, MDL *mdl, const mm_mapping_t 
     if (mm_mappings_left() < stretches || !map_stretches(base, mapping))
         return mm_no_mappings();
     space->mappings += stretches;
+    atomic_fetch_add(&mm_user_mappings, 1);
     *record = (user_mapping_t){ space, base, mapping->page_count, stretches, mapping->access, mdl };
     return STATUS_SUCCESS;
 }
@@ -117,6 +123,7 @@ static void forget_locked(user_mapping_t *record)
 {
     record->space->mappings -= record->stretches;
     *record = (user_mapping_t){ 0 };
+    atomic_fetch_sub(&mm_user_mappings, 1);
 }
 
 bool mm_user_mapping_drop(mm_space_t *space, const MDL *mdl, uintptr_t base)
@@ -142,6 +149,26 @@ void mm_user_mappings_forget_locked(mm_space_t *space)
 }
 
 /* ---- what is there ---- */
+
+static bool is_mapped(const MDL *mdl)
+{
+    bool found = false;
+    ke_lock(&mm_paging_lock);
+    for (size_t i = 0; i < MAPPINGS_MOST && !found; i++)
+        found = mappings[i].space != NULL && mappings[i].mdl == mdl;
+    ke_unlock(&mm_paging_lock);
+    return found;
+}
+
+/* The process would go on seeing frames that are somebody else's by and by. */
+void mm_mdl_stays_for_users(const char *routine, const MDL *mdl)
+{
+    if (NTMM_LIKELY(atomic_load_explicit(&mm_user_mappings, memory_order_relaxed) == 0) || ke_thread_ready(routine) == NULL)
+        return;
+    if (is_mapped(mdl))
+        ke_bugcheck(routine, "The MDL gives up its pages while they are mapped at addresses of a process.", MEMORY_MANAGEMENT, 0x1233,
+                    (ULONG_PTR)MmGetMdlPfnArray(mdl)[0], (ULONG_PTR)mdl, 0);
+}
 
 size_t mm_user_mapping_stretches_locked(const mm_space_t *space)
 {

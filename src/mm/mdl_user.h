@@ -7,7 +7,8 @@
 #include "mm/mapping.h"
 #include "mm/view.h"
 
-void mm_user_mappings_boot(void);
+void                    mm_user_mappings_boot(void);
+extern _Atomic uint32_t mm_user_mappings; /* that there are */
 /* The whole mapping at an address of the space; requested 0: anywhere. The statuses of mm_view_map. */
 NTSTATUS mm_user_mapping_make(mm_space_t *space, MDL *mdl, const mm_mapping_t *mapping, uintptr_t requested, uintptr_t *base);
 /* false: no mapping of this MDL begins there, in that space. */

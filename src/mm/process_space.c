@@ -7,12 +7,13 @@
  * Pages that a driver still has locked when the process ends stop the machine.
  *
  * Locks       none of its own: ke's lock decides which of two threads made the space.
- * Source      WDK reference: Bug Check 0x76.
+ * Source      WDK reference: Bug Checks 0x76, 0xCB.
  * Fidelity    threads that are attached when the process ends keep its memory until they leave (choice).
  */
 #include "mm/process_space.h"
 
 #include "ke/bugcheck.h"
+#include "mm/lock_track.h"
 #include "mm/space.h"
 
 mm_space_t *mm_process_space(const ke_process_t *process) { return atomic_load(&process->space); }
@@ -53,6 +54,10 @@ static void ending(ke_process_t *process)
         locked = mm_space_locked_pages(space);
     }
     ke_process_unuse(process);
+    const mm_lock_record_t *record = locked != 0 ? mm_lock_track_of(process) : NULL;
+    if (record != NULL)
+        ke_bugcheck("ntmm_process_destroy", "A process ended while pages of it are still locked by an MDL.",
+                    DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS, (ULONG_PTR)record, 0, (ULONG_PTR)record->mdl, locked);
     if (locked != 0)
         ke_bugcheck("ntmm_process_destroy", "A process ended while some of its pages are still locked.", PROCESS_HAS_LOCKED_PAGES, 0,
                     (ULONG_PTR)process, locked, 0);

@@ -40,6 +40,7 @@
 #include "mm/mm.h"
 #include "mm/process_space.h"
 #include "ntmm/leaks.h"
+#include "vf/automatic.h"
 #include "vf/dma.h"
 #include "vf/verifying.h"
 
@@ -175,6 +176,7 @@ static int boot_layers(const ntmm_config *config)
     result = ke_faults_boot();
     if (result != 0)
         goto undo_pool;
+    vf_automatic_boot(config->verifier); /* last: the layers use the drivers' routines themselves while they come up */
     return 0;
 
 undo_pool:
@@ -268,6 +270,7 @@ static bool others_are_outside(bool halted)
 
 static void shutdown_layers(void)
 {
+    vf_automatic_boot(0);
     ke_inject_arm(0);
     ke_faults_shutdown();
     ke_fault_resolver = NULL;

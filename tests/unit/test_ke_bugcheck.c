@@ -1088,6 +1088,14 @@ static void every_common_stop_has_words(void **state)
         { 0xE6, 0x05, 0 },
         { 0xE6, 0x18, 0 },
         { 0x1DC, 2, 0 },
+        { 0x20, 0, 0 },
+        { 0x94, 0, 0 },
+        { 0xD9, 1, 0 },
+        { 0xE1, 0, 0 },
+        { 0xE4, 0, 0 },
+        { 0xE4, 1, 0 },
+        { 0xC4, 0x00, 0 },
+        { 0xC4, 0xB0, 0 },
     };
     (void)state;
     for (size_t i = 0; i < NTMM_ARRAY_COUNT(rows); i++) {

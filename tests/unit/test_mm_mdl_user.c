@@ -103,6 +103,39 @@ static void unlocked_too_often_or_not_at_all(void **state)
     assert_int_equal(ntmm_cmocka_caught.parameter[2], 3);
 }
 
+/* With TrackLockedPages the machine knows which MDL it was. */
+static void locks_that_are_tracked(void **state)
+{
+    (void)state;
+    unsigned char *user = user_pages(3 * PAGE_SIZE);
+    PMDL           mdl = locked(user, 3 * PAGE_SIZE, IoReadAccess, UserMode), other = locked(user, 10, IoWriteAccess, UserMode);
+    MmUnlockPages(mdl);
+    MmProbeAndLockPages(mdl, UserMode, IoReadAccess); /* again is not twice */
+    MmUnlockPages(other);
+    IoFreeMdl(other);
+    ntmm_process *process = process_here();
+    ntmm_process_attach(NULL);
+    assert_bugcheck_code(DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS, ntmm_process_destroy(process));
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], 0);
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)mdl);
+    assert_int_equal(ntmm_cmocka_caught.parameter[3], 3);
+    ntmm_cmocka_reboot();
+    user = user_pages(PAGE_SIZE);
+    mdl = locked(user, PAGE_SIZE, IoReadAccess, UserMode);
+    assert_bugcheck(LOCKED_PAGES_TRACKER_CORRUPTION, 0x1, MmProbeAndLockPages(mdl, UserMode, IoReadAccess));
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)mdl);
+    assert_int_equal(ntmm_cmocka_caught.parameter[3], 1);
+    ntmm_cmocka_reboot();
+    unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
+    mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
+    assert_bugcheck(LOCKED_PAGES_TRACKER_CORRUPTION, 0x2, MmProbeAndLockPages(mdl, KernelMode, IoReadAccess));
+    ntmm_cmocka_reboot();
+    pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
+    mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
+    unlock_and_free(mdl);
+    ExFreePool(pool);
+}
+
 /* ---- user addresses ---- */
 
 static void memory_of_the_system_at_a_user_address(void **state)
@@ -241,18 +274,46 @@ static void unmapped_wrongly(void **state)
     }
 }
 
+/* An application would see whatever its frames become next. */
+static void given_up_while_an_application_sees_it(void **state)
+{
+    (void)state;
+    const PHYSICAL_ADDRESS low = { .QuadPart = 0 }, high = { .QuadPart = -1 };
+    user_pages(PAGE_SIZE);
+    unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, TAG);
+    PMDL           mdl = locked(pool, PAGE_SIZE, IoReadAccess, KernelMode);
+    assert_non_null(map_user(mdl, NULL, 0));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1233, MmGetMdlPfnArray(mdl)[0], mdl, 0, MmUnlockPages(mdl));
+    ntmm_cmocka_reboot();
+    user_pages(PAGE_SIZE);
+    pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, TAG);
+    mdl = IoAllocateMdl(pool, PAGE_SIZE, FALSE, FALSE, NULL);
+    MmBuildMdlForNonPagedPool(mdl);
+    assert_non_null(map_user(mdl, NULL, 0));
+    assert_bugcheck(MEMORY_MANAGEMENT, 0x1233, IoFreeMdl(mdl));
+    ntmm_cmocka_reboot();
+    user_pages(PAGE_SIZE);
+    mdl = MmAllocatePagesForMdlEx(low, high, low, 3 * PAGE_SIZE, MmCached, 0);
+    assert_non_null(map_user(mdl, NULL, 0));
+    assert_bugcheck(MEMORY_MANAGEMENT, 0x1233, MmFreePagesFromMdl(mdl));
+}
+
+static const ntmm_config TRACKED = { .track_locked_pages = true, .quiet = true };
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(a_user_buffer_is_locked_and_seen_by_the_system),
         ntmm_cmocka_test(what_may_not_be_used_so_is_not_locked),
         ntmm_cmocka_test(unlocked_too_often_or_not_at_all),
+        ntmm_cmocka_test_config(locks_that_are_tracked, &TRACKED),
         ntmm_cmocka_test(memory_of_the_system_at_a_user_address),
         ntmm_cmocka_test(frames_here_and_there),
         ntmm_cmocka_test(a_mapping_that_may_not_be_written),
         ntmm_cmocka_test(a_place_of_the_drivers_choice),
         ntmm_cmocka_test(a_process_that_ends_takes_the_mapping_with_it),
         ntmm_cmocka_test(unmapped_wrongly),
+        ntmm_cmocka_test(given_up_while_an_application_sees_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,66 @@
+/*
+ * probe.h - where Driver Verifier looks in on ke, mm and ex. A layer asks at each of these places when somebody watches, and knows nothing of
+ * who. A hook returns, or stops the machine; it is called with no lock of the library's held.
+ *
+ *     a rule that always holds is broken      stop      the verifier's own code for the same mistake takes the place of the usual one
+ *     a step that is wrong only for him       mdl, lock, object
+ */
+#ifndef NTMM_KE_PROBE_H
+#define NTMM_KE_PROBE_H
+
+#include "ke/bugcheck.h"
+
+/* What is about to be done with an MDL. */
+typedef enum ke_mdl_step {
+    KE_MDL_LOCK,
+    KE_MDL_LOCK_PROCESS,
+    KE_MDL_UNLOCK,
+    KE_MDL_BUILD,
+    KE_MDL_MAP, /* into system space */
+    KE_MDL_MAP_USER,
+    KE_MDL_MAP_OR_STOP, /* the driver has asked for a bug check if it fails */
+    KE_MDL_UNMAP,       /* from system space */
+    KE_MDL_FREE
+} ke_mdl_step_t;
+
+typedef enum ke_lock_step {
+    KE_SPIN_ACQUIRE,
+    KE_SPIN_RELEASE,
+    KE_SPIN_ACQUIRE_AT_DPC,
+    KE_SPIN_RELEASE_FROM_DPC,
+    KE_QUEUED_RELEASE,
+    KE_FAST_MUTEX_RELEASE,
+    KE_FAST_MUTEX_ACQUIRE_UNSAFE,
+    KE_FAST_MUTEX_RELEASE_UNSAFE,
+    KE_RESOURCE_ACQUIRE,
+    KE_RESOURCE_RELEASE,
+    KE_CRITICAL_ENTER,
+    KE_CRITICAL_LEAVE
+} ke_lock_step_t;
+
+typedef struct ke_probe {
+    void (*stop)(ke_stop_t *stop); /* changes it, or does not */
+    void (*mdl)(const char *routine, ke_mdl_step_t step, const MDL *mdl);
+    void (*lock)(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR old_irql);
+    void (*object)(const char *routine, const void *object); /* one that threads wait for, or a spin lock, is initialised */
+} ke_probe_t;
+
+extern const ke_probe_t *ke_probe; /* NULL: nobody watches */
+
+static inline void ke_probe_mdl(const char *routine, ke_mdl_step_t step, const MDL *mdl)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
+        ke_probe->mdl(routine, step, mdl);
+}
+static inline void ke_probe_lock(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR old_irql)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
+        ke_probe->lock(routine, step, lock, old_irql);
+}
+static inline void ke_probe_object(const char *routine, const void *object)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
+        ke_probe->object(routine, object);
+}
+
+#endif
