@@ -3,7 +3,7 @@
 #
 #     ddk_compare.sh COMPILER INCLUDE_DIR GENERATED_INCLUDE_DIR DIFFERENCES
 #
-# The names come from ours: macros that are numbers, enumerators, structures with a typedef and their members (ddk_names.awk). For each side one C
+# The names come from ours: macros that are numbers, enumerators, structures with a typedef and their members (ddk_names.awk), GUIDs. For each side one C
 # file says the value of each name that both know: of a constant, sizeof a structure, offset and size of a member. Neither program is run:
 # the values are read off the assembler text. A name that one of the compilers does not take as a number is left out.
 #
@@ -29,7 +29,7 @@ mkdir -p "$work/generated/ntmm"
 sed 's/\(NTMM_PAGE_SHIFT\) [0-9]*/\1 12/' "$generated/ntmm/config.h" > "$work/generated/ntmm/config.h"
 generated=$work/generated
 
-headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h"
+headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h wmilib.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h ntddser.h poclass.h batclass.h devpropdef.h"
 our_flags="-std=gnu17 -fshort-wchar -fsigned-char -fms-extensions -w -O0 -I$include -I$generated -I$include/ntmm/ddk"
 their_flags="-std=gnu17 -fms-extensions -w -O0 -DNTDDI_VERSION=0x0A000000 -D_WIN32_WINNT=0x0A00 -I$their_ddk"
 case $("$compiler" --version) in *clang*) all_errors="-ferror-limit=0 -fno-integrated-as" ;; # which keeps the text as it is
@@ -86,6 +86,23 @@ reduce ours
 source them < "$work/lines" > "$work/them.c"
 them -S -o "$work/them.s" "$work/them.c"
 
+# ---- GUIDs: the arguments of DEFINE_GUID, as written ----
+guids() # SIDE INCLUDE_FOLDER...
+{
+    sed 's/^#include <\(.*\)>$/\1/' "$work/$1.h" | while read -r header; do
+        for folder in "$2" "$2/.."; do if [ -e "$folder/$header" ]; then cat "$folder/$header"; break; fi; done
+    done | tr '\r\n' '  ' | sed 's/DEFINE_GUID *(/\n&/g' | sed -n 's/^DEFINE_GUID *( *\([A-Za-z][A-Za-z0-9_]*\) *,\([^)]*\)).*/\1,\2/p' |
+        awk -F, 'NF == 12 { text = $1
+            for (i = 2; i <= 12; i++) { v = tolower($i); gsub(/[ \t]|0x|[ul]+$/, "", v); sub(/^0+/, "", v); text = text (i == 2 ? " " : ",") v }
+            print text }' | LC_ALL=C sort -u -k 1,1
+}
+guids ours "$include/ntmm/ddk" > "$work/our_guids"
+guids them "$their_ddk" > "$work/their_guids"
+LC_ALL=C join "$work/our_guids" "$work/their_guids" | awk '$2 != $3 { print $1 ": " $2 "; theirs " $3; bad = 1 }
+    END { if (NR < 30) { print "only " NR " GUIDs could be compared"; bad = 1 } print "ddk_compare.sh: " NR " GUIDs compared"; exit bad }' > "$work/guid_report" ||
+    guids_differ=1
+cat "$work/guid_report"
+
 # ---- the values: equal when 64 bits are, or when both are the same 32 bits with and without a sign ----
 values() { sed -n 's/^[[:space:]]*->\([^ ]*\) [$#]*\(-*[0-9][0-9]*\)[[:space:]]*$/\1 \2/p' "$1" | LC_ALL=C sort -u -k 1,1; }
 values "$work/ours.s" > "$work/our_values"
@@ -102,3 +119,4 @@ awk -v list="$differences" '
       failed = 1 }
     END { if (compared < 1000) { print "only " compared " names could be compared"; failed = 1 }
           printf "ddk_compare.sh: %d values compared, %d differ for a reason\n", compared, known; exit failed }' "$work/both"
+[ -z "${guids_differ-}" ]

@@ -50,7 +50,9 @@ typedef wchar_t NTMM_WCHAR; /* which is no other type there */
 typedef uint16_t NTMM_WCHAR;
 #endif
 typedef NTMM_WCHAR WCHAR, *PWCHAR, *LPWCH, *PWCH, *NWPSTR, *LPWSTR, *PWSTR; /* 16 bits; compile drivers with -fshort-wchar for L"..." */
-typedef const NTMM_WCHAR *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR;
+typedef const NTMM_WCHAR *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR, *LPCUWSTR, *PCUWSTR;
+typedef NTMM_WCHAR       *PZZWSTR; /* strings one behind the other, an empty one behind the last */
+typedef const NTMM_WCHAR *PCZZWSTR;
 typedef UCHAR             BOOLEAN, *PBOOLEAN;
 typedef int               BOOL, *PBOOL, *LPBOOL;
 typedef ULONG             LOGICAL, *PLOGICAL;

@@ -4,9 +4,11 @@
 #include "ntddk.h"
 
 #include "ntifs/ex_pool_size.h"
-#include "ntifs/mm_file_section.h" /* MmCanFileBeTruncated and its like */
-#include "ntifs/mm_virtual.h"      /* ZwAllocateVirtualMemory and its like */
-#include "ntifs/ps_attach.h"       /* KeStackAttachProcess */
+#include "ntifs/se_sid.h"           /* security identifiers */
+#include "ntifs/file_information.h" /* files, directories, volumes */
+#include "ntifs/mm_file_section.h"  /* MmCanFileBeTruncated and its like */
+#include "ntifs/mm_virtual.h"       /* ZwAllocateVirtualMemory and its like */
+#include "ntifs/ps_attach.h"        /* KeStackAttachProcess */
 
 #include "ntifs/rtl_string_oem.h"
 #endif

@@ -33,6 +33,9 @@
 #include "wdm/ke_stack.h"          /* how much stack there is */
 #include "wdm/io_objects.h"        /* DEVICE_OBJECT, DRIVER_OBJECT */
 #include "wdm/mdl.h"               /* MDL, and what needs no routine */
+#include "wdm/se_types.h"          /* access rights, privileges, tokens */
+#include "wdm/power_types.h"       /* power states, limits, settings */
+#include "wdm/file_information.h"  /* FILE_INFORMATION_CLASS and the answers */
 #include "wdm/irp.h"               /* IRP, IO_STACK_LOCATION */
 #include "wdm/ke_dpc.h"            /* deferred procedure calls, interrupts */
 #include "wdm/ke_event.h"          /* events */
@@ -51,26 +54,27 @@
 #include "wdm/ex_resource.h"       /* ERESOURCE */
 #include "wdm/mm_contiguous.h"
 #include "wdm/mm_physmem.h"
-#include "wdm/mm_paged_code.h" /* PAGED_CODE, pageable sections of drivers */
-#include "wdm/mm_io_space.h"   /* MmMapIoSpace */
-#include "wdm/mm_mdl.h"        /* locking and mapping of MDLs */
-#include "wdm/mm_mdl_pages.h"  /* pages that come with an MDL */
-#include "wdm/io_mdl.h"        /* making MDLs */
-#include "wdm/io_irp.h"        /* IRPs */
-#include "wdm/io_device.h"     /* device objects */
-#include "wdm/hal_registers.h" /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
-#include "wdm/cm_resources.h"  /* which addresses, ports and interrupts a device has */
-#include "wdm/hal_bus.h"       /* PCI configuration space, bus-relative addresses */
-#include "wdm/mm_verifier.h"   /* is a driver verified? */
-#include "wdm/io_dma.h"        /* DMA adapters, map registers, common buffers, scatter/gather lists */
-#include "wdm/ob_handle.h"     /* ZwClose */
-#include "wdm/ps_thread.h"     /* PsCreateSystemThread */
-#include "wdm/ex_work_item.h"  /* work items */
-#include "wdm/ob_object.h"     /* ObReferenceObject and its like */
-#include "wdm/io_file.h"       /* FILE_OBJECT */
-#include "wdm/mm_section.h"    /* ZwCreateSection, ZwMapViewOfSection */
-#include "wdm/io_event.h"      /* events with a name, memory conditions */
-#include "wdm/io_ksr.h"        /* memory that survives a soft reboot */
+#include "wdm/mm_paged_code.h"   /* PAGED_CODE, pageable sections of drivers */
+#include "wdm/mm_io_space.h"     /* MmMapIoSpace */
+#include "wdm/mm_mdl.h"          /* locking and mapping of MDLs */
+#include "wdm/mm_mdl_pages.h"    /* pages that come with an MDL */
+#include "wdm/io_mdl.h"          /* making MDLs */
+#include "wdm/io_irp.h"          /* IRPs */
+#include "wdm/io_device.h"       /* device objects */
+#include "wdm/hal_registers.h"   /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
+#include "wdm/cm_resources.h"    /* which addresses, ports and interrupts a device has */
+#include "wdm/cm_requirements.h" /* which it could do with */
+#include "wdm/hal_bus.h"         /* PCI configuration space, bus-relative addresses */
+#include "wdm/mm_verifier.h"     /* is a driver verified? */
+#include "wdm/io_dma.h"          /* DMA adapters, map registers, common buffers, scatter/gather lists */
+#include "wdm/ob_handle.h"       /* ZwClose */
+#include "wdm/ps_thread.h"       /* PsCreateSystemThread */
+#include "wdm/ex_work_item.h"    /* work items */
+#include "wdm/ob_object.h"       /* ObReferenceObject and its like */
+#include "wdm/io_file.h"         /* FILE_OBJECT */
+#include "wdm/mm_section.h"      /* ZwCreateSection, ZwMapViewOfSection */
+#include "wdm/io_event.h"        /* events with a name, memory conditions */
+#include "wdm/io_ksr.h"          /* memory that survives a soft reboot */
 
 #include "wdm/ex_interlocked.h" /* lists and counters under a spin lock */
 #include "wdm/ex_slist.h"       /* lists without a lock */
@@ -79,5 +83,10 @@
 #include "wdm/crt_wide.h"       /* wcslen and its like */
 #include "wdm/io_constants.h"   /* numbers of the I/O system */
 #include "wdm/registry_types.h" /* what the registry hands out */
+#include "wdm/pnp_types.h"      /* what Plug and Play asks of a driver */
+#include "wdm/bus_interfaces.h" /* tables of routines between drivers */
+#include "wdm/po_fx.h"          /* components of a device and their power */
+#include "wdm/io_types.h"       /* volumes, shares, the error log */
+#include "wdm/fast_io.h"        /* requests without an IRP */
 
 #endif

@@ -13,6 +13,9 @@
 #include "io_objects.h"
 #include "ke_irql.h"
 #include "mdl.h"
+#include "file_information.h"
+#include "power_types.h"
+#include "se_types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +26,6 @@ extern "C" {
 typedef struct _FILE_OBJECT              FILE_OBJECT, *PFILE_OBJECT;
 typedef struct _INTERFACE                INTERFACE, *PINTERFACE;
 typedef struct _SECTION_OBJECT_POINTERS *PSECTION_OBJECT_POINTERS;
-typedef ULONG                            SECURITY_INFORMATION, *PSECURITY_INFORMATION;
 
 typedef struct _IO_STATUS_BLOCK {
     union {
@@ -234,44 +236,6 @@ typedef enum _DEVICE_USAGE_NOTIFICATION_TYPE {
     DeviceUsageTypePostDisplay,
     DeviceUsageTypeGuestAssigned
 } DEVICE_USAGE_NOTIFICATION_TYPE;
-typedef enum _SYSTEM_POWER_STATE {
-    PowerSystemUnspecified,
-    PowerSystemWorking,
-    PowerSystemSleeping1,
-    PowerSystemSleeping2,
-    PowerSystemSleeping3,
-    PowerSystemHibernate,
-    PowerSystemShutdown,
-    PowerSystemMaximum
-} SYSTEM_POWER_STATE,
-    *PSYSTEM_POWER_STATE;
-typedef enum _DEVICE_POWER_STATE {
-    PowerDeviceUnspecified,
-    PowerDeviceD0,
-    PowerDeviceD1,
-    PowerDeviceD2,
-    PowerDeviceD3,
-    PowerDeviceMaximum
-} DEVICE_POWER_STATE,
-    *PDEVICE_POWER_STATE;
-typedef enum _POWER_STATE_TYPE { SystemPowerState, DevicePowerState } POWER_STATE_TYPE, *PPOWER_STATE_TYPE;
-typedef enum _POWER_ACTION {
-    PowerActionNone,
-    PowerActionReserved,
-    PowerActionSleep,
-    PowerActionHibernate,
-    PowerActionShutdown,
-    PowerActionShutdownReset,
-    PowerActionShutdownOff,
-    PowerActionWarmEject,
-    PowerActionDisplayOff
-} POWER_ACTION,
-    *PPOWER_ACTION;
-typedef union _POWER_STATE {
-    SYSTEM_POWER_STATE SystemState;
-    DEVICE_POWER_STATE DeviceState;
-} POWER_STATE, *PPOWER_STATE;
-
 /* ---- IO_STACK_LOCATION ---- */
 
 typedef struct _IO_STACK_LOCATION {
@@ -288,6 +252,20 @@ typedef struct _IO_STACK_LOCATION {
             ULONG POINTER_ALIGNMENT      EaLength;
         } Create;
         struct {
+            struct _IO_SECURITY_CONTEXT          *SecurityContext;
+            ULONG                                 Options;
+            USHORT POINTER_ALIGNMENT              Reserved;
+            USHORT                                ShareAccess;
+            struct _NAMED_PIPE_CREATE_PARAMETERS *Parameters;
+        } CreatePipe;
+        struct {
+            struct _IO_SECURITY_CONTEXT        *SecurityContext;
+            ULONG                               Options;
+            USHORT POINTER_ALIGNMENT            Reserved;
+            USHORT                              ShareAccess;
+            struct _MAILSLOT_CREATE_PARAMETERS *Parameters;
+        } CreateMailslot;
+        struct {
             ULONG                   Length;
             ULONG POINTER_ALIGNMENT Key;
             ULONG                   Flags;
@@ -302,7 +280,7 @@ typedef struct _IO_STACK_LOCATION {
         struct {
             ULONG                   Length;
             PUNICODE_STRING         FileName;
-            LONG                    FileInformationClass; /* a FILE_INFORMATION_CLASS */
+            FILE_INFORMATION_CLASS  FileInformationClass;
             ULONG POINTER_ALIGNMENT FileIndex;
         } QueryDirectory;
         struct {
@@ -310,13 +288,18 @@ typedef struct _IO_STACK_LOCATION {
             ULONG POINTER_ALIGNMENT CompletionFilter;
         } NotifyDirectory;
         struct {
-            ULONG                  Length;
-            LONG POINTER_ALIGNMENT FileInformationClass; /* a FILE_INFORMATION_CLASS */
+            ULONG                                                Length;
+            ULONG POINTER_ALIGNMENT                              CompletionFilter;
+            DIRECTORY_NOTIFY_INFORMATION_CLASS POINTER_ALIGNMENT DirectoryNotifyInformationClass;
+        } NotifyDirectoryEx;
+        struct {
+            ULONG                                    Length;
+            FILE_INFORMATION_CLASS POINTER_ALIGNMENT FileInformationClass;
         } QueryFile;
         struct {
-            ULONG                  Length;
-            LONG POINTER_ALIGNMENT FileInformationClass; /* a FILE_INFORMATION_CLASS */
-            PFILE_OBJECT           FileObject;
+            ULONG                                    Length;
+            FILE_INFORMATION_CLASS POINTER_ALIGNMENT FileInformationClass;
+            PFILE_OBJECT                             FileObject;
             union {
                 struct {
                     BOOLEAN ReplaceIfExists;
@@ -327,12 +310,21 @@ typedef struct _IO_STACK_LOCATION {
             };
         } SetFile;
         struct {
-            ULONG                  Length;
-            LONG POINTER_ALIGNMENT FsInformationClass; /* a FS_INFORMATION_CLASS */
+            ULONG                   Length;
+            PVOID                   EaList;
+            ULONG                   EaListLength;
+            ULONG POINTER_ALIGNMENT EaIndex;
+        } QueryEa;
+        struct {
+            ULONG Length;
+        } SetEa;
+        struct {
+            ULONG                                  Length;
+            FS_INFORMATION_CLASS POINTER_ALIGNMENT FsInformationClass;
         } QueryVolume;
         struct {
-            ULONG                  Length;
-            LONG POINTER_ALIGNMENT FsInformationClass; /* a FS_INFORMATION_CLASS */
+            ULONG                                  Length;
+            FS_INFORMATION_CLASS POINTER_ALIGNMENT FsInformationClass;
         } SetVolume;
         struct {
             ULONG                   OutputBufferLength;
@@ -351,6 +343,15 @@ typedef struct _IO_STACK_LOCATION {
             ULONG POINTER_ALIGNMENT IoControlCode;
             PVOID                   Type3InputBuffer;
         } DeviceIoControl;
+        struct {
+            ULONG                               Length;
+            PSID                                StartSid;
+            struct _FILE_GET_QUOTA_INFORMATION *SidList;
+            ULONG                               SidListLength;
+        } QueryQuota;
+        struct {
+            ULONG Length;
+        } SetQuota;
         struct {
             SECURITY_INFORMATION    SecurityInformation;
             ULONG POINTER_ALIGNMENT Length;
@@ -411,7 +412,13 @@ typedef struct _IO_STACK_LOCATION {
             SYSTEM_POWER_STATE PowerState;
         } WaitWake;
         struct {
-            ULONG                              SystemContext;
+            PPOWER_SEQUENCE PowerSequence;
+        } PowerSequence;
+        struct {
+            union {
+                ULONG                      SystemContext;
+                SYSTEM_POWER_STATE_CONTEXT SystemPowerStateContext;
+            };
             POWER_STATE_TYPE POINTER_ALIGNMENT Type;
             POWER_STATE POINTER_ALIGNMENT      State;
             POWER_ACTION POINTER_ALIGNMENT     ShutdownType;

@@ -1,0 +1,277 @@
+/*
+ * bus_interfaces.h - tables of routines that one driver asks of another with IRP_MN_QUERY_INTERFACE. Every table begins as INTERFACE does; the one
+ * who answers references it, and whoever asked gives it back. Their GUIDs are in wdmguid.h.
+ *
+ * Source  WDK reference: wdm.h, ntddk.h, the page of each structure; x64 layouts. Checked against mingw-w64's by headers_compare.
+ */
+#ifndef NTMM_DDK_WDM_BUS_INTERFACES_H
+#define NTMM_DDK_WDM_BUS_INTERFACES_H
+
+#include "hal_bus.h"
+#include "irp.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef VOID (*PINTERFACE_REFERENCE)(PVOID Context);
+typedef VOID (*PINTERFACE_DEREFERENCE)(PVOID Context);
+#define NTMM_INTERFACE_HEADER \
+    USHORT                 Size, Version; /* bytes */ \
+    PVOID                  Context;       /* for each of the routines */ \
+    PINTERFACE_REFERENCE   InterfaceReference; \
+    PINTERFACE_DEREFERENCE InterfaceDereference
+struct _INTERFACE {
+    NTMM_INTERFACE_HEADER;
+};
+NTMM_LAYOUT(sizeof(INTERFACE) == 32, "INTERFACE, x64");
+
+/* ---- a bus: its addresses, its adapters, its configuration space ---- */
+typedef BOOLEAN                TRANSLATE_BUS_ADDRESS(PVOID Context, PHYSICAL_ADDRESS BusAddress, ULONG Length, PULONG AddressSpace,
+                                                     PPHYSICAL_ADDRESS TranslatedAddress);
+typedef TRANSLATE_BUS_ADDRESS *PTRANSLATE_BUS_ADDRESS;
+typedef struct _DMA_ADAPTER   *GET_DMA_ADAPTER(PVOID Context, struct _DEVICE_DESCRIPTION *DeviceDescriptor, PULONG NumberOfMapRegisters);
+typedef GET_DMA_ADAPTER       *PGET_DMA_ADAPTER;
+typedef ULONG                  GET_SET_DEVICE_DATA(PVOID Context, ULONG DataType, PVOID Buffer, ULONG Offset, ULONG Length);
+typedef GET_SET_DEVICE_DATA   *PGET_SET_DEVICE_DATA;
+typedef struct _BUS_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PTRANSLATE_BUS_ADDRESS TranslateBusAddress;
+    PGET_DMA_ADAPTER       GetDmaAdapter;
+    PGET_SET_DEVICE_DATA   SetBusData; /* DataType: PCI_WHICHSPACE_* */
+    PGET_SET_DEVICE_DATA   GetBusData;
+} BUS_INTERFACE_STANDARD, *PBUS_INTERFACE_STANDARD;
+typedef struct _AGP_TARGET_BUS_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PGET_SET_DEVICE_DATA SetBusData, GetBusData;
+    UCHAR                CapabilityID;
+} AGP_TARGET_BUS_INTERFACE_STANDARD, *PAGP_TARGET_BUS_INTERFACE_STANDARD;
+
+typedef VOID (*PREENUMERATE_SELF)(PVOID Context);
+typedef struct _REENUMERATE_SELF_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PREENUMERATE_SELF SurpriseRemoveAndReenumerateSelf;
+} REENUMERATE_SELF_INTERFACE_STANDARD, *PREENUMERATE_SELF_INTERFACE_STANDARD;
+
+typedef NTSTATUS (*PGET_LOCATION_STRING)(PVOID Context, PZZWSTR *LocationStrings);
+#define PNP_LOCATION_INTERFACE_VERSION 0x1
+typedef struct _PNP_LOCATION_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PGET_LOCATION_STRING GetLocationString;
+} PNP_LOCATION_INTERFACE, *PPNP_LOCATION_INTERFACE;
+
+#define PNP_EXTENDED_ADDRESS_INTERFACE_VERSION 0x1
+typedef VOID                  QUERYEXTENDEDADDRESS(PVOID Context, PULONG64 ExtendedAddress);
+typedef QUERYEXTENDEDADDRESS *PQUERYEXTENDEDADDRESS;
+typedef struct _PNP_EXTENDED_ADDRESS_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PQUERYEXTENDEDADDRESS QueryExtendedAddress;
+} PNP_EXTENDED_ADDRESS_INTERFACE, *PPNP_EXTENDED_ADDRESS_INTERFACE;
+
+/* ---- PCI ---- */
+struct _PCI_ROOT_BUS_HARDWARE_CAPABILITY;
+typedef ULONG (*PCI_READ_WRITE_CONFIG)(PVOID Context, ULONG BusOffset, ULONG Slot, PVOID Buffer, ULONG Offset, ULONG Length);
+typedef VOID (*PCI_PIN_TO_LINE)(PVOID Context, PPCI_COMMON_CONFIG PciData);
+typedef VOID (*PCI_LINE_TO_PIN)(PVOID Context, PPCI_COMMON_CONFIG PciNewData, PPCI_COMMON_CONFIG PciOldData);
+typedef VOID (*PCI_ROOT_BUS_CAPABILITY)(PVOID Context, struct _PCI_ROOT_BUS_HARDWARE_CAPABILITY *HardwareCapability);
+typedef VOID (*PCI_EXPRESS_WAKE_CONTROL)(PVOID Context, BOOLEAN EnableWake);
+#define PCI_BUS_INTERFACE_STANDARD_VERSION 1
+typedef struct _PCI_BUS_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PCI_READ_WRITE_CONFIG    ReadConfig, WriteConfig;
+    PCI_PIN_TO_LINE          PinToLine;
+    PCI_LINE_TO_PIN          LineToPin;
+    PCI_ROOT_BUS_CAPABILITY  RootBusCapability;
+    PCI_EXPRESS_WAKE_CONTROL ExpressWakeControl;
+} PCI_BUS_INTERFACE_STANDARD, *PPCI_BUS_INTERFACE_STANDARD;
+
+#define PCI_DEVICE_PRESENT_INTERFACE_VERSION 1
+#define PCI_USE_SUBSYSTEM_IDS 0x00000001
+#define PCI_USE_REVISION 0x00000002
+#define PCI_USE_VENDEV_IDS 0x00000004
+#define PCI_USE_CLASS_SUBCLASS 0x00000008
+#define PCI_USE_PROGIF 0x00000010
+#define PCI_USE_LOCAL_BUS 0x00000020
+#define PCI_USE_LOCAL_DEVICE 0x00000040
+typedef struct _PCI_DEVICE_PRESENCE_PARAMETERS {
+    ULONG  Size, Flags; /* PCI_USE_*: which of the following count */
+    USHORT VendorID, DeviceID;
+    UCHAR  RevisionID;
+    USHORT SubVendorID, SubSystemID;
+    UCHAR  BaseClass, SubClass, ProgIf;
+} PCI_DEVICE_PRESENCE_PARAMETERS, *PPCI_DEVICE_PRESENCE_PARAMETERS;
+typedef BOOLEAN PCI_IS_DEVICE_PRESENT(USHORT VendorID, USHORT DeviceID, UCHAR RevisionID, USHORT SubVendorID, USHORT SubSystemID,
+                                      ULONG Flags);
+typedef PCI_IS_DEVICE_PRESENT    *PPCI_IS_DEVICE_PRESENT;
+typedef BOOLEAN                   PCI_IS_DEVICE_PRESENT_EX(PVOID Context, PPCI_DEVICE_PRESENCE_PARAMETERS Parameters);
+typedef PCI_IS_DEVICE_PRESENT_EX *PPCI_IS_DEVICE_PRESENT_EX;
+typedef struct _PCI_DEVICE_PRESENT_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PPCI_IS_DEVICE_PRESENT    IsDevicePresent;
+    PPCI_IS_DEVICE_PRESENT_EX IsDevicePresentEx;
+} PCI_DEVICE_PRESENT_INTERFACE, *PPCI_DEVICE_PRESENT_INTERFACE;
+
+#define PCI_MSIX_TABLE_CONFIG_INTERFACE_VERSION 1
+typedef NTSTATUS                   PCI_MSIX_SET_ENTRY(PVOID Context, ULONG TableEntry, ULONG MessageNumber);
+typedef PCI_MSIX_SET_ENTRY        *PPCI_MSIX_SET_ENTRY;
+typedef NTSTATUS                   PCI_MSIX_MASKUNMASK_ENTRY(PVOID Context, ULONG TableEntry);
+typedef PCI_MSIX_MASKUNMASK_ENTRY *PPCI_MSIX_MASKUNMASK_ENTRY;
+typedef NTSTATUS                   PCI_MSIX_GET_ENTRY(PVOID Context, ULONG TableEntry, PULONG MessageNumber, PBOOLEAN Masked);
+typedef PCI_MSIX_GET_ENTRY        *PPCI_MSIX_GET_ENTRY;
+typedef NTSTATUS                   PCI_MSIX_GET_TABLE_SIZE(PVOID Context, PULONG TableSize);
+typedef PCI_MSIX_GET_TABLE_SIZE   *PPCI_MSIX_GET_TABLE_SIZE;
+typedef struct _PCI_MSIX_TABLE_CONFIG_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PPCI_MSIX_SET_ENTRY        SetTableEntry;
+    PPCI_MSIX_MASKUNMASK_ENTRY MaskTableEntry, UnmaskTableEntry;
+    PPCI_MSIX_GET_ENTRY        GetTableEntry;
+    PPCI_MSIX_GET_TABLE_SIZE   GetTableSize;
+} PCI_MSIX_TABLE_CONFIG_INTERFACE, *PPCI_MSIX_TABLE_CONFIG_INTERFACE;
+#define PCI_MSIX_TABLE_CONFIG_MINIMUM_SIZE RTL_SIZEOF_THROUGH_FIELD(PCI_MSIX_TABLE_CONFIG_INTERFACE, UnmaskTableEntry)
+
+#define PCI_EXPRESS_LINK_QUIESCENT_INTERFACE_VERSION 1
+typedef NTSTATUS                               PCI_EXPRESS_ENTER_LINK_QUIESCENT_MODE(PVOID Context);
+typedef PCI_EXPRESS_ENTER_LINK_QUIESCENT_MODE *PPCI_EXPRESS_ENTER_LINK_QUIESCENT_MODE;
+typedef NTSTATUS                               PCI_EXPRESS_EXIT_LINK_QUIESCENT_MODE(PVOID Context);
+typedef PCI_EXPRESS_EXIT_LINK_QUIESCENT_MODE  *PPCI_EXPRESS_EXIT_LINK_QUIESCENT_MODE;
+typedef struct _PCI_EXPRESS_LINK_QUIESCENT_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PPCI_EXPRESS_ENTER_LINK_QUIESCENT_MODE PciExpressEnterLinkQuiescentMode;
+    PPCI_EXPRESS_EXIT_LINK_QUIESCENT_MODE  PciExpressExitLinkQuiescentMode;
+} PCI_EXPRESS_LINK_QUIESCENT_INTERFACE, *PPCI_EXPRESS_LINK_QUIESCENT_INTERFACE;
+
+#define PCI_EXPRESS_ROOT_PORT_INTERFACE_VERSION 1
+typedef ULONG PCI_EXPRESS_ROOT_PORT_READ_CONFIG_SPACE(PVOID Context, PVOID Buffer, ULONG Offset, ULONG Length);
+typedef PCI_EXPRESS_ROOT_PORT_READ_CONFIG_SPACE *PPCI_EXPRESS_ROOT_PORT_READ_CONFIG_SPACE;
+typedef ULONG PCI_EXPRESS_ROOT_PORT_WRITE_CONFIG_SPACE(PVOID Context, PVOID Buffer, ULONG Offset, ULONG Length);
+typedef PCI_EXPRESS_ROOT_PORT_WRITE_CONFIG_SPACE *PPCI_EXPRESS_ROOT_PORT_WRITE_CONFIG_SPACE;
+typedef struct _PCI_EXPRESS_ROOT_PORT_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PPCI_EXPRESS_ROOT_PORT_READ_CONFIG_SPACE  ReadConfigSpace;
+    PPCI_EXPRESS_ROOT_PORT_WRITE_CONFIG_SPACE WriteConfigSpace;
+} PCI_EXPRESS_ROOT_PORT_INTERFACE, *PPCI_EXPRESS_ROOT_PORT_INTERFACE;
+
+/* ---- interrupt routing of the PCI bus ---- */
+#define PCI_INT_ROUTE_INTRF_STANDARD_VER 1
+typedef struct _ROUTING_TOKEN {
+    PVOID LinkNode;
+    ULONG StaticVector;
+    UCHAR Flags;
+} ROUTING_TOKEN, *PROUTING_TOKEN;
+typedef NTSTATUS (*PGET_INTERRUPT_ROUTING)(PDEVICE_OBJECT Pdo, ULONG *Bus, ULONG *PciSlot, UCHAR *InterruptLine, UCHAR *InterruptPin,
+                                           UCHAR *ClassCode, UCHAR *SubClassCode, PDEVICE_OBJECT *ParentPdo, ROUTING_TOKEN *RoutingToken,
+                                           UCHAR *Flags);
+typedef NTSTATUS (*PSET_INTERRUPT_ROUTING_TOKEN)(PDEVICE_OBJECT Pdo, PROUTING_TOKEN RoutingToken);
+typedef VOID (*PUPDATE_INTERRUPT_LINE)(PDEVICE_OBJECT Pdo, UCHAR LineRegister);
+typedef struct _INT_ROUTE_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PGET_INTERRUPT_ROUTING       GetInterruptRouting;
+    PSET_INTERRUPT_ROUTING_TOKEN SetInterruptRoutingToken;
+    PUPDATE_INTERRUPT_LINE       UpdateInterruptLine;
+} INT_ROUTE_INTERFACE_STANDARD, *PINT_ROUTE_INTERFACE_STANDARD;
+
+/* ---- ACPI: general purpose events and notifications, by device object and by context ---- */
+typedef BOOLEAN (*PGPE_SERVICE_ROUTINE)(PVOID, PVOID);
+typedef NTSTATUS (*PGPE_CONNECT_VECTOR)(PDEVICE_OBJECT, ULONG, KINTERRUPT_MODE, BOOLEAN, PGPE_SERVICE_ROUTINE, PVOID, PVOID);
+typedef NTSTATUS (*PGPE_DISCONNECT_VECTOR)(PVOID);
+typedef NTSTATUS (*PGPE_ENABLE_EVENT)(PDEVICE_OBJECT, PVOID);
+typedef NTSTATUS (*PGPE_DISABLE_EVENT)(PDEVICE_OBJECT, PVOID);
+typedef NTSTATUS (*PGPE_CLEAR_STATUS)(PDEVICE_OBJECT, PVOID);
+typedef VOID (*PDEVICE_NOTIFY_CALLBACK)(PVOID, ULONG);
+typedef NTSTATUS (*PREGISTER_FOR_DEVICE_NOTIFICATIONS)(PDEVICE_OBJECT, PDEVICE_NOTIFY_CALLBACK, PVOID);
+typedef VOID (*PUNREGISTER_FOR_DEVICE_NOTIFICATIONS)(PDEVICE_OBJECT, PDEVICE_NOTIFY_CALLBACK);
+typedef struct _ACPI_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PGPE_CONNECT_VECTOR                  GpeConnectVector;
+    PGPE_DISCONNECT_VECTOR               GpeDisconnectVector;
+    PGPE_ENABLE_EVENT                    GpeEnableEvent;
+    PGPE_DISABLE_EVENT                   GpeDisableEvent;
+    PGPE_CLEAR_STATUS                    GpeClearStatus;
+    PREGISTER_FOR_DEVICE_NOTIFICATIONS   RegisterForDeviceNotifications;
+    PUNREGISTER_FOR_DEVICE_NOTIFICATIONS UnregisterForDeviceNotifications;
+} ACPI_INTERFACE_STANDARD, *PACPI_INTERFACE_STANDARD;
+
+typedef BOOLEAN                  GPE_SERVICE_ROUTINE2(PVOID ObjectContext, PVOID ServiceContext);
+typedef GPE_SERVICE_ROUTINE2    *PGPE_SERVICE_ROUTINE2;
+typedef NTSTATUS                 GPE_CONNECT_VECTOR2(PVOID Context, ULONG GpeNumber, KINTERRUPT_MODE Mode, BOOLEAN Shareable,
+                                                     PGPE_SERVICE_ROUTINE2 ServiceRoutine, PVOID ServiceContext, PVOID *ObjectContext);
+typedef GPE_CONNECT_VECTOR2     *PGPE_CONNECT_VECTOR2;
+typedef NTSTATUS                 GPE_DISCONNECT_VECTOR2(PVOID Context, PVOID ObjectContext);
+typedef GPE_DISCONNECT_VECTOR2  *PGPE_DISCONNECT_VECTOR2;
+typedef NTSTATUS                 GPE_ENABLE_EVENT2(PVOID Context, PVOID ObjectContext);
+typedef GPE_ENABLE_EVENT2       *PGPE_ENABLE_EVENT2;
+typedef NTSTATUS                 GPE_DISABLE_EVENT2(PVOID Context, PVOID ObjectContext);
+typedef GPE_DISABLE_EVENT2      *PGPE_DISABLE_EVENT2;
+typedef NTSTATUS                 GPE_CLEAR_STATUS2(PVOID Context, PVOID ObjectContext);
+typedef GPE_CLEAR_STATUS2       *PGPE_CLEAR_STATUS2;
+typedef VOID                     DEVICE_NOTIFY_CALLBACK2(PVOID NotificationContext, ULONG NotifyCode);
+typedef DEVICE_NOTIFY_CALLBACK2 *PDEVICE_NOTIFY_CALLBACK2;
+typedef NTSTATUS REGISTER_FOR_DEVICE_NOTIFICATIONS2(PVOID Context, PDEVICE_NOTIFY_CALLBACK2 NotificationHandler, PVOID NotificationContext);
+typedef REGISTER_FOR_DEVICE_NOTIFICATIONS2   *PREGISTER_FOR_DEVICE_NOTIFICATIONS2;
+typedef VOID                                  UNREGISTER_FOR_DEVICE_NOTIFICATIONS2(PVOID Context);
+typedef UNREGISTER_FOR_DEVICE_NOTIFICATIONS2 *PUNREGISTER_FOR_DEVICE_NOTIFICATIONS2;
+typedef struct _ACPI_INTERFACE_STANDARD2 {
+    NTMM_INTERFACE_HEADER;
+    PGPE_CONNECT_VECTOR2                  GpeConnectVector;
+    PGPE_DISCONNECT_VECTOR2               GpeDisconnectVector;
+    PGPE_ENABLE_EVENT2                    GpeEnableEvent;
+    PGPE_DISABLE_EVENT2                   GpeDisableEvent;
+    PGPE_CLEAR_STATUS2                    GpeClearStatus;
+    PREGISTER_FOR_DEVICE_NOTIFICATIONS2   RegisterForDeviceNotifications;
+    PUNREGISTER_FOR_DEVICE_NOTIFICATIONS2 UnregisterForDeviceNotifications;
+} ACPI_INTERFACE_STANDARD2, *PACPI_INTERFACE_STANDARD2;
+
+/* ---- D3cold: may the device lose its power altogether? ---- */
+typedef enum _DEVICE_WAKE_DEPTH {
+    DeviceWakeDepthNotWakeable = 0,
+    DeviceWakeDepthD0,
+    DeviceWakeDepthD1,
+    DeviceWakeDepthD2,
+    DeviceWakeDepthD3hot,
+    DeviceWakeDepthD3cold,
+    DeviceWakeDepthMaximum
+} DEVICE_WAKE_DEPTH,
+    *PDEVICE_WAKE_DEPTH;
+typedef enum _D3COLD_LAST_TRANSITION_STATUS {
+    LastDStateTransitionStatusUnknown = 0,
+    LastDStateTransitionD3hot,
+    LastDStateTransitionD3cold
+} D3COLD_LAST_TRANSITION_STATUS,
+    *PD3COLD_LAST_TRANSITION_STATUS;
+typedef VOID                SET_D3COLD_SUPPORT(PVOID Context, BOOLEAN D3ColdSupport);
+typedef SET_D3COLD_SUPPORT *PSET_D3COLD_SUPPORT;
+typedef NTSTATUS GET_IDLE_WAKE_INFO(PVOID Context, SYSTEM_POWER_STATE SystemPowerState, PDEVICE_WAKE_DEPTH DeepestWakeableDstate);
+typedef GET_IDLE_WAKE_INFO    *PGET_IDLE_WAKE_INFO;
+typedef NTSTATUS               GET_D3COLD_CAPABILITY(PVOID Context, PBOOLEAN D3ColdSupported);
+typedef GET_D3COLD_CAPABILITY *PGET_D3COLD_CAPABILITY;
+typedef VOID                   GET_D3COLD_LAST_TRANSITION_STATUS(PVOID Context, PD3COLD_LAST_TRANSITION_STATUS LastTransitionStatus);
+typedef GET_D3COLD_LAST_TRANSITION_STATUS *PGET_D3COLD_LAST_TRANSITION_STATUS;
+#define D3COLD_SUPPORT_INTERFACE_VERSION 1
+typedef struct _D3COLD_SUPPORT_INTERFACE {
+    NTMM_INTERFACE_HEADER;
+    PSET_D3COLD_SUPPORT                SetD3ColdSupport;
+    PGET_IDLE_WAKE_INFO                GetIdleWakeInfo;
+    PGET_D3COLD_CAPABILITY             GetD3ColdCapability;
+    PGET_D3COLD_CAPABILITY             GetBusDriverD3ColdSupport;
+    PGET_D3COLD_LAST_TRANSITION_STATUS GetLastTransitionStatus;
+} D3COLD_SUPPORT_INTERFACE, *PD3COLD_SUPPORT_INTERFACE;
+
+/* ---- resetting a device, or all devices that share its slot ---- */
+typedef enum _DEVICE_RESET_TYPE { FunctionLevelDeviceReset, PlatformLevelDeviceReset } DEVICE_RESET_TYPE;
+typedef NTSTATUS              DEVICE_RESET_HANDLER(PVOID InterfaceContext, DEVICE_RESET_TYPE ResetType, ULONG Flags, PVOID ResetParameters);
+typedef DEVICE_RESET_HANDLER *PDEVICE_RESET_HANDLER;
+#define DEVICE_RESET_INTERFACE_VERSION_1 1
+#define DEVICE_RESET_INTERFACE_VERSION_2 2
+#define DEVICE_RESET_INTERFACE_VERSION_3 3
+#define DEVICE_RESET_INTERFACE_VERSION DEVICE_RESET_INTERFACE_VERSION_1
+typedef struct _DEVICE_RESET_INTERFACE_STANDARD {
+    NTMM_INTERFACE_HEADER;
+    PDEVICE_RESET_HANDLER DeviceReset;
+    ULONG                 SupportedResetTypes;
+    PVOID                 Reserved;
+} DEVICE_RESET_INTERFACE_STANDARD, *PDEVICE_RESET_INTERFACE_STANDARD;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
