@@ -13,6 +13,7 @@
 
 #include <ntmm/ntmm.h>
 
+#include "io/driver.h"
 #include "io/irp.h"
 #include "ke/bugcheck.h"
 
@@ -23,6 +24,8 @@ typedef struct driver {
     DRIVER_OBJECT    object;
     DRIVER_EXTENSION extension;
 } driver_t;
+
+void (*io_driver_abandoned_hook)(PDRIVER_OBJECT driver);
 
 static WCHAR          driver_name[] = L"\\Driver\\Test";
 static WCHAR          service_key[] = L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\Test";
@@ -64,6 +67,8 @@ PDRIVER_OBJECT ntmm_driver_load(DRIVER_INITIALIZE *entry)
     NTSTATUS status = entry(&driver->object, &path);
     if (!NT_SUCCESS(status)) {
         (void)ke_error(0, "%s: DriverEntry returned 0x%08X", __func__, (unsigned)status);
+        if (io_driver_abandoned_hook != NULL)
+            io_driver_abandoned_hook(&driver->object);
         ExFreePoolWithTag(driver, TAG_DRIVER);
         return NULL;
     }

@@ -43,6 +43,7 @@
 #include "vf/automatic.h"
 #include "vf/dma.h"
 #include "vf/verifying.h"
+#include "wdf/driver.h"
 
 #define DEFAULT_PROCESSORS 4u
 #define OLDEST_WINDOWS 0x05000000u /* NTDDI_WIN2K */
@@ -172,6 +173,7 @@ static int boot_layers(const ntmm_config *config)
     io_named_events_boot();
     io_files_reset();
     io_sections_boot();
+    wdf_boot();
     ke_fault_resolver = mm_fault_resolve;
     result = ke_faults_boot();
     if (result != 0)

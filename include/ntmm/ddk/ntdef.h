@@ -129,6 +129,10 @@ typedef struct _GROUP_AFFINITY {
     USHORT    Group, Reserved[3];
 } GROUP_AFFINITY, *PGROUP_AFFINITY;
 
+#ifndef MEMORY_ALLOCATION_ALIGNMENT
+#define MEMORY_ALLOCATION_ALIGNMENT 16 /* bytes: of every block of pool */
+#endif
+
 #define NT_SUCCESS(Status) (((NTSTATUS)(Status)) >= 0)
 #define NT_INFORMATION(Status) ((((ULONG)(Status)) >> 30) == 1)
 #define NT_WARNING(Status) ((((ULONG)(Status)) >> 30) == 2)

@@ -1,0 +1,23 @@
+/*
+ * wdf.h - what a driver of the Kernel-Mode Driver Framework includes: the whole family.
+ * A header of the family that needs another one includes it; so each of them can be included alone.
+ *
+ * Source  WDK reference: Windows Driver Framework; KMDF 1.33 headers.
+ */
+#ifndef NTMM_DDK_WDF_H
+#define NTMM_DDK_WDF_H
+
+#include "wdftypes.h"
+#include "wdfglobals.h"
+#include "wdfstatus.h"
+#include "wdfobject.h"
+#include "wdfcore.h"
+#include "wdfdriver.h"
+#include "wdfdevice.h"
+#include "wdfbugcodes.h"
+
+/* ---- requests and what serves them ---- */
+
+/* ---- resources, buses, DMA ---- */
+
+#endif
