@@ -21,6 +21,7 @@ static inline void mm_mdl_clear(MDL *mdl, unsigned flags) { mdl->MdlFlags = (CSH
 
 /* The system mapping of an MDL goes, if it has one of its own. No rule is checked. */
 void mm_mdl_unmap(MDL *mdl);
+void mm_mdl_describe_unmapped(MDL *mdl); /* what its header says when that has happened */
 
 /* Before the MDL lets go of its pages, or goes itself: it stops the machine when a process has them mapped by this MDL. No lock held. */
 void mm_mdl_stays_for_users(const char *routine, const MDL *mdl);

@@ -209,7 +209,7 @@ static bool has_own_mapping(const MDL *mdl)
     return mm_mdl_has(mdl, MDL_MAPPED_TO_SYSTEM_VA) && (!mm_mdl_has(mdl, MDL_PARTIAL) || mm_mdl_has(mdl, MDL_PARTIAL_HAS_BEEN_MAPPED));
 }
 
-static void describe_unmapped(MDL *mdl)
+void mm_mdl_describe_unmapped(MDL *mdl)
 {
     mm_mdl_clear(mdl, MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED | MDL_FREE_EXTRA_PTES);
     if (mm_mdl_has(mdl, MDL_SOURCE_IS_NONPAGED_POOL))
@@ -226,7 +226,7 @@ void mm_mdl_unmap(MDL *mdl)
         found = mm_mapping_find(page);
     if (found.record != NULL && found.pages_before == 0)
         mm_mapping_drop(page, found.page_count);
-    describe_unmapped(mdl);
+    mm_mdl_describe_unmapped(mdl);
 }
 
 typedef struct unmap_stop { /* what is wrong, if anything */

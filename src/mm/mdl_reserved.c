@@ -204,7 +204,7 @@ static void unmap_range(void *va, ULONG tag, MDL *mdl, reserved_stop_t *stop)
     if (stop->why != NULL)
         return;
     mm_reserved_unmap(va);
-    mm_mdl_clear(mdl, MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
+    mm_mdl_describe_unmapped(mdl);
 }
 
 VOID MmUnmapReservedMapping(PVOID BaseAddress, ULONG PoolTag, PMDL MemoryDescriptorList)

@@ -1,11 +1,13 @@
 /*
  * test_mm_mdl.c - random MDLs over memory of every kind against a model: a copy of what each byte should hold.
- * They are locked, built, made of selected pages, mapped, mapped at reserved addresses, protected, advanced, taken apart, and freed, between
- * page-outs; every byte that is read, directly or through any mapping, must be the one that was written last, through whatever. In the end
+ * They are locked, built, made of selected pages, mapped, mapped at reserved addresses and for an application, protected, advanced, taken
+ * apart, and freed, between page-outs; every byte that is read, directly or through any mapping, must be the one that was written last, through whatever. In the end
  * no frame is pinned, no charge and no system PTE is lost.
  * Prints its seed; NTMM_SEED replays one, NTMM_OPERATIONS changes the number of steps.
  */
 #include <ntmm/cmocka.h>
+
+#include <ntifs.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,8 @@
 #include "mm/system_pte.h"
 
 #define TAG NTMM_TAG("MdPr")
-#define MEMORIES 6u
+#define MEMORIES 8u
+#define USER_KIND 6u /* and above: private memory of a process, and a view of a section */
 #define PAGES_MOST 48u
 #define MDLS 40u
 #define MDL_PAGES_MOST 12u
@@ -34,10 +37,12 @@ static uint32_t below(uint32_t limit) /* xorshift64* */
 typedef struct memory {
     char    *base;
     uint32_t pages;
-    bool     pageable;
+    bool     pageable, is_user;
     char    *copy; /* what it should hold */
 } memory_t;
-static memory_t memories[MEMORIES];
+static memory_t      memories[MEMORIES];
+static ntmm_process *process; /* in which all of it happens */
+static HANDLE        section;
 
 typedef struct mdl_record {
     PMDL      mdl; /* NULL: free */
@@ -46,7 +51,7 @@ typedef struct mdl_record {
     uint32_t  offset, bytes;
     bool      locked, writable;
     char     *seen; /* NULL: not mapped by us */
-    bool      seen_writable, seen_reserved;
+    bool      seen_writable, seen_reserved, seen_by_user;
 } mdl_record_t;
 static mdl_record_t records[MDLS];
 static char        *reserved;
@@ -112,7 +117,7 @@ static void make(mdl_record_t *record)
             segments[i].Buffer = record->memory->base + (size_t)record->page[i] * PAGE_SIZE;
         MmProbeAndLockSelectedPages(record->mdl, segments, KernelMode, operation);
     } else {
-        MmProbeAndLockPages(record->mdl, KernelMode, operation);
+        MmProbeAndLockPages(record->mdl, record->memory->is_user && below(2) == 0 ? UserMode : KernelMode, operation);
     }
 }
 
@@ -131,7 +136,7 @@ static void unmap(mdl_record_t *record)
 
 static void discard(mdl_record_t *record)
 {
-    if (below(2) == 0 || !record->locked || record->seen_reserved)
+    if (below(2) == 0 || !record->locked || record->seen_reserved || record->seen_by_user)
         unmap(record);
     if (record->locked)
         MmUnlockPages(record->mdl);
@@ -146,9 +151,12 @@ static void map(mdl_record_t *record)
         return;
     }
     ULONG flags = below(4) == 0 ? MdlMappingNoWrite : 0;
-    record->seen_reserved = !reserved_used && below(6) == 0;
+    record->seen_by_user = below(4) == 0;
+    record->seen_reserved = !record->seen_by_user && !reserved_used && below(6) == 0;
     record->seen_writable = record->writable && (flags == 0 || record->seen_reserved);
-    if (record->seen_reserved)
+    if (record->seen_by_user)
+        record->seen = MmMapLockedPagesSpecifyCache(record->mdl, UserMode, MmCached, NULL, FALSE, NormalPagePriority | flags);
+    else if (record->seen_reserved)
         record->seen = MmMapLockedPagesWithReservedMapping(reserved, TAG, record->mdl, MmCached);
     else
         record->seen =
@@ -183,7 +191,7 @@ static void touch_directly(memory_t *memory)
 
 static void look_at_part(mdl_record_t *record)
 {
-    if (record->bytes == 0 || record->seen_reserved)
+    if (record->bytes == 0 || (record->seen != NULL && record->seen_reserved))
         return;
     uint32_t from = below(record->bytes), bytes = 1 + below(record->bytes - from);
     PMDL     part = IoAllocateMdl((char *)MmGetMdlVirtualAddress(record->mdl) + from, bytes, FALSE, FALSE, NULL);
@@ -199,7 +207,7 @@ static void look_at_part(mdl_record_t *record)
 static void advance(mdl_record_t *record)
 {
     uint32_t by = below(record->bytes + 1), place = record->offset + by, passed = place / PAGE_SIZE;
-    if (record->seen_reserved || (by == record->bytes && record->seen != NULL))
+    if (record->seen != NULL && (record->seen_reserved || record->seen_by_user || by == record->bytes))
         return;
     assert_int_equal(MmAdvanceMdl(record->mdl, by), STATUS_SUCCESS);
     memmove(record->page, record->page + passed, (MDL_PAGES_MOST - passed) * sizeof record->page[0]);
@@ -212,7 +220,7 @@ static void advance(mdl_record_t *record)
 
 static void protect(mdl_record_t *record)
 {
-    if (record->seen == NULL)
+    if (record->seen == NULL || record->seen_by_user)
         return;
     static const ULONG PROTECT[] = { PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE_READ };
     uint32_t           which = below(3);
@@ -251,6 +259,25 @@ static void step(void)
 
 /* ---- the machine ---- */
 
+static char *view_of_a_section(SIZE_T bytes)
+{
+    LARGE_INTEGER size = { .QuadPart = (LONGLONG)bytes };
+    PVOID         base = NULL;
+    SIZE_T        view = 0;
+    assert_int_equal(ZwCreateSection(&section, SECTION_ALL_ACCESS, NULL, &size, PAGE_READWRITE, SEC_COMMIT, NULL), STATUS_SUCCESS);
+    assert_int_equal(ZwMapViewOfSection(section, ZwCurrentProcess(), &base, 0, 0, NULL, &view, ViewUnmap, 0, PAGE_READWRITE),
+                     STATUS_SUCCESS);
+    return base;
+}
+
+static void leave_process(void)
+{
+    assert_int_equal(ZwUnmapViewOfSection(ZwCurrentProcess(), memories[USER_KIND + 1].base), STATUS_SUCCESS);
+    assert_int_equal(ZwClose(section), STATUS_SUCCESS);
+    ntmm_process_attach(NULL);
+    ntmm_process_destroy(process);
+}
+
 static char *memory_of_kind(uint32_t kind, SIZE_T bytes)
 {
     const PHYSICAL_ADDRESS anywhere = { .QuadPart = -1 };
@@ -259,16 +286,22 @@ static char *memory_of_kind(uint32_t kind, SIZE_T bytes)
     case 1: return ExAllocatePool2(POOL_FLAG_NON_PAGED_EXECUTE, bytes, TAG);
     case 2: return MmAllocateContiguousMemory(bytes, anywhere);
     case 3: return MmAllocateNonCachedMemory(bytes);
+    case USER_KIND: return ntmm_user_alloc(process, bytes, PAGE_READWRITE);
+    case USER_KIND + 1: return view_of_a_section(bytes);
     default: return ExAllocatePool2(POOL_FLAG_PAGED, bytes, TAG);
     }
 }
 
 static void set_up(void)
 {
+    process = ntmm_process_create();
+    assert_non_null(process);
+    ntmm_process_attach(process);
     for (uint32_t i = 0; i < MEMORIES; i++) {
         memory_t *memory = &memories[i];
         memory->pages = PAGES_MOST - 5 * i;
         memory->pageable = i >= 4;
+        memory->is_user = i >= USER_KIND;
         memory->base = memory_of_kind(i, memory->pages * PAGE_SIZE);
         memory->copy = malloc(memory->pages * PAGE_SIZE);
         assert_true(memory->base != NULL && memory->copy != NULL);
@@ -293,10 +326,11 @@ static void tear_down(void)
             MmFreeContiguousMemory(memory->base);
         else if (i == 3)
             MmFreeNonCachedMemory(memory->base, memory->pages * PAGE_SIZE);
-        else
+        else if (!memory->is_user)
             ExFreePool(memory->base);
         free(memory->copy);
     }
+    leave_process();
 }
 
 static void no_pins(void *context, mm_pfn_number_t pfn, mm_pfn_t *entry)

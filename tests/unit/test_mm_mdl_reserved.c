@@ -48,6 +48,7 @@ static void reserved_mapped_unmapped_freed(void **state)
         MmUnmapReservedMapping(va, TAG, mdl);
         assert_int_equal(mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA, 0);
         assert_false(MmIsAddressValid(va));
+        assert_ptr_equal(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority), p + 20); /* as it was built */
     }
     KeLowerIrql(before);
     assert_true(ntmm_check());
