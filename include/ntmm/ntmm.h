@@ -381,9 +381,11 @@ typedef struct ntmm_device_config {
     uint32_t map_registers; /* its total, which all its transfers share, and the cap on what IoGetDmaAdapter returns; 0: as many as a driver
                                asks for, or, where transfers must be bounced, as memory allows */
     bool     scatter_gather; /* it takes lists of pieces; false: every transfer is one piece to it, whatever its driver says */
-    bool     iommu; /* one stands before it: it reaches what its driver has mapped, and nothing else; logical addresses are not physical */
+    uint32_t
+         dma_alignment; /* what GetDmaAlignment says: a power of two up to PAGE_SIZE; 0: 1. With NTMM_VERIFY_DMA transfers are held to it */
+    bool iommu; /* one stands before it: it reaches what its driver has mapped, and nothing else; logical addresses are not physical */
 } ntmm_device_config;
-/** @param config  NULL: 64 bits, scatter/gather  @return NULL, with the reason in ntmm_error(): no machine, 1,024 devices, impossible bits */
+/** @param config  NULL: 64 bits, scatter/gather  @return NULL, with the reason in ntmm_error(): no machine, 1,024 devices, impossible bits or alignment */
 NTMM_PUBLIC ntmm_device *ntmm_device_create(const ntmm_device_config *config);
 /** Its physical device object, for AddDevice and IoGetDmaAdapter; valid until the device is destroyed. */
 NTMM_PUBLIC PDEVICE_OBJECT ntmm_device_object(ntmm_device *device);

@@ -68,6 +68,7 @@ static hal_device_t *add_locked(const ntmm_device_config *config, bool played)
     device->in_use = true;
     device->played = played;
     device->config = *config;
+    device->config.dma_alignment = config->dma_alignment != 0 ? config->dma_alignment : 1;
     device->reach = hal_reach_of(config->address_bits);
     ke_lock_init(&device->lock, KE_RANK_HAL_DEVICE);
     object_init(&device->object);
@@ -163,6 +164,8 @@ ntmm_device *ntmm_device_create(const ntmm_device_config *config)
     if (wanted.address_bits < PAGE_SHIFT + 1 || wanted.address_bits > 64) {
         ke_error(0, "ntmm_device_create: address_bits is %u; a device says addresses of 24, 32 or 64 bits, or of others up to 64",
                  wanted.address_bits);
+    } else if (wanted.dma_alignment > PAGE_SIZE || (wanted.dma_alignment & (wanted.dma_alignment - 1)) != 0) {
+        ke_error(0, "ntmm_device_create: dma_alignment is %u; a power of two up to %u", wanted.dma_alignment, PAGE_SIZE);
     } else {
         ke_lock(&devices_lock);
         device = add_locked(&wanted, true);

@@ -213,10 +213,13 @@ hal_adapter_t *hal_enter(const char *routine, PDMA_ADAPTER DmaAdapter, ke_thread
 ULONG hal_get_dma_alignment(PDMA_ADAPTER DmaAdapter)
 {
     HAL_REQUIRE_IRQL("GetDmaAlignment", PASSIVE_LEVEL);
-    ke_thread_t *thread;
-    if (hal_enter("GetDmaAlignment", DmaAdapter, &thread) != NULL)
-        ke_thread_leave(thread);
-    return 1; /* caches agree with memory: any byte will do */
+    ke_thread_t   *thread;
+    hal_adapter_t *adapter = hal_enter("GetDmaAlignment", DmaAdapter, &thread);
+    if (adapter == NULL)
+        return 1;
+    ULONG alignment = adapter->device->config.dma_alignment;
+    ke_thread_leave(thread);
+    return alignment; /* caches agree with memory: it is the device's own */
 }
 
 NTSTATUS hal_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo)

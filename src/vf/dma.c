@@ -11,7 +11,7 @@
  * Locks       (D) while requests of a device are counted; no stop is raised under it.
  * Source      WDK documentation: "DMA Verification"; Bug Check 0xE6.
  * Fidelity    never raised: 0x00 with 2 (a request that finds no map registers in a row waits, or is refused), 0x01 and 0x02 (performance
- *             counters), 0x11, 0x14, 0x22. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the device
+ *             counters), 0x11, 0x14, 0x22. 0x1F with 4 and 5 go by the device's own alignment: caches agree with memory. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the device
  *             sees nothing else anyway.
  */
 #include "vf/dma.h"
@@ -132,6 +132,18 @@ static uint64_t bytes_of(const MDL *mdl)
     return bytes;
 }
 
+/* The bytes are whole units of those that the device moves. */
+static void aligned(const char *routine, const hal_adapter_t *adapter, PMDL mdl, uint64_t offset, uint32_t length)
+{
+    const hal_cursor_t cursor = hal_cursor_at(mdl, offset);
+    const ULONG        mask = adapter->device->config.dma_alignment - 1;
+    ULONG_PTR          start = (ULONG_PTR)MmGetMdlVirtualAddress(cursor.mdl) + cursor.offset;
+    if ((start & mask) != 0)
+        violation(routine, "The buffer does not begin where GetDmaAlignment allows it.", 0x1F, 4, start, (ULONG_PTR)mdl);
+    if ((length & mask) != 0)
+        violation(routine, "The length of the transfer is no multiple of what GetDmaAlignment says.", 0x1F, 5, length, (ULONG_PTR)mdl);
+}
+
 static void list(const char *routine, hal_adapter_t *adapter, PMDL mdl, PVOID va, uint64_t offset, uint32_t length)
 {
     if (mdl == NULL)
@@ -149,6 +161,8 @@ static void list(const char *routine, hal_adapter_t *adapter, PMDL mdl, PVOID va
     if (length != 0 && hal_chain_pages(mdl, offset, length) > adapter->most)
         violation(routine, "The list needs more map registers than IoGetDmaAdapter allowed.", 0x15, hal_chain_pages(mdl, offset, length),
                   adapter->most, 0);
+    if (length != 0)
+        aligned(routine, adapter, mdl, offset, length);
 }
 
 /* A register that maps some of these bytes, or NULL. */
@@ -179,6 +193,7 @@ static void map(const char *routine, hal_request_t *request, PMDL mdl, uint64_t 
     if (!hal_chain_has(mdl, offset, length))
         violation(routine, "The transfer goes beyond the end of the MDL.", 0x1F, 3, (ULONG_PTR)mdl, length);
     locked(routine, mdl);
+    aligned(routine, request->adapter, mdl, offset, length);
     hal_cursor_t              cursor = hal_cursor_at(mdl, offset);
     const hal_map_register_t *entry = mapped_there(request, cursor.mdl, cursor.offset, length);
     if (entry != NULL)

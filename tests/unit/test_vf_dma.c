@@ -181,6 +181,37 @@ static void buffers_and_mdls_fit(void **state)
     EXPECT(0x0E, scene.mdl, 0, 0, GET(scene.block, 10));
 }
 
+/* A device that moves units of 16 bytes. */
+static void transfers_are_whole_units(void **state)
+{
+    (void)state;
+    static const struct {
+        ULONG    at, length;
+        unsigned code;
+    } rows[] = { { 8, 32, 4 }, { 16, 24, 5 } };
+    const ntmm_device_config impossible = { .dma_alignment = 24 }, units = { .dma_alignment = 16, .scatter_gather = true };
+    assert_null(ntmm_device_create(&impossible));
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        ULONG              registers, length = rows[i / 2].length;
+        DEVICE_DESCRIPTION description = dma_description(1, 64, TRUE, 8 * PAGE_SIZE);
+        ntmm_device       *device = ntmm_device_create(&units);
+        PDMA_ADAPTER       adapter = IoGetDmaAdapter(ntmm_device_object(device), &description, &registers);
+        char              *block = dma_high_memory(PAGE_SIZE, 0), *start = block + rows[i / 2].at;
+        PMDL               mdl = dma_mdl(block, PAGE_SIZE);
+        ULONG_PTR          what = rows[i / 2].code == 4 ? (ULONG_PTR)start : length;
+        assert_int_equal(adapter->DmaOperations->GetDmaAlignment(adapter), 16);
+        dma_raise();
+        if (i % 2 == 0) {
+            EXPECT(0x1F, rows[i / 2].code, what, mdl,
+                   adapter->DmaOperations->GetScatterGatherList(adapter, NULL, mdl, start, length, keep_list, NULL, FALSE));
+        } else {
+            (void)adapter->DmaOperations->AllocateAdapterChannel(adapter, NULL, 1, keep_registers, NULL);
+            EXPECT(0x1F, rows[i / 2].code, what, mdl, adapter->DmaOperations->MapTransfer(adapter, mdl, kept_base, start, &length, FALSE));
+        }
+        ntmm_cmocka_reboot();
+    }
+}
+
 static void mappings_are_flushed(void **state)
 {
     (void)state;
@@ -305,6 +336,7 @@ int main(void)
         VERIFIED_TEST(what_is_freed_too_often_is_told),
         VERIFIED_TEST(limits_are_kept),
         VERIFIED_TEST(buffers_and_mdls_fit),
+        VERIFIED_TEST(transfers_are_whole_units),
         VERIFIED_TEST(mappings_are_flushed),
         VERIFIED_TEST(memory_around_buffers_is_watched),
         VERIFIED_TEST(levels_versions_and_old_names),
