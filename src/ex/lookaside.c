@@ -22,6 +22,7 @@
 #include "ke/balance.h"
 #include "ke/inject.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "mm/mm.h"
 
 /* A call under way: on whose behalf, about which list. */
@@ -185,7 +186,12 @@ static void initialise(const call_t *call, POOL_TYPE type, SIZE_T size, ULONG ta
 
     if (!ex_lookaside_is_aligned(list))
         ke_raise_status(call->routine, STATUS_DATATYPE_MISALIGNMENT, call->caller);
-    if (ex_lookaside_is_active(list, (ex_lookaside_kind_t)(list->Future[0] & EX_LOOKASIDE_KIND_MASK)))
+    bool is_active = ex_lookaside_is_active(list, (ex_lookaside_kind_t)(list->Future[0] & EX_LOOKASIDE_KIND_MASK));
+    if (size < LOOKASIDE_MINIMUM_BLOCK_SIZE)
+        ke_probe_lock(call->routine, KE_LOOKASIDE_SMALL, list, size);
+    if (is_active)
+        ke_probe_lock(call->routine, KE_LOOKASIDE_TWICE, list, 0);
+    if (is_active)
         ke_fast_fail(call->routine, "The lookaside list is active already: delete it before its memory is freed or initialised again.",
                      FAST_FAIL_CORRUPT_LIST_ENTRY, call->caller);
     InitializeSListHead(&list->ListHead);
@@ -223,6 +229,8 @@ static void end(const call_t *call)
 {
     const char *wrong;
 
+    if (!ex_lookaside_is_active(call->list, call->kind))
+        ke_probe_lock(call->routine, KE_LOOKASIDE_UNKNOWN, call->list, 0);
     if (!begin(call, FAST_FAIL_CORRUPT_LIST_ENTRY))
         return;
     give_all_back(call);

@@ -497,12 +497,19 @@ static POWNER_ENTRY start_over(PERESOURCE r, bool keep_table)
     return keep_table ? NULL : table;
 }
 
+static bool is_active(const ERESOURCE *r)
+{
+    return r->Reserved2 == (PVOID)(uintptr_t)ke_machine_generation && r->SystemResourcesList.Flink == &r->SystemResourcesList;
+}
+
 NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
     (void)*(volatile KSPIN_LOCK *)&Resource->SpinLock;
+    if (is_active(Resource))
+        ke_probe_lock(__func__, KE_RESOURCE_TWICE, Resource, 0);
     ke_lock(lock_of(Resource));
     make_new_locked(Resource, NULL); /* what was in the storage before means nothing */
     ke_unlock(lock_of(Resource));
@@ -524,7 +531,10 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
+    if (!is_active(Resource))
+        ke_probe_lock(__func__, KE_RESOURCE_UNKNOWN, Resource, 0);
     table = start_over(Resource, false);
+    Resource->Reserved2 = NULL; /* who uses it all the same gets a new one */
     if (table != NULL)
         ExFreePoolWithTag(table, OWNER_TAG);
     return STATUS_SUCCESS;

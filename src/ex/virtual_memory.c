@@ -204,11 +204,11 @@ static NTSTATUS free_in(HANDLE process, ex_vm_range_t *range, bool whole, ULONG 
 NTSTATUS ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
 {
     ex_vm_range_t range;
-    bool          whole = *RegionSize == 0;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;
+    bool     whole = *RegionSize == 0;
     NTSTATUS status = STATUS_INVALID_PARAMETER_4;
     if (FreeType == MEM_RELEASE || FreeType == MEM_DECOMMIT)
         status = ex_vm_range(*BaseAddress, *RegionSize, PAGE_SIZE, STATUS_INVALID_PARAMETER_2, STATUS_INVALID_PARAMETER_3, &range);

@@ -35,13 +35,20 @@ typedef enum ke_lock_step {
     KE_RESOURCE_ACQUIRE,
     KE_RESOURCE_RELEASE,
     KE_CRITICAL_ENTER,
-    KE_CRITICAL_LEAVE
+    KE_CRITICAL_LEAVE,
+    /* found wrong already: an initialisation of what is active, a deletion of what is not; a block size, which is the last operand */
+    KE_RESOURCE_TWICE,
+    KE_RESOURCE_UNKNOWN,
+    KE_LOOKASIDE_TWICE,
+    KE_LOOKASIDE_UNKNOWN,
+    KE_LOOKASIDE_SMALL
 } ke_lock_step_t;
 
 typedef struct ke_probe {
     void (*stop)(ke_stop_t *stop); /* changes it, or does not */
     void (*mdl)(const char *routine, ke_mdl_step_t step, const MDL *mdl);
-    void (*lock)(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR old_irql);
+    void (*lock)(const char *routine, ke_lock_step_t step, const volatile void *lock,
+                 ULONG_PTR operand);                         /* operand: IRQL before the acquire */
     void (*object)(const char *routine, const void *object); /* one that threads wait for, or a spin lock, is initialised */
 } ke_probe_t;
 
@@ -52,10 +59,10 @@ static inline void ke_probe_mdl(const char *routine, ke_mdl_step_t step, const M
     if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
         ke_probe->mdl(routine, step, mdl);
 }
-static inline void ke_probe_lock(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR old_irql)
+static inline void ke_probe_lock(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR operand)
 {
     if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
-        ke_probe->lock(routine, step, lock, old_irql);
+        ke_probe->lock(routine, step, lock, operand);
 }
 static inline void ke_probe_object(const char *routine, const void *object)
 {

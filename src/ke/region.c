@@ -59,12 +59,14 @@ VOID KeLeaveGuardedRegion(VOID) { leave(guarded, __func__, KE_CALLER()); }
 
 BOOLEAN KeAreApcsDisabled(VOID)
 {
+    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     ke_thread_t *thread = ke_thread_ready(__func__);
     return thread != NULL && (thread->kernel_apc_disable != 0 || thread->special_apc_disable != 0);
 }
 
 BOOLEAN KeAreAllApcsDisabled(VOID)
 {
+    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     ke_thread_t *thread = ke_thread_ready(__func__);
     return thread != NULL && (thread->special_apc_disable != 0 || thread->irql >= APC_LEVEL);
 }

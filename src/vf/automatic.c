@@ -141,7 +141,20 @@ static void mutex_step(const char *routine, ke_lock_step_t step, ULONG_PTR mutex
                   step == KE_FAST_MUTEX_ACQUIRE_UNSAFE ? 0x39 : 0x3A, count, mutex);
 }
 
-static void lock_step(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR old_irql)
+/* Lookaside lists and resources that come or go at the wrong time. */
+static void life_step(const char *routine, ke_lock_step_t step, ULONG_PTR what, ULONG_PTR bytes)
+{
+    switch (step) {
+    case KE_RESOURCE_TWICE: violation(routine, "A resource was initialised that is active.", 0xD0, what, 0, 0);
+    case KE_RESOURCE_UNKNOWN: violation(routine, "A resource was deleted that was not initialised, or deleted before.", 0xD1, what, 0, 0);
+    case KE_LOOKASIDE_TWICE: violation(routine, "A lookaside list was initialised that is active.", 0xCA, what, 0, 0);
+    case KE_LOOKASIDE_UNKNOWN:
+        violation(routine, "A lookaside list was deleted that was not initialised, or deleted before.", 0xCB, what, 0, 0);
+    default: violation(routine, "The blocks of a lookaside list are too small.", 0xCD, what, bytes, LOOKASIDE_MINIMUM_BLOCK_SIZE);
+    }
+}
+
+static void lock_step(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR operand)
 {
     const ke_thread_t *self = ke_self();
     switch (step) {
@@ -158,7 +171,12 @@ static void lock_step(const char *routine, ke_lock_step_t step, const volatile v
         must_hold(!forces_irql || self->irql <= APC_LEVEL, routine, "A critical region was entered or left above APC_LEVEL.",
                   step == KE_CRITICAL_ENTER ? 0x11A : 0x11B, 0, 0);
         break;
-    default: spin_step(routine, step, (ULONG_PTR)lock, old_irql); break;
+    case KE_RESOURCE_TWICE:
+    case KE_RESOURCE_UNKNOWN:
+    case KE_LOOKASIDE_TWICE:
+    case KE_LOOKASIDE_UNKNOWN:
+    case KE_LOOKASIDE_SMALL: life_step(routine, step, (ULONG_PTR)lock, operand); break;
+    default: spin_step(routine, step, (ULONG_PTR)lock, operand); break;
     }
 }
 

@@ -197,6 +197,28 @@ static void locks(void **state)
     EXPECT(0x38, PASSIVE_LEVEL, 0, &resource, ExReleaseResourceLite(&resource));
 }
 
+/* What comes or goes at the wrong time. */
+static void lists_and_resources(void **state)
+{
+    (void)state;
+    PNPAGED_LOOKASIDE_LIST list = (PNPAGED_LOOKASIDE_LIST)nonpaged(sizeof *list);
+    ExInitializeNPagedLookasideList(list, NULL, NULL, 0, 64, TAG, 0);
+    EXPECT(0xCA, list, 0, 0, ExInitializeNPagedLookasideList(list, NULL, NULL, 0, 64, TAG, 0));
+    list = (PNPAGED_LOOKASIDE_LIST)nonpaged(sizeof *list);
+    EXPECT(0xCB, list, 0, 0, ExDeleteNPagedLookasideList(list));
+    list = (PNPAGED_LOOKASIDE_LIST)nonpaged(sizeof *list);
+    EXPECT(0xCD, list, 4, LOOKASIDE_MINIMUM_BLOCK_SIZE, ExInitializeNPagedLookasideList(list, NULL, NULL, 0, 4, TAG, 0));
+    ExInitializeResourceLite(&resource);
+    EXPECT(0xD0, &resource, 0, 0, ExInitializeResourceLite(&resource));
+    ExInitializeResourceLite(&resource);
+    ExDeleteResourceLite(&resource);
+    EXPECT(0xD1, &resource, 0, 0, ExDeleteResourceLite(&resource));
+    ExInitializeResourceLite(&resource);
+    ExDeleteResourceLite(&resource);
+    ExInitializeResourceLite(&resource);
+    ExDeleteResourceLite(&resource);
+}
+
 static void what_forced_irql_checking_adds(void **state)
 {
     (void)state;
@@ -405,6 +427,7 @@ int main(void)
         ntmm_cmocka_test_config(before_windows_7, &OLD),
         VERIFIED_TEST(a_dpc_waits),
         VERIFIED_TEST(locks),
+        VERIFIED_TEST(lists_and_resources),
         ntmm_cmocka_test_config(what_forced_irql_checking_adds, &FORCED),
         VERIFIED_TEST(mdls_are_locked_and_unlocked_once),
         VERIFIED_TEST(mdls_are_mapped_and_unmapped_once),
