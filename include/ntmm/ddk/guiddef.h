@@ -51,6 +51,7 @@ NTMM_LAYOUT(sizeof(GUID) == 16, "GUID");
 #define IsEqualGUID(rguid1, rguid2) (!memcmp((rguid1), (rguid2), sizeof(GUID)))
 #endif
 #define InlineIsEqualGUID(rguid1, rguid2) IsEqualGUID(rguid1, rguid2)
+#define IsEqualGUIDAligned(guid1, guid2) IsEqualGUID(guid1, guid2)
 #define IsEqualIID(riid1, riid2) IsEqualGUID(riid1, riid2)
 #define IsEqualCLSID(rclsid1, rclsid2) IsEqualGUID(rclsid1, rclsid2)
 #define IsEqualFMTID(rfmtid1, rfmtid2) IsEqualGUID(rfmtid1, rfmtid2)

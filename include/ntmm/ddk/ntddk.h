@@ -4,5 +4,7 @@
 #include "wdm.h"
 
 #include "ntddk/mm_system_view.h" /* MmMapViewInSystemSpace */
+#include "ntddk/os_version.h"     /* versions of Windows */
+#include "ntddk/ps_notify.h"      /* who hears of processes */
 #include "ntddk/rtl_table.h"      /* generic tables, splay links */
 #endif

@@ -142,6 +142,8 @@
 #endif
 #define __assume(condition) ((void)0)
 #define __noop(...) ((void)0)
+#define __annotation(...) ((void)0) /* text for the symbol file */
+#define __int2c() DbgBreakPoint()
 #define __debugbreak() DbgBreakPoint()
 #define _ReturnAddress() __builtin_return_address(0)
 #define _AddressOfReturnAddress() ((void *)((char *)__builtin_frame_address(0) + sizeof(void *)))

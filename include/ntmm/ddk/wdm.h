@@ -84,9 +84,12 @@
 #include "wdm/io_constants.h"   /* numbers of the I/O system */
 #include "wdm/registry_types.h" /* what the registry hands out */
 #include "wdm/pnp_types.h"      /* what Plug and Play asks of a driver */
+#include "wdm/pci_config.h"     /* PCI configuration space by name */
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */
 #include "wdm/po_fx.h"          /* components of a device and their power */
 #include "wdm/io_types.h"       /* volumes, shares, the error log */
 #include "wdm/fast_io.h"        /* requests without an IRP */
+#include "wdm/ob_callbacks.h"   /* who hears of handles */
+#include "wdm/ke_floating.h"    /* floating point in kernel mode */
 
 #endif
