@@ -74,6 +74,8 @@ typedef struct ntmm_config {
     uint32_t                   big_page_table_entries;
     enum ntmm_page_gate        page_gate; /* the same without a new build: NTMM_PAGE_GATE=userfaultfd or mprotect in the environment */
     enum ntmm_page_replacement page_replacement;
+
+    bool stopped_clock; /* time stands still, but for ntmm_time_advance: see there */
 } ntmm_config;
 
 /* ---- life of the machine ---- */
@@ -249,6 +251,22 @@ typedef void (*ntmm_debug_sink)(void *context, uint32_t component, uint32_t leve
 NTMM_PUBLIC void ntmm_debug_output(ntmm_debug_sink print, void *context);
 /** Which messages of a component get through: bit n is level n; all of them at first. @return false: no such component, 255 is the last */
 NTMM_PUBLIC bool ntmm_debug_filter(uint32_t component, uint32_t levels);
+
+/* ---- time ---- */
+
+/**
+ * Let time pass on a machine with config.stopped_clock. What is due on the way happens in order, each at its own time: timers expire, and their
+ * DPCs have run on return; threads whose delay or timeout ends go on, and those of the machine are given a moment to come to rest before time
+ * goes on. Such a clock begins at 1 January 2024, 0:00 UTC, with an interrupt time of 0, and is moved by three things only: this;
+ * KeStallExecutionProcessor; and a wait when all threads that the machine knows wait: time then leaps to what is due next, so that a driver's
+ * delays and timeouts cost nothing. (A thread of the test that has made no call yet is not known.)
+ *
+ * @param units  100 ns
+ * @return 0; -EINVAL: the clock is the host's, or IRQL above DISPATCH_LEVEL; -ENODEV when no machine is up. The reason is in ntmm_error()
+ */
+NTMM_PUBLIC int ntmm_time_advance(uint64_t units);
+/** How far off the next timer, end of a delay or timeout is, in 100 ns. @return UINT64_MAX: there is none, or the clock is the host's */
+NTMM_PUBLIC uint64_t ntmm_time_until_due(void);
 
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
 #define NTMM_TAG(s) \

@@ -39,6 +39,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/string_number.c
   ${CMAKE_CURRENT_LIST_DIR}/string_room.c
   ${CMAKE_CURRENT_LIST_DIR}/string_utf8.c
+  ${CMAKE_CURRENT_LIST_DIR}/timer.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_memory.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/virtual_query.c

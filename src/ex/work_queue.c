@@ -14,6 +14,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/system_thread.h"
+#include "ke/timer.h"
 
 #define WORKERS_MAX 8u
 #define RECHECK_NS 10000000u /* how late a worker may notice that the machine has halted */
@@ -70,6 +71,7 @@ static void run_all(void)
 {
     for (PWORK_QUEUE_ITEM item = pop(); item != NULL; item = pop()) {
         const WORK_QUEUE_ITEM copy = *item; /* the routine may free it */
+        atomic_fetch_sub(&ke_work_waiting, 1);
         copy.WorkerRoutine(copy.Parameter);
         ex_work_check_return((ULONG_PTR)(uintptr_t)copy.WorkerRoutine, (ULONG_PTR)copy.Parameter, (ULONG_PTR)item);
     }
@@ -77,6 +79,7 @@ static void run_all(void)
 
 static void count_idle(int by)
 {
+    atomic_store(&ke_self()->idle, by > 0);
     ke_lock(&queue_lock);
     idle_workers = (uint32_t)((int)idle_workers + by);
     ke_unlock(&queue_lock);
@@ -117,6 +120,8 @@ static bool push(PWORK_QUEUE_ITEM item, bool *one_more)
         item->List.Blink = queue.Blink;
         queue.Blink->Flink = &item->List;
         queue.Blink = &item->List;
+        atomic_fetch_add(&ke_work_waiting, 1);
+        atomic_fetch_add(&ke_activity, 1);
         *one_more = idle_workers == 0 && workers < WORKERS_MAX;
         workers += *one_more;
     }

@@ -25,6 +25,7 @@
 #include "ke/force_irql.h"
 #include "ke/irql.h"
 #include "ke/region.h"
+#include "ke/timer.h"
 #include "ke/try.h"
 
 #define SETTLE_PATIENCE_NS 1000000000u
@@ -232,6 +233,7 @@ NTMM_COLD void ke_dpc_kick(ke_processor_t *processor)
 {
     if (atomic_load(&ke_machine_state) != KE_MACHINE_UP)
         return;
+    atomic_fetch_add(&ke_activity, 1);
     atomic_fetch_add(&processor->wake, 1);
     host_wake(&processor->wake, true);
     dpc_thread_start(processor);
@@ -252,6 +254,14 @@ static bool wait_until(ke_processor_t *processor, bool (*condition)(ke_processor
 static bool is_idle(ke_processor_t *processor) { return atomic_load(&processor->idle_at) == atomic_load(&processor->wake); }
 static bool has_ended(ke_processor_t *processor) { return atomic_load(&processor->dpc_thread_state) == DPC_THREAD_ENDED; }
 static bool has_started(ke_processor_t *processor) { return atomic_load(&processor->dpc_thread_state) != DPC_THREAD_STARTING; }
+
+bool ke_dpc_is_settled(void)
+{
+    for (uint32_t i = 0; i < ke_processor_count; i++)
+        if (!is_idle(&ke_processors[i]))
+            return false;
+    return true;
+}
 
 bool ke_dpc_settle(void)
 {
@@ -363,18 +373,36 @@ static bool queue_on(ke_processor_t *processor, ke_thread_t *thread, PKDPC dpc, 
     return true;
 }
 
-BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+static bool queue_here(const char *routine, PKDPC dpc, PVOID argument1, PVOID argument2, ULONG_PTR caller)
 {
     KIRQL       irql = ke_self()->irql > DISPATCH_LEVEL ? ke_self()->irql : DISPATCH_LEVEL;
-    ke_raised_t raised = ke_raise(irql, __func__, KE_CALLER()); /* the current processor shall stay this one */
+    ke_raised_t raised = ke_raise(irql, routine, caller); /* the current processor shall stay this one */
     bool        inserted;
 
     if (raised.thread == NULL)
-        return FALSE;
-    inserted = queue_on(target_of(Dpc, raised.thread, __func__), raised.thread, Dpc, SystemArgument1, SystemArgument2);
+        return false;
+    inserted = queue_on(target_of(dpc, raised.thread, routine), raised.thread, dpc, argument1, argument2);
     if (raised.old < DISPATCH_LEVEL)
-        ke_lower(raised.thread, raised.old, __func__, KE_CALLER());
+        ke_lower(raised.thread, raised.old, routine, caller);
     return inserted;
+}
+
+BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    return queue_here(__func__, Dpc, SystemArgument1, SystemArgument2, KE_CALLER());
+}
+
+bool ke_dpc_queue_here(const char *routine, PKDPC dpc) { return queue_here(routine, dpc, NULL, NULL, KE_CALLER()); }
+
+bool ke_dpc_queue_there(const char *routine, PKDPC dpc, uint16_t processor)
+{
+    bool            threaded = dpc->Type == KE_THREADED_DPC_OBJECT;
+    ke_processor_t *target = dpc->Number == 0 ? &ke_processors[processor % ke_processor_count] : target_of(dpc, ke_self(), routine);
+
+    if (!insert(target, dpc, NULL, NULL))
+        return false;
+    call_for(target, threaded);
+    return true;
 }
 
 BOOLEAN KeRemoveQueueDpc(PRKDPC Dpc)

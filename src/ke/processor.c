@@ -26,6 +26,8 @@
 #include "ke/dpc.h"
 #include "ke/interrupt.h"
 #include "ke/spinlock.h"
+#include "ke/time.h"
+#include "ke/timer.h"
 #include "ke/wait.h"
 
 #define WAIT_SPINS 8u   /* rounds of 1, 2, 4 ... pauses */
@@ -280,6 +282,8 @@ int ke_processors_boot(uint32_t count, uint32_t numa_nodes)
     ke_queued_locks_boot();
     ke_dispatcher_boot();
     ke_time_boot();
+    ke_timers_boot();
+    ke_clock_boot();
     ke_interrupts_forget(); /* of a machine that a forked child has never shut down */
     return 0;
 }
@@ -294,6 +298,7 @@ void ke_processors_disarm(void)
 
 void ke_processors_shutdown(void)
 {
+    ke_clock_shutdown();
     ke_dpc_shutdown();
     ke_interrupts_forget();
     ke_processors_disarm();

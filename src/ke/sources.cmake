@@ -27,6 +27,10 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/semaphore.c
   ${CMAKE_CURRENT_LIST_DIR}/wait.c
   ${CMAKE_CURRENT_LIST_DIR}/time.c
+  ${CMAKE_CURRENT_LIST_DIR}/time_advance.c
+  ${CMAKE_CURRENT_LIST_DIR}/timer.c
+  ${CMAKE_CURRENT_LIST_DIR}/timer_queue.c
+  ${CMAKE_CURRENT_LIST_DIR}/clock_thread.c
   ${CMAKE_CURRENT_LIST_DIR}/balance.c)
 # stopping: locks, bug checks, exceptions, faults, injected failures
 target_sources(ntmm PRIVATE

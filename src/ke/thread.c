@@ -22,6 +22,7 @@
 #include "ke/dpc.h"
 #include "ke/process.h"
 #include "ke/stack.h"
+#include "ke/time.h"
 #include "ke/try.h"
 #include "ke/wait.h"
 
@@ -92,6 +93,8 @@ static void record_reset(ke_thread_t *record)
     record->rw_unnamed = 0;
     atomic_store(&record->in_library, 0);
     atomic_store(&record->asleep, 0);
+    atomic_store(&record->idle, 0);
+    atomic_store(&record->wake_at, KE_TIME_NEVER);
     atomic_store(&record->dispatching, 0);
 }
 

@@ -91,6 +91,7 @@ struct ke_thread {
     _Atomic uint8_t dispatching;         /* (A) at DISPATCH_LEVEL or above, or about to be */
     _Atomic uint8_t in_library;          /* (A) inside a slow path; ntmm_check and ntmm_shutdown need every other thread out */
     _Atomic uint8_t asleep;              /* (A) and there in a wait for dispatcher objects, with nothing in its hands */
+    _Atomic uint8_t idle;                /* (A) a thread of the machine's that has nothing to do until it is called */
     uint32_t        generation;          /* (T) of the boot that this record was made ready for; 0: the empty record */
     ke_processor_t *processor;           /* (T) the last one owned; never NULL. (C) while the thread waits for one */
     int16_t         kernel_apc_disable;  /* (T) KeEnterCriticalRegion depth, and mutexes owned; (W) in a wait */
@@ -120,6 +121,7 @@ struct ke_thread {
     uint32_t          wait_count;                 /* (W) blocks in use; 0: it waits for no dispatcher object */
     uint32_t          wait_key;                   /* (W) until granted: which of them let it go on */
     bool              wait_all;                   /* (W) it wants all of them */
+    _Atomic uint64_t  wake_at;                    /* (A) the interrupt time at which its wait ends, while it is asleep; KE_TIME_NEVER */
     uint32_t          mutex_count;                /* (W) in mutexes */
     PKMUTEX           mutexes[KE_THREAD_MUTEXES]; /* (W) that it owns */
     bool              stack_stays;                /* (T) KeSetKernelStackSwapEnable(FALSE) */

@@ -22,10 +22,11 @@
 #include "ke/exception.h"
 #include "ke/irql.h"
 #include "ke/system_thread.h"
+#include "ke/time.h"
+#include "ke/timer.h"
 
 #define LINES 64u
-#define RECHECK_NS 10000000u /* how late a waiter may notice that the machine has halted, or that the date was changed */
-#define UNIT_NS 100u         /* of a timeout */
+#define RECHECK_NS 10000000u /* how late a waiter may notice that the machine has halted */
 #define ABANDONED ((uint32_t)(STATUS_ABANDONED_WAIT_0 - STATUS_WAIT_0))
 
 ke_lock_t ke_dispatcher_lock = KE_LOCK_INIT(KE_RANK_KE_DISPATCHER);
@@ -88,7 +89,7 @@ static bool is_signaled_for(const DISPATCHER_HEADER *object, const ke_thread_t *
 /* What to add to the wait's status: ABANDONED for a mutex whose last owner has ended. */
 static uint32_t consume_locked(PDISPATCHER_HEADER object, ke_thread_t *thread)
 {
-    if (object->Type == SynchronizationEvent)
+    if (object->Type == SynchronizationEvent || object->Type == KE_OBJECT_SYNCHRONIZATION_TIMER)
         __atomic_store_n(&object->SignalState, 0, __ATOMIC_RELAXED);
     else if (object->Type == KE_OBJECT_SEMAPHORE && object->SignalState > 0) /* 0: the same one twice in a wait for all */
         __atomic_store_n(&object->SignalState, object->SignalState - 1, __ATOMIC_RELAXED);
@@ -160,31 +161,15 @@ void ke_wait_test_locked(PDISPATCHER_HEADER object)
 
 /* ---- when time is up ---- */
 
-typedef struct deadline {
-    bool     is_never, is_date;
-    uint64_t end; /* ns of the host's clock; is_date: 100 ns units since 1601 */
-} deadline_t;
+static uint64_t deadline_of(const LARGE_INTEGER *timeout) { return timeout != NULL ? ke_time_due(timeout->QuadPart) : KE_TIME_NEVER; }
 
-static uint64_t ns_of(uint64_t units) { return units > UINT64_MAX / UNIT_NS ? UINT64_MAX : units * UNIT_NS; }
+static uint64_t ns_left(uint64_t deadline) { return deadline == KE_TIME_NEVER ? UINT64_MAX : ke_time_left_ns(deadline); }
 
-static deadline_t deadline_of(const LARGE_INTEGER *timeout)
+void ke_wait_wake_due(uint64_t now)
 {
-    if (timeout == NULL)
-        return (deadline_t){ .is_never = true };
-    if (timeout->QuadPart > 0)
-        return (deadline_t){ .is_date = true, .end = (uint64_t)timeout->QuadPart };
-    uint64_t now = host_clock_ns(), wait_ns = ns_of(0 - (uint64_t)timeout->QuadPart);
-    return (deadline_t){ .end = wait_ns > UINT64_MAX - now ? UINT64_MAX : now + wait_ns };
-}
-
-static uint64_t ns_left(const deadline_t *deadline)
-{
-    if (deadline->is_never)
-        return UINT64_MAX;
-    uint64_t now = deadline->is_date ? host_wall_100ns() : host_clock_ns();
-    if (now >= deadline->end)
-        return 0;
-    return deadline->is_date ? ns_of(deadline->end - now) : deadline->end - now;
+    for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next)
+        if (atomic_load(&thread->asleep) != 0 && atomic_load(&thread->wake_at) <= now)
+            host_wake(&thread->granted, true);
 }
 
 /* ---- waiting ---- */
@@ -209,9 +194,22 @@ static NTMM_COLD void leave_abandoned(ke_thread_t *self)
     ke_system_thread_end();
 }
 
-static NTSTATUS sleep_until(ke_thread_t *self, const deadline_t *deadline)
+static void fall_asleep(ke_thread_t *self, uint64_t deadline)
 {
-    atomic_store_explicit(&self->asleep, 1, memory_order_release);
+    atomic_store(&self->wake_at, deadline);
+    atomic_store(&self->asleep, 1);
+}
+
+static void wake_up(ke_thread_t *self)
+{
+    atomic_fetch_add(&ke_activity, 1);
+    atomic_store(&self->asleep, 0);
+    atomic_store(&self->wake_at, KE_TIME_NEVER);
+}
+
+static NTSTATUS sleep_until(ke_thread_t *self, uint64_t deadline)
+{
+    fall_asleep(self, deadline);
     while (atomic_load_explicit(&self->granted, memory_order_acquire) == 0) {
         uint64_t left = ns_left(deadline);
         ke_wait_poll();
@@ -219,16 +217,16 @@ static NTSTATUS sleep_until(ke_thread_t *self, const deadline_t *deadline)
             leave_abandoned(self);
         if (left == 0 && give_up(self))
             break;
-        if (left != 0)
+        if (left != 0 && !(ke_time_stands_still && ke_time_leap(self)))
             host_wait(&self->granted, 0, left < RECHECK_NS ? left : RECHECK_NS);
     }
-    atomic_store_explicit(&self->asleep, 0, memory_order_release);
+    wake_up(self);
     return atomic_load_explicit(&self->granted, memory_order_relaxed) != 0 ? STATUS_WAIT_0 + (NTSTATUS)self->wait_key : STATUS_TIMEOUT;
 }
 
 static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count, bool all, const LARGE_INTEGER *timeout)
 {
-    deadline_t deadline = deadline_of(timeout);
+    uint64_t deadline = deadline_of(timeout);
     ke_lock(&ke_dispatcher_lock);
     for (uint32_t i = 0; i < count; i++)
         self->wait_blocks[i] = (ke_wait_block_t){ .object = objects[i], .thread = self };
@@ -244,7 +242,7 @@ static NTSTATUS wait_for(ke_thread_t *self, PVOID const *objects, uint32_t count
         self->wait_count = 0;
     ke_unlock(&ke_dispatcher_lock);
     if (sleep)
-        return sleep_until(self, &deadline);
+        return sleep_until(self, deadline);
     if (one_too_many)
         return STATUS_MUTANT_LIMIT_EXCEEDED;
     return satisfied ? STATUS_WAIT_0 + (NTSTATUS)self->wait_key : STATUS_TIMEOUT;
@@ -307,7 +305,7 @@ static bool can_be_waited_for(const DISPATCHER_HEADER *object)
     if (object->Type == KE_OBJECT_MUTEX)
         (void)ke_mutex_is_owned_by(object, ke_self());
     return ke_object_is_event(object) || object->Type == KE_OBJECT_MUTEX || object->Type == KE_OBJECT_SEMAPHORE ||
-           object->Type == KE_OBJECT_THREAD;
+           object->Type == KE_OBJECT_THREAD || object->Type == KE_OBJECT_TIMER || object->Type == KE_OBJECT_SYNCHRONIZATION_TIMER;
 }
 
 static bool are_waitable(PVOID const *objects, uint32_t count)
@@ -316,7 +314,8 @@ static bool are_waitable(PVOID const *objects, uint32_t count)
         const DISPATCHER_HEADER *object = objects[i];
         (void)is_signaled(object);
         if (!can_be_waited_for(object))
-            return ke_error(0, "a wait for the object at %p, which is no initialised event, mutex, semaphore or thread: its type is %u",
+            return ke_error(0,
+                            "a wait for the object at %p, which is no initialised event, mutex, semaphore, timer or thread: its type is %u",
                             objects[i], object->Type) != 0;
     }
     return true;
@@ -383,7 +382,6 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
 
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)
 {
-    deadline_t  deadline = deadline_of(Interval);
     wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeDelayExecutionThread, .caller = KE_CALLER(), .timeout = Interval };
     (void)WaitMode;
     (void)Alertable;
@@ -393,7 +391,7 @@ NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLA
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;
-    if (ns_left(&deadline) == 0)
+    if (ns_left(deadline_of(Interval)) == 0)
         host_yield();
     (void)wait_for(self, NULL, 0, false, Interval);
     ke_thread_leave(self);

@@ -10,7 +10,6 @@
 extern ke_lock_t ke_dispatcher_lock; /* KE_RANK_KE_DISPATCHER */
 
 void ke_dispatcher_boot(void); /* nobody waits, whatever the machine before left behind */
-void ke_time_boot(void);       /* time.c: the interrupt time begins */
 
 /* Header.Type, as a debugger knows them. Those of events are the values of EVENT_TYPE. */
 enum ke_object_type {
@@ -27,6 +26,7 @@ static inline bool ke_object_is_event(const DISPATCHER_HEADER *object)
 
 /* The object has just become signaled: let go on who may. */
 void ke_wait_test_locked(PDISPATCHER_HEADER object);
+void ke_wait_wake_due(uint64_t now); /* a clock that stands still was moved: whose time is up finds out */
 
 static inline void ke_dispatcher_header_init(PDISPATCHER_HEADER header, uint8_t type, size_t bytes, LONG state)
 {

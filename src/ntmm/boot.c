@@ -36,6 +36,8 @@
 #include "ke/stack.h"
 #include "ke/system_thread.h"
 #include "ke/thread.h"
+#include "ke/time.h"
+#include "ke/timer.h"
 #include "ke/version.h"
 #include "mm/mm.h"
 #include "mm/process_space.h"
@@ -149,6 +151,7 @@ static int boot_layers(const ntmm_config *config)
     int result = mm_boot(config);
     if (result != 0)
         return result;
+    ke_time_configure(config->stopped_clock);
     result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
     if (result != 0)
         goto undo_mm;
@@ -270,6 +273,19 @@ static bool others_are_outside(bool halted)
     return true;
 }
 
+/* What goes on by itself. */
+static void all_stop(void)
+{
+    ke_clock_hold(true);
+    ex_work_stop();
+}
+
+static void all_go_on(void)
+{
+    ex_work_go_on();
+    ke_clock_hold(false);
+}
+
 static void shutdown_layers(void)
 {
     vf_automatic_boot(0);
@@ -298,13 +314,13 @@ static size_t shutdown_locked(ntmm_report *report)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
     if (ke_stack_level((uintptr_t)__builtin_frame_address(0)) != 0)
         return (size_t)ke_error(-1, "ntmm_shutdown was called on a kernel stack, which would go with the machine; return from there first");
-    ex_work_stop();
+    all_stop();
     if (!ke_system_threads_shutdown()) {
-        ex_work_go_on();
+        all_go_on();
         return SIZE_MAX;
     }
     if (!others_are_outside(state == KE_MACHINE_HALTED)) {
-        ex_work_go_on();
+        all_go_on();
         return (size_t)ke_error(-1, state == KE_MACHINE_UP
                                         ? "another thread is inside the library or at DISPATCH_LEVEL; shut down when all are done"
                                         : "the stop report is still being written, or a bug-check callback does not return");

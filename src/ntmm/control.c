@@ -11,6 +11,7 @@
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 #include "ke/thread.h"
+#include "ke/timer.h"
 #include "mm/mm.h"
 
 /* A halted machine may be looked at; one that is off may not. */
@@ -52,17 +53,23 @@ void ntmm_query_memory(ntmm_memory_usage *out)
         mm_query_frames(out);
 }
 
+static bool check_quiet_machine(void)
+{
+    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP && !ke_threads_are_quiet())
+        return ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL") != 0;
+    mm_faults_forgive(true); /* at whatever IRQL: the walk goes over paged pool */
+    bool sound = mm_check() && ex_pool_check() && ex_lookaside_check() && hal_check();
+    mm_faults_forgive(false);
+    return sound;
+}
+
 bool ntmm_check(void)
 {
     if (!machine_is_there(__func__))
         return false;
-    if (atomic_load(&ke_machine_state) == KE_MACHINE_UP && !ke_threads_are_quiet()) {
-        ke_error(0, "ntmm_check: another thread is inside the library or at DISPATCH_LEVEL");
-        return false;
-    }
-    mm_faults_forgive(true); /* at whatever IRQL: the walk goes over paged pool */
-    bool sound = mm_check() && ex_pool_check() && ex_lookaside_check() && hal_check();
-    mm_faults_forgive(false);
+    ke_clock_hold(true);
+    bool sound = check_quiet_machine();
+    ke_clock_hold(false);
     return sound;
 }
 

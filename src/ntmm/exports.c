@@ -54,6 +54,11 @@ static const struct {
     { "RtlUTF8StringToUnicodeString", NTDDI_WIN10_VB },
     { "NtCreateSectionEx", NTDDI_WIN10_RS4 },
     { "MmForceSectionClosedEx", NTDDI_WIN10_RS4 },
+    { "KeSetCoalescableTimer", NTDDI_WIN7 },
+    { "ExAllocateTimer", NTDDI_WINBLUE },
+    { "ExSetTimer", NTDDI_WINBLUE },
+    { "ExCancelTimer", NTDDI_WINBLUE },
+    { "ExDeleteTimer", NTDDI_WINBLUE },
     { "MmProtectDriverSection", NTDDI_WIN10_MN }, /* build 19548 */
 };
 

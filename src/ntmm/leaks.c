@@ -8,6 +8,7 @@
 #include "ex/ex.h"
 #include "hal/hal.h"
 #include "ke/system_thread.h"
+#include "ke/timer.h"
 #include "mm/mm.h"
 #include "mm/view.h"
 #include "ntmm/leaks.h"
@@ -76,9 +77,17 @@ static void thread_visit(void *context, void *object)
     leak_add(context, &thread);
 }
 
+/* It would have expired in memory that is gone. */
+static void timer_visit(void *context, void *object, size_t bytes)
+{
+    ntmm_leak timer = { .address = object, .bytes = bytes, .tag = NTMM_TAG("Time"), .type = NonPagedPoolNx };
+    leak_add(context, &timer);
+}
+
 size_t leaks_collect(ntmm_report *report)
 {
     ke_system_threads_visit_abandoned(thread_visit, report);
+    ke_timers_visit_set(timer_visit, report);
     ex_pool_visit_leaks(leak_add, report);
     mm_visit_owners(owner_visit, report);
     mm_visit_mappings(mapping_visit, report);

@@ -41,6 +41,7 @@
 #include "wdm/ke_event.h"          /* events */
 #include "wdm/ke_mutex.h"          /* mutexes, semaphores */
 #include "wdm/ex_fast_mutex.h"     /* fast mutexes, guarded mutexes */
+#include "wdm/ke_timer.h"          /* timers */
 #include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */
 #include "wdm/ke_time.h"           /* what time it is */
 #include "wdm/ke_bugcheck.h"       /* KeBugCheckEx and its callbacks */
@@ -70,6 +71,7 @@
 #include "wdm/ob_handle.h"       /* ZwClose */
 #include "wdm/ps_thread.h"       /* PsCreateSystemThread */
 #include "wdm/ex_work_item.h"    /* work items */
+#include "wdm/ex_timer.h"        /* timers that the system allocates */
 #include "wdm/ob_object.h"       /* ObReferenceObject and its like */
 #include "wdm/io_file.h"         /* FILE_OBJECT */
 #include "wdm/mm_section.h"      /* ZwCreateSection, ZwMapViewOfSection */

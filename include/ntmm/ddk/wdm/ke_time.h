@@ -1,6 +1,7 @@
 /*
  * ke_time.h - what time it is.
- * Both clocks are the host's and move all the time; those of Windows move once a clock tick.
+ * The clock is the host's and moves all the time; that of Windows moves once a clock tick. Or it stands still until a test moves it
+ * (ntmm_time_advance).
  *
  * Source  WDK reference: wdm.h, the page of each routine.
  */
@@ -35,8 +36,10 @@ NTKERNELAPI VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime);
 /** KeQueryInterruptTime, as exactly as it can be had. @param QpcTimeStamp  receives KeQueryPerformanceCounter's count of the same moment
  *  @irql any @source WDK reference: wdm.h, KeQueryInterruptTimePrecise */
 NTKERNELAPI ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp);
-/** Without the time that the machine slept, which it never does. @irql any @source WDK reference: wdm.h, KeQueryUnbiasedInterruptTime */
+/** Without the time that the machine slept, which it never does. @irql any @source WDK reference: wdm.h, KeQueryUnbiasedInterruptTime,
+ *  KeQueryUnbiasedInterruptTimePrecise */
 NTKERNELAPI ULONGLONG KeQueryUnbiasedInterruptTime(VOID);
+NTKERNELAPI ULONGLONG KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp);
 
 /**
  * A counter for measuring.

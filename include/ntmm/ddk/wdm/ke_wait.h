@@ -1,6 +1,6 @@
 /*
  * ke_wait.h - waiting for dispatcher objects, and for time to pass.
- * The dispatcher objects are events, mutexes, semaphores and threads.
+ * The dispatcher objects are events, mutexes, semaphores, timers and threads.
  *
  * A timeout is a pointer to 100 ns units: below 0 from now on, above 0 a moment since 1601, 0 do not wait at all, NULL for ever.
  *
@@ -53,7 +53,7 @@ NTMM_LAYOUT(FIELD_OFFSET(KWAIT_BLOCK, Object) == 32, "KWAIT_BLOCK, x64");
 /**
  * Wait until an object is signaled.
  *
- * @param Object      an event, mutex, semaphore or thread
+ * @param Object      an event, mutex, semaphore, timer or thread
  * @param WaitReason  for debuggers: ignored
  * @param WaitMode    KernelMode or UserMode, @param Alertable: ignored, since no APC and no alert is ever delivered
  * @param Timeout     100 ns units, see above; NULL: no limit
