@@ -32,7 +32,10 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag_query.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tools.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_walk.c
+  ${CMAKE_CURRENT_LIST_DIR}/push_lock.c
   ${CMAKE_CURRENT_LIST_DIR}/resource.c
+  ${CMAKE_CURRENT_LIST_DIR}/rundown.c
+  ${CMAKE_CURRENT_LIST_DIR}/rundown_cache.c
   ${CMAKE_CURRENT_LIST_DIR}/slist.c
   ${CMAKE_CURRENT_LIST_DIR}/string_case.c
   ${CMAKE_CURRENT_LIST_DIR}/string_convert.c

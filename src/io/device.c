@@ -51,7 +51,7 @@ static PDEVICE_OBJECT make(PDRIVER_OBJECT driver, ULONG extension_bytes, DEVICE_
     device->DeviceType = type;
     device->StackSize = 1;
     device->AlignmentRequirement = FILE_BYTE_ALIGNMENT;
-    InitializeListHead(&device->DeviceQueue.DeviceListHead);
+    KeInitializeDeviceQueue(&device->DeviceQueue);
     KeInitializeEvent(&device->DeviceLock, SynchronizationEvent, TRUE);
     device->DeviceObjectExtension = (device_extension_t *)(void *)((char *)device + own + theirs);
     device->DeviceObjectExtension->Type = IO_TYPE_DEVICE_OBJECT_EXTENSION;

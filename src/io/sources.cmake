@@ -8,6 +8,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/irp_build.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_call.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_cancel.c
+  ${CMAKE_CURRENT_LIST_DIR}/csq.c
+  ${CMAKE_CURRENT_LIST_DIR}/remove_lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/start_io.c
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c

@@ -84,7 +84,13 @@ static void an_earlier_timer_is_not_late(void **state)
     assert_true(KeCancelTimer(&late));
 }
 
-static void the_clock_of_a_forked_child_goes(void **state)
+#if defined(__has_feature)
+#define NTMM_CLANG_TSAN __has_feature(thread_sanitizer)
+#else
+#define NTMM_CLANG_TSAN 0
+#endif
+
+__attribute__((unused)) static void the_clock_of_a_forked_child_goes(void **state)
 {
     KTIMER timer;
     int    status = -1;
@@ -607,9 +613,14 @@ static void memory_may_be_short(void **state)
 typedef struct race {
     KTIMER           timer;
     KDPC             dpc;
-    calls_t          calls;
-    _Atomic uint32_t rounds;
+    _Atomic uint32_t calls, rounds;
 } race_t;
+
+static VOID count(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    (void)dpc, (void)argument1, (void)argument2;
+    atomic_fetch_add((_Atomic uint32_t *)context, 1);
+}
 
 static void *set_and_cancel(void *argument)
 {
@@ -630,7 +641,7 @@ static void cancelled_and_flushed(void **state)
     pthread_t threads[2];
     (void)state;
     KeInitializeTimer(&race->timer);
-    KeInitializeDpc(&race->dpc, note, &race->calls);
+    KeInitializeDpc(&race->dpc, count, &race->calls);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, set_and_cancel, race), 0);
     for (int i = 0; i < 2; i++)
@@ -647,7 +658,9 @@ int main(void)
         ntmm_cmocka_test(a_timer_expires_and_calls_its_dpc),
         ntmm_cmocka_test(a_period_comes_again),
         ntmm_cmocka_test(an_earlier_timer_is_not_late),
+#if !defined(__SANITIZE_THREAD__) && !NTMM_CLANG_TSAN /* which allows no threads in a child of a process that has some */
         ntmm_cmocka_test(the_clock_of_a_forked_child_goes),
+#endif
         ntmm_cmocka_test(a_timer_that_is_set_is_a_leak),
         ntmm_cmocka_test(the_hosts_clock_cannot_be_moved),
         ntmm_cmocka_test(cancelled_and_flushed),

@@ -41,6 +41,8 @@
 #include "wdm/ke_event.h"          /* events */
 #include "wdm/ke_mutex.h"          /* mutexes, semaphores */
 #include "wdm/ex_fast_mutex.h"     /* fast mutexes, guarded mutexes */
+#include "wdm/ex_push_lock.h"      /* push locks */
+#include "wdm/ex_rundown.h"        /* rundown protection */
 #include "wdm/ke_timer.h"          /* timers */
 #include "wdm/ke_wait.h"           /* KeWaitForSingleObject and its like */
 #include "wdm/ke_time.h"           /* what time it is */
@@ -65,6 +67,10 @@
 #include "wdm/hal_registers.h"   /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"    /* which addresses, ports and interrupts a device has */
 #include "wdm/cm_requirements.h" /* which it could do with */
+#include "wdm/io_csq.h"          /* cancel-safe queues */
+#include "wdm/io_remove_lock.h"  /* remove locks */
+#include "wdm/ke_device_queue.h" /* device queues */
+#include "wdm/io_start.h"        /* IoStartPacket */
 #include "wdm/hal_bus.h"         /* PCI configuration space, bus-relative addresses */
 #include "wdm/mm_verifier.h"     /* is a driver verified? */
 #include "wdm/io_dma.h"          /* DMA adapters, map registers, common buffers, scatter/gather lists */
