@@ -405,7 +405,8 @@ typedef struct ntmm_device_config {
 } ntmm_device_config;
 /** @param config  NULL: 64 bits, scatter/gather  @return NULL, with the reason in ntmm_error(): no machine, 1,024 devices, impossible bits or alignment */
 NTMM_PUBLIC ntmm_device *ntmm_device_create(const ntmm_device_config *config);
-/** Its physical device object, for AddDevice and IoGetDmaAdapter; valid until the device is destroyed. */
+/** Its physical device object, for AddDevice and IoGetDmaAdapter; valid until the device is destroyed and nobody refers to it any more. A
+ *  bus driver of the machine stands behind it, and completes the PnP and power requests that reach the bottom of the stack. */
 NTMM_PUBLIC PDEVICE_OBJECT ntmm_device_object(ntmm_device *device);
 /**
  * The device reads memory; `logical` is an address as its driver got it from the DMA routines.
@@ -417,6 +418,15 @@ NTMM_PUBLIC PDEVICE_OBJECT ntmm_device_object(ntmm_device *device);
 NTMM_PUBLIC int ntmm_device_read(ntmm_device *device, uint64_t logical, void *to, size_t bytes);
 /** The device writes to memory. */
 NTMM_PUBLIC int ntmm_device_write(ntmm_device *device, uint64_t logical, const void *from, size_t bytes);
+/** It sits in a slot of a PCI bus (ntmm_pci_add): its properties say so, and BUS_INTERFACE_STANDARD and IRP_MN_READ_CONFIG reach that slot.
+ *  @return false: no such device */
+NTMM_PUBLIC bool ntmm_device_place(ntmm_device *device, uint32_t bus, uint32_t slot);
+/**
+ * What IoGetDeviceProperty answers for a physical device object; texts with their nulls, as L"..." has them.
+ *
+ * @param data  copied @return 0, -ENOMEM, -ENODEV when no machine is up
+ */
+NTMM_PUBLIC int ntmm_device_set_property(PDEVICE_OBJECT device, DEVICE_REGISTRY_PROPERTY property, const void *data, size_t bytes);
 /** It is gone from the bus; adapters that a driver still has go on working. NULL: nothing happens. */
 NTMM_PUBLIC void ntmm_device_destroy(ntmm_device *device);
 
@@ -426,9 +436,11 @@ NTMM_PUBLIC void ntmm_device_destroy(ntmm_device *device);
  * Make a DRIVER_OBJECT ready, whose dispatch routines all answer STATUS_INVALID_DEVICE_REQUEST, and call DriverEntry on this thread. A driver
  * that is not unloaded is a leak, tag `Driv`.
  *
+ * @param name  of the service, at most 64 characters: \Driver\name, \Registry\Machine\System\CurrentControlSet\Services\name; without one: Test
  * @return NULL, with the reason in ntmm_error(): no machine, no memory, or DriverEntry failed. IRQL PASSIVE_LEVEL
  */
 NTMM_PUBLIC PDRIVER_OBJECT ntmm_driver_load(DRIVER_INITIALIZE *entry);
+NTMM_PUBLIC PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry);
 /** Call DriverUnload, and free the DRIVER_OBJECT.
  *  @return 0; -ENOTSUP: it has none, and stays; -EBUSY: it has left devices behind, and the object stays; -ENODEV when no machine is up */
 NTMM_PUBLIC int ntmm_driver_unload(PDRIVER_OBJECT driver);
@@ -444,6 +456,48 @@ NTMM_PUBLIC NTSTATUS ntmm_request_control(PDEVICE_OBJECT device, uint32_t code, 
 /** The same for a read and a write; the device's Flags say where the buffer goes. */
 NTMM_PUBLIC NTSTATUS ntmm_request_read(PDEVICE_OBJECT device, uint64_t offset, void *buffer, uint32_t bytes, size_t *transferred);
 NTMM_PUBLIC NTSTATUS ntmm_request_write(PDEVICE_OBJECT device, uint64_t offset, const void *buffer, uint32_t bytes, size_t *transferred);
+
+/* ---- Plug and Play: the test is the PnP manager ---- */
+
+/** One resource of a device, as its CM_PARTIAL_RESOURCE_DESCRIPTOR has it. */
+typedef struct ntmm_resource {
+    uint8_t  type;   /* CmResourceTypePort, CmResourceTypeMemory, CmResourceTypeInterrupt ... */
+    uint16_t flags;  /* CM_RESOURCE_* */
+    uint64_t start;  /* first address; an interrupt's vector; a channel */
+    uint64_t length; /* bytes; an interrupt's IRQL */
+} ntmm_resource;
+
+/** Call the driver's AddDevice. @return what that returned; STATUS_INVALID_DEVICE_REQUEST when there is none */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_add(PDRIVER_OBJECT driver, PDEVICE_OBJECT physical);
+/**
+ * Send IRP_MN_START_DEVICE to the stack that a device is in. This and all that follow return how the request was completed. IRQL PASSIVE_LEVEL
+ *
+ * @param resources  become the lists of raw and of translated resources; the latter are the same
+ * @param count      0: NULL for both lists
+ */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_start(PDEVICE_OBJECT device, const ntmm_resource *resources, size_t count);
+NTMM_PUBLIC NTSTATUS ntmm_pnp_start_lists(PDEVICE_OBJECT device, PCM_RESOURCE_LIST raw, PCM_RESOURCE_LIST translated);
+/** Ask whether it can be stopped, and stop it; a driver that refuses is told that it goes on, and its status is returned. */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_stop(PDEVICE_OBJECT device);
+/** Ask whether it can be removed, tell who registered for that, and remove it: the device objects above the physical one are gone then. A driver
+ *  that refuses is told that it stays. */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_remove(PDEVICE_OBJECT device);
+/** It was pulled out: IRP_MN_SURPRISE_REMOVAL and IRP_MN_REMOVE_DEVICE, which nobody may refuse. */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_surprise_remove(PDEVICE_OBJECT device);
+/** Any other request. @param location MinorFunction and Parameters @param information NULL, or IoStatus.Information before and after */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_request(PDEVICE_OBJECT device, const IO_STACK_LOCATION *location, uintptr_t *information);
+NTMM_PUBLIC NTSTATUS ntmm_pnp_capabilities(PDEVICE_OBJECT device, DEVICE_CAPABILITIES *capabilities);
+/** The children that a bus driver under test reports: physical device objects from now on, as long as that driver keeps them. The first `room`
+ *  of them are written. */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *children, size_t room, size_t *count);
+/** What drivers have asked the PnP manager for since the last call, of a device of ntmm_device_create. */
+#define NTMM_PNP_RELATIONS(type) (1u << (type)) /* IoInvalidateDeviceRelations */
+#define NTMM_PNP_STATE 0x10000u                 /* IoInvalidateDeviceState */
+#define NTMM_PNP_EJECT 0x20000u                 /* IoRequestDeviceEject */
+NTMM_PUBLIC uint32_t ntmm_pnp_take_invalidated(ntmm_device *device);
+
+/** The system shuts down: devices of IoRegisterShutdownNotification get IRP_MJ_SHUTDOWN. The machine stays up. @return devices told */
+NTMM_PUBLIC size_t ntmm_system_shutdown(void);
 
 #ifdef __cplusplus
 }

@@ -64,6 +64,7 @@ NTSTATUS ex_handle_open(void *object, ACCESS_MASK access, ULONG attributes, HAND
     handle->access = ex_object_map_access(ex_object_type_of(object), access);
     handle->attributes = attributes & (OBJ_INHERIT | OBJ_KERNEL_HANDLE);
     (void)ex_object_reference("ObOpenObjectByPointer", object);
+    ex_object_handle_opened(object);
     ke_lock(&handle_lock);
     ULONG_PTR number = (ULONG_PTR)++handles_opened * HANDLE_STEP & ~KERNEL_HANDLES;
     *value = (HANDLE)(handle->process == NULL ? KERNEL_HANDLES | number : number);
@@ -158,8 +159,11 @@ static handle_t *take_out(HANDLE value)
 static void close_handle(handle_t *handle)
 {
     const ex_object_type_t *type = ex_object_type_of(handle->object);
+    bool                    last = ex_object_handle_closed(handle->object);
     if (type != NULL && type->closed != NULL)
         type->closed(handle->object);
+    if (last && type != NULL && type->closed_last != NULL)
+        type->closed_last(handle->object);
     (void)ex_object_dereference("ZwClose", handle->object);
     ExFreePoolWithTag(handle, HANDLE_TAG);
 }
@@ -171,9 +175,9 @@ NTSTATUS ZwClose(HANDLE Handle)
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;
     handle_t *handle = is_pseudo(Handle) ? NULL : take_out(Handle);
-    if (handle != NULL)
-        close_handle(handle);
     ke_thread_leave(self);
+    if (handle != NULL)
+        close_handle(handle); /* which may call a driver */
     if (handle != NULL || is_pseudo(Handle))
         return STATUS_SUCCESS;
     if (is_kernel_handle(Handle))

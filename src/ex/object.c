@@ -23,7 +23,7 @@ typedef struct object_header {
     uint64_t                mark;       /* (B) OBJECT_MARK and the header's address; 0: deleted */
     const ex_object_type_t *type;       /* (B) */
     _Atomic int64_t         references; /* (A) */
-    uint64_t                unused;
+    _Atomic int64_t         handles;    /* (A) that are open */
 } object_header_t;
 _Static_assert(sizeof(object_header_t) == 32, "what follows is aligned like a block of pool");
 
@@ -107,11 +107,12 @@ int64_t ex_object_reference(const char *routine, void *object)
     return now;
 }
 
-static void delete_object(object_header_t *header)
+void ex_object_delete(void *object)
 {
+    object_header_t        *header = (object_header_t *)object - 1;
     const ex_object_type_t *type = header->type;
     if (type->deleted != NULL)
-        type->deleted(header + 1);
+        type->deleted(object);
     header->mark = 0;
     ExFreePoolWithTag(header, type->tag);
 }
@@ -126,9 +127,22 @@ int64_t ex_object_dereference(const char *routine, void *object)
     int64_t now = home != NULL ? home->dereference(object) : atomic_fetch_sub(&header->references, 1) - 1;
     if (now < 0)
         bad_count(routine, home != NULL ? home->type : header->type, object, too_often);
-    if (now == 0 && header != NULL)
-        delete_object(header);
+    if (now == 0 && header != NULL && (header->type->postpone == NULL || !header->type->postpone(object)))
+        ex_object_delete(object);
     return now;
+}
+
+void ex_object_handle_opened(void *object)
+{
+    object_header_t *header = home_of(object) == NULL ? header_of(object) : NULL;
+    if (header != NULL)
+        atomic_fetch_add(&header->handles, 1);
+}
+
+bool ex_object_handle_closed(void *object)
+{
+    object_header_t *header = home_of(object) == NULL ? header_of(object) : NULL;
+    return header != NULL && atomic_fetch_sub(&header->handles, 1) == 1;
 }
 
 ACCESS_MASK ex_object_map_access(const ex_object_type_t *type, ACCESS_MASK access)
@@ -160,9 +174,8 @@ LONG_PTR ObfDereferenceObject(PVOID Object)
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return 0;
-    int64_t now = ex_object_dereference(__func__, Object);
-    ke_thread_leave(self);
-    return now;
+    ke_thread_leave(self); /* a driver may be called: its IRP_MJ_CLOSE */
+    return ex_object_dereference(__func__, Object);
 }
 
 LONG_PTR ObfReferenceObjectWithTag(PVOID Object, ULONG Tag)

@@ -24,8 +24,11 @@ typedef struct _OBJECT_TYPE {
     ULONG       tag;        /* of the pool that its objects are made of */
     ACCESS_MASK all_access; /* every right that a handle of it may have */
     ACCESS_MASK generic_read, generic_write, generic_execute;
-    void (*opened)(void *object);  /* ObOpenObjectByPointer makes one more handle; `closed` follows if it cannot. PASSIVE_LEVEL. Or NULL */
-    void (*closed)(void *object);  /* one of its handles was closed, whose reference is given back next; PASSIVE_LEVEL. Or NULL */
+    void (*opened)(void *object); /* ObOpenObjectByPointer makes one more handle; `closed` follows if it cannot. PASSIVE_LEVEL. Or NULL */
+    void (*closed)(void *object); /* one of its handles was closed, whose reference is given back next; PASSIVE_LEVEL. Or NULL */
+    void (*closed_last)(void *object); /* the same, for the last of them only. Or NULL */
+    /* The last reference is gone. True: the type calls ex_object_delete itself, later. <= DISPATCH_LEVEL, no lock held. Or NULL */
+    bool (*postpone)(void *object);
     void (*deleted)(void *object); /* the last reference is gone, the storage goes next; <= DISPATCH_LEVEL, no lock held. Or NULL */
 } ex_object_type_t;
 
@@ -47,6 +50,10 @@ const ex_object_type_t *ex_object_type_of(const void *object);
 int64_t ex_object_reference(const char *routine, void *object);
 int64_t ex_object_try_reference(void *object); /* the same; -1 instead of 0x18: for who holds a lock */
 int64_t ex_object_dereference(const char *routine, void *object);
+
+void ex_object_delete(void *object); /* that was postponed */
+void ex_object_handle_opened(void *object);
+bool ex_object_handle_closed(void *object); /* true: it was the last one. Of an object in a table of a lower layer: never */
 
 /* Generic rights and MAXIMUM_ALLOWED become those of the type. */
 ACCESS_MASK ex_object_map_access(const ex_object_type_t *type, ACCESS_MASK access);

@@ -1,7 +1,7 @@
 /*
  * device.c - devices that do DMA: what a test plays of them, and what the rest of hal knows of them.
  * ntmm_device_create puts a device on the bus: it can say addresses of so many bits, has so many map registers, and has a physical device
- * object, which is made here, as a bus driver would. An adapter for no known device gets one of its own, which nobody plays.
+ * object, which is made here; the driver behind it is io's (io/bus.c). An adapter for no known device gets one of its own, which nobody plays.
  *
  *     ntmm_device_read (device)                          MapTransfer, AllocateCommonBuffer (driver)
  *      |- can its width say the address?                  |- can the width that the driver described?
@@ -21,7 +21,6 @@
 
 #define DEVICES_MAX 1024u
 #define IO_TYPE_OF_DEVICE 3 /* DEVICE_OBJECT.Type */
-#define IO_TYPE_OF_DRIVER 4 /* DRIVER_OBJECT.Type */
 #define DEVICE_IS_UNKNOWN 0x22u
 #define BUS_ENUMERATED 0x00001000u /* DEVICE_OBJECT.Flags: DO_BUS_ENUMERATED_DEVICE */
 
@@ -29,18 +28,13 @@ static hal_device_t     devices[DEVICES_MAX];
 static _Atomic uint32_t device_count; /* devices[0, device_count) were in use at least once */
 static ke_lock_t        devices_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 
-/* Whose device objects these are: nobody's code, but a driver may look. */
-static WCHAR         bus_name[] = { '\\', 'D', 'r', 'i', 'v', 'e', 'r', '\\', 'N', 't', 'm', 'm', 'B', 'u', 's', 0 };
-static DRIVER_OBJECT bus_driver = { .Type = IO_TYPE_OF_DRIVER,
-                                    .Size = sizeof(DRIVER_OBJECT),
-                                    .DriverName = { sizeof bus_name - sizeof(WCHAR), sizeof bus_name, bus_name } };
+hal_device_hooks_t hal_device_hooks;
 
 static void object_init(DEVICE_OBJECT *object)
 {
     memset(object, 0, sizeof *object);
     object->Type = IO_TYPE_OF_DEVICE;
     object->Size = sizeof *object;
-    object->DriverObject = &bus_driver;
     object->Flags = BUS_ENUMERATED;
     object->DeviceType = DEVICE_IS_UNKNOWN;
     object->StackSize = 1;
@@ -83,7 +77,7 @@ static void drop(hal_device_t *device, uint32_t adapters, bool unplugged)
     device->adapters -= adapters;
     if (unplugged)
         device->played = false;
-    bool idle = device->adapters == 0, gone = idle && !device->played;
+    bool idle = device->adapters == 0, gone = idle && !device->played && atomic_load(&device->references) == 0;
     if (idle) {
         file = device->file;
         device->file = (hal_register_file_t){ .total = 0 };
@@ -142,6 +136,39 @@ void hal_devices_visit(void (*visit)(void *context, hal_device_t *device), void 
             visit(context, device);
 }
 
+/* ---- its device object ---- */
+
+static hal_device_t *holder_of(const void *object)
+{
+    uintptr_t first = (uintptr_t)devices, at = (uintptr_t)object - offsetof(hal_device_t, object);
+    if (at < first || at >= first + device_count * sizeof *devices || (at - first) % sizeof *devices != 0)
+        return NULL;
+    hal_device_t *device = &devices[(at - first) / sizeof *devices];
+    return device->in_use ? device : NULL;
+}
+
+bool  hal_device_is_at(const void *object) { return holder_of(object) != NULL; }
+void *hal_device_upper(PDEVICE_OBJECT object) { return holder_of(object)->upper; }
+
+int64_t hal_device_object_reference(void *object)
+{
+    hal_device_t *device = holder_of(object);
+    return device != NULL ? atomic_fetch_add(&device->references, 1) + 1 : -1;
+}
+
+int64_t hal_device_object_dereference(void *object)
+{
+    hal_device_t *device = holder_of(object);
+    int64_t       count = device != NULL ? atomic_load(&device->references) : 0;
+    do {
+        if (count == 0)
+            return -1;
+    } while (!atomic_compare_exchange_weak(&device->references, &count, count - 1));
+    if (count == 1)
+        drop(device, 0, false);
+    return count - 1;
+}
+
 /* ---- the control API ---- */
 
 static bool is_device(const char *routine, const ntmm_device *device)
@@ -179,6 +206,8 @@ ntmm_device *ntmm_device_create(const ntmm_device_config *config)
         }
     }
     ke_thread_leave(thread);
+    if (device != NULL && hal_device_hooks.start != NULL)
+        hal_device_hooks.start(&device->object, device->upper);
     return device;
 }
 
@@ -189,9 +218,12 @@ void ntmm_device_destroy(ntmm_device *device)
     ke_thread_t *thread = device != NULL ? ke_thread_enter(__func__) : NULL;
     if (thread == NULL)
         return;
-    if (is_device(__func__, device))
-        drop(device, 0, true);
+    bool is_there = is_device(__func__, device);
     ke_thread_leave(thread);
+    if (is_there && hal_device_hooks.gone != NULL)
+        hal_device_hooks.gone(&device->object, device->upper); /* which may call drivers */
+    if (is_there)
+        drop(device, 0, true);
 }
 
 /* ---- the device does DMA ---- */

@@ -23,6 +23,7 @@
 
 #include <ntmm/ntmm.h>
 
+#include "hal/hal.h"
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
 #include "mm/mm.h"
@@ -31,6 +32,7 @@
 #define HAL_TAG_ADAPTER NTMM_TAG("HalA")
 #define HAL_TAG_COMMON_BUFFER NTMM_TAG("HalB")
 #define HAL_TAG_MAP_REGISTERS NTMM_TAG("HalM")
+#define HAL_TAG_DEVICE NTMM_TAG("Devi")
 #define HAL_TAG_LIST NTMM_TAG("HalS")
 #define HAL_TAG_VECTOR NTMM_TAG("HalV")
 
@@ -113,6 +115,8 @@ struct ntmm_device {
     bool                serving;                      /* (D) a thread runs the routines of requests that waited */
     hal_adapter_t      *programmed; /* (D) a subordinate device: the adapter whose transfer the system's controller makes */
     DEVICE_OBJECT       object;     /* its physical device object */
+    _Atomic int64_t     references; /* to that, by drivers and handles */
+    _Alignas(16) unsigned char upper[HAL_DEVICE_UPPER_BYTES]; /* io's */
 };
 
 hal_device_t *hal_device_of(PDEVICE_OBJECT object);  /* one more adapter of it; NULL or an unknown object: a fresh one; NULL: no room */

@@ -40,12 +40,20 @@ static void buffer_leaks(void *context, void *record)
         leak(context, buffer->va, buffer->length, HAL_TAG_COMMON_BUFFER);
 }
 
+/* A reference to its device object was not given back. */
+static void device_leaks(void *context, hal_device_t *device)
+{
+    if (atomic_load(&device->references) != 0)
+        leak(context, &device->object, sizeof device->object, HAL_TAG_DEVICE);
+}
+
 void hal_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context)
 {
     leaks_t leaks = { visit, context };
     hal_records_visit(HAL_ADAPTER, adapter_leaks, &leaks);
     hal_records_visit(HAL_REQUEST, request_leaks, &leaks);
     hal_records_visit(HAL_COMMON_BUFFER, buffer_leaks, &leaks);
+    hal_devices_visit(device_leaks, &leaks);
 }
 
 void hal_dma_reset(void)

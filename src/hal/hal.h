@@ -13,6 +13,23 @@
 void hal_ports_reset(void);
 void hal_pci_reset(void);
 
+/* ---- devices on the bus (device.c) ---- */
+
+/* io keeps its half of a physical device object beside ours: called with no lock held; each may be NULL. */
+#define HAL_DEVICE_UPPER_BYTES 256u
+typedef struct hal_device_hooks {
+    void (*start)(PDEVICE_OBJECT object, void *upper); /* made, and not seen by anybody yet; upper is zero */
+    void (*gone)(PDEVICE_OBJECT object, void *upper);  /* ntmm_device_destroy: off the bus, whoever still refers to it */
+} hal_device_hooks_t;
+extern hal_device_hooks_t hal_device_hooks;
+
+/* For the object manager: how many references drivers and handles have now; -1: it is gone, or they have none to give back. The first takes
+ * no lock. */
+bool    hal_device_is_at(const void *object); /* any address may be asked for */
+int64_t hal_device_object_reference(void *object);
+int64_t hal_device_object_dereference(void *object);
+void   *hal_device_upper(PDEVICE_OBJECT object); /* of one that is there */
+
 /* ---- DMA (dma.h) ---- */
 void hal_dma_reset(void); /* no device, no adapter; after mm_shutdown or before a boot, and in a forked child */
 bool hal_check(void);     /* no map register is lost; false with ke_error set */

@@ -3,7 +3,7 @@
  *
  *     ntmm_driver_load      a DRIVER_OBJECT, whose dispatch routines all refuse; DriverEntry; its devices are not DO_DEVICE_INITIALIZING any more
  *     ntmm_request_...      an IRP to the top of the device's stack, and the wait for its end
- *     ntmm_driver_unload    DriverUnload; the DRIVER_OBJECT goes
+ *     ntmm_driver_unload    DriverUnload; the DRIVER_OBJECT goes, unless somebody refers to it
  *
  * Locks       none.
  * Source      none (choice): the control API is our own; DRIVER_OBJECT, DriverEntry: WDK reference.
@@ -13,25 +13,44 @@
 
 #include <ntmm/ntmm.h>
 
+#include "io/device.h"
 #include "io/driver.h"
 #include "io/irp.h"
 #include "ke/bugcheck.h"
 
 #define TAG_DRIVER NTMM_TAG("Driv")
 
-/* One block. */
+#define DRIVER_NAMES L"\\Driver\\"
+#define SERVICES L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\"
+#define NAME_MAX_CHARACTERS 64
+
+/* One object. Its names share their end. */
 typedef struct driver {
-    DRIVER_OBJECT    object;
+    DRIVER_OBJECT    object; /* first: its address is what drivers get */
     DRIVER_EXTENSION extension;
+    UNICODE_STRING   registry_path;
+    WCHAR            name[NTMM_ARRAY_COUNT(DRIVER_NAMES) + NAME_MAX_CHARACTERS];
+    WCHAR            path[NTMM_ARRAY_COUNT(SERVICES) + NAME_MAX_CHARACTERS];
 } driver_t;
 
 void (*io_driver_abandoned_hook)(PDRIVER_OBJECT driver);
 
-static WCHAR          driver_name[] = L"\\Driver\\Test";
-static WCHAR          service_key[] = L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\Test";
-static UNICODE_STRING string_of(WCHAR *text, size_t bytes)
+static void driver_deleted(void *object) { io_driver_forget(object); }
+
+const struct _OBJECT_TYPE io_driver_type = {
+    .name = "Driver", .tag = TAG_DRIVER, .all_access = STANDARD_RIGHTS_ALL, .deleted = driver_deleted
+};
+static POBJECT_TYPE driver_type_pointer = (POBJECT_TYPE)(uintptr_t)&io_driver_type;
+POBJECT_TYPE       *IoDriverObjectType = &driver_type_pointer;
+
+static UNICODE_STRING join(WCHAR *room, const WCHAR *front, size_t front_bytes, const char *name)
 {
-    return (UNICODE_STRING){ .Length = (USHORT)(bytes - sizeof(WCHAR)), .MaximumLength = (USHORT)bytes, .Buffer = text };
+    size_t at = front_bytes / sizeof(WCHAR) - 1;
+    memcpy(room, front, front_bytes);
+    while (*name != '\0')
+        room[at++] = (unsigned char)*name++;
+    room[at] = 0;
+    return (UNICODE_STRING){ .Length = (USHORT)(at * sizeof(WCHAR)), .MaximumLength = (USHORT)((at + 1) * sizeof(WCHAR)), .Buffer = room };
 }
 
 static NTSTATUS refuse(PDEVICE_OBJECT device, PIRP irp)
@@ -43,39 +62,56 @@ static NTSTATUS refuse(PDEVICE_OBJECT device, PIRP irp)
     return STATUS_INVALID_DEVICE_REQUEST;
 }
 
-static void object_init(driver_t *driver, DRIVER_INITIALIZE *entry)
+static void object_init(driver_t *driver, const char *name, DRIVER_INITIALIZE *entry)
 {
-    memset(driver, 0, sizeof *driver);
+    const size_t front = sizeof SERVICES / sizeof(WCHAR) - 1;
     driver->object.Type = IO_TYPE_DRIVER;
     driver->object.Size = sizeof driver->object;
     driver->object.DriverExtension = &driver->extension;
-    driver->object.DriverName = string_of(driver_name, sizeof driver_name);
+    driver->object.DriverName = join(driver->name, DRIVER_NAMES, sizeof DRIVER_NAMES, name);
     driver->object.DriverInit = entry;
+    driver->registry_path = join(driver->path, SERVICES, sizeof SERVICES, name);
     driver->extension.DriverObject = &driver->object;
+    driver->extension.ServiceKeyName.Buffer = driver->path + front;
+    driver->extension.ServiceKeyName.Length = (USHORT)(driver->registry_path.Length - front * sizeof(WCHAR));
+    driver->extension.ServiceKeyName.MaximumLength = (USHORT)(driver->extension.ServiceKeyName.Length + sizeof(WCHAR));
     for (size_t i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
         driver->object.MajorFunction[i] = refuse;
 }
 
-PDRIVER_OBJECT ntmm_driver_load(DRIVER_INITIALIZE *entry)
+PCUNICODE_STRING io_driver_registry_path(PDRIVER_OBJECT driver)
 {
-    UNICODE_STRING path = string_of(service_key, sizeof service_key);
+    return ex_object_type_of(driver) == &io_driver_type ? &((const driver_t *)driver)->registry_path : NULL;
+}
+
+PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
+{
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    driver_t *driver = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof *driver, TAG_DRIVER);
+    if (ke_thread_ready(__func__) == NULL)
+        return NULL;
+    if (strlen(name) > NAME_MAX_CHARACTERS) {
+        (void)ke_error(0, "%s: the name of a driver has at most %d characters", __func__, NAME_MAX_CHARACTERS);
+        return NULL;
+    }
+    driver_t *driver = ex_object_create(&io_driver_type, sizeof *driver);
     if (driver == NULL)
         return NULL;
-    object_init(driver, entry);
-    NTSTATUS status = entry(&driver->object, &path);
+    object_init(driver, name, entry);
+    NTSTATUS status = entry(&driver->object, &driver->registry_path);
     if (!NT_SUCCESS(status)) {
         (void)ke_error(0, "%s: DriverEntry returned 0x%08X", __func__, (unsigned)status);
         if (io_driver_abandoned_hook != NULL)
             io_driver_abandoned_hook(&driver->object);
-        ExFreePoolWithTag(driver, TAG_DRIVER);
+        (void)ex_object_dereference(__func__, driver);
         return NULL;
     }
     for (PDEVICE_OBJECT device = driver->object.DeviceObject; device != NULL; device = device->NextDevice)
         device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
+    io_driver_reinitialize();
     return &driver->object;
 }
+
+PDRIVER_OBJECT ntmm_driver_load(DRIVER_INITIALIZE *entry) { return ntmm_driver_load_as("Test", entry); }
 
 int ntmm_driver_unload(PDRIVER_OBJECT driver)
 {
@@ -87,7 +123,7 @@ int ntmm_driver_unload(PDRIVER_OBJECT driver)
     driver->DriverUnload(driver);
     if (driver->DeviceObject != NULL)
         return ke_error(-EBUSY, "%s: DriverUnload left the device object %p behind", __func__, (void *)driver->DeviceObject);
-    ExFreePoolWithTag(CONTAINING_RECORD(driver, driver_t, object), TAG_DRIVER);
+    (void)ex_object_dereference(__func__, driver);
     return 0;
 }
 

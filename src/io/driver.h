@@ -1,5 +1,5 @@
 /*
- * driver.h - what a framework above asks of the loading of drivers.
+ * driver.h - what belongs to a driver object.
  */
 #ifndef NTMM_IO_DRIVER_H
 #define NTMM_IO_DRIVER_H
@@ -8,5 +8,12 @@
 
 /* A DriverEntry has failed: whatever it has left goes, and the DRIVER_OBJECT next. NULL: nobody is asked. */
 extern void (*io_driver_abandoned_hook)(PDRIVER_OBJECT driver);
+
+void             io_drivers_boot(void);
+PCUNICODE_STRING io_driver_registry_path(PDRIVER_OBJECT driver); /* NULL: the test has made the object itself */
+
+/* ---- driver_extension.c ---- */
+void io_driver_forget(PDRIVER_OBJECT driver); /* it is deleted: its extensions, and what it asked to be called for */
+void io_driver_reinitialize(void);            /* who asked for it is called */
 
 #endif

@@ -20,13 +20,6 @@
 #include "ex/handle.h"
 #include "ke/bugcheck.h"
 
-#define FILE_TAG 0x656c6946u /* "File" */
-#define IO_TYPE_FILE 5
-#define FILE_READ_ACCESS_RIGHTS 0x00120089u /* FILE_GENERIC_READ, _WRITE, _EXECUTE */
-#define FILE_WRITE_ACCESS_RIGHTS 0x00120116u
-#define FILE_EXECUTE_ACCESS_RIGHTS 0x001200A0u
-#define FILE_ALL_ACCESS_RIGHTS 0x001F01FFu
-
 ke_lock_t              io_file_lock = KE_LOCK_INIT(KE_RANK_IO_FILE);
 static io_file_node_t *nodes;
 
@@ -248,51 +241,21 @@ bool io_file_forget(io_file_node_t *node, bool later)
 
 /* ---- file objects ---- */
 
-static void file_deleted(void *object)
-{
-    io_file_t *file = object;
-    close_node(file->node, file->host);
-}
-
-const struct _OBJECT_TYPE io_file_type = {
-    .name = "File",
-    .tag = FILE_TAG,
-    .all_access = FILE_ALL_ACCESS_RIGHTS,
-    .generic_read = FILE_READ_ACCESS_RIGHTS,
-    .generic_write = FILE_WRITE_ACCESS_RIGHTS,
-    .generic_execute = FILE_EXECUTE_ACCESS_RIGHTS,
-    .deleted = file_deleted,
-};
-static POBJECT_TYPE file_type_pointer = (POBJECT_TYPE)(uintptr_t)&io_file_type;
-POBJECT_TYPE       *IoFileObjectType = &file_type_pointer;
-
-static void fill_in(io_file_t *file, const char *path, size_t length, bool writable)
-{
-    FILE_OBJECT *object = &file->object;
-    object->Type = IO_TYPE_FILE;
-    object->Size = sizeof *object;
-    object->SectionObjectPointer = &file->node->pointers;
-    object->ReadAccess = object->SharedRead = object->SharedWrite = object->SharedDelete = TRUE;
-    object->WriteAccess = writable;
-    for (size_t i = 0; i < length; i++)
-        file->name[i] = (unsigned char)path[i];
-    object->FileName.Buffer = file->name;
-    object->FileName.Length = object->FileName.MaximumLength = (USHORT)(length * sizeof(WCHAR));
-    KeInitializeEvent(&object->Lock, SynchronizationEvent, FALSE);
-    KeInitializeEvent(&object->Event, NotificationEvent, FALSE);
-    InitializeListHead(&object->IrpList);
-}
+void io_file_close_host(io_file_t *file) { close_node(file->node, file->host); }
 
 /* NULL: there is no memory, and the descriptor is closed. */
 static io_file_t *make_object(const char *path, bool writable, io_open_t *open, const host_file_identity_t *identity)
 {
     size_t          length = strlen(path) < UINT16_MAX / sizeof(WCHAR) ? strlen(path) : UINT16_MAX / sizeof(WCHAR);
     io_file_node_t *node = open_node(identity, open);
-    io_file_t      *file = node != NULL ? ex_object_create(&io_file_type, sizeof *file + length * sizeof(WCHAR)) : NULL;
+    io_file_t      *file = node != NULL ? io_file_make(length * sizeof(WCHAR)) : NULL;
     if (file != NULL) {
         file->host = open;
         file->node = node;
-        fill_in(file, path, length, writable);
+        file->object.SectionObjectPointer = &node->pointers;
+        file->object.WriteAccess = writable;
+        for (size_t i = 0; i < length; i++)
+            file->name[i] = (unsigned char)path[i];
     } else if (node != NULL) {
         close_node(node, open);
     } else {

@@ -39,13 +39,32 @@ typedef struct io_file_node {
 
 typedef struct io_file {
     FILE_OBJECT     object; /* first: its address is what drivers get */
-    io_open_t      *host;
-    io_file_node_t *node;
+    io_open_t      *host;   /* NULL: of a device */
+    io_file_node_t *node;   /* NULL: likewise */
+    PIRP            last;   /* of a device that was opened: its IRP_MJ_CLEANUP and IRP_MJ_CLOSE, made beforehand. NULL: not opened */
+    WORK_QUEUE_ITEM later;  /* the close of an object that was dereferenced above PASSIVE_LEVEL */
     WCHAR           name[];
 } io_file_t;
 
 extern ke_lock_t                 io_file_lock; /* KE_RANK_IO_FILE */
 extern const struct _OBJECT_TYPE io_file_type;
+
+io_file_t *io_file_make(size_t name_bytes); /* zero name; NULL: no memory */
+void       io_file_close_host(io_file_t *file);
+
+/* How a device is to be opened. */
+typedef struct io_open_want {
+    ACCESS_MASK access;
+    ULONG       disposition, options, attributes, share; /* FILE_OPEN; FILE_SYNCHRONOUS_IO_NONALERT ... */
+    void       *ea;
+    ULONG       ea_bytes;
+} io_open_want_t;
+/* A file object of the device, which IRP_MJ_CREATE has seen; `rest` is its FileName. The reference to the device is used up, whatever comes
+ * of it. PASSIVE_LEVEL, outside of the library. */
+NTSTATUS io_file_open_device(PDEVICE_OBJECT device, PCUNICODE_STRING rest, const io_open_want_t *want, io_file_t **file,
+                             IO_STATUS_BLOCK *block);
+/* No handle of it is open: IRP_MJ_CLEANUP. */
+void io_file_clean_up(io_file_t *file);
 
 void            io_files_reset(void);                               /* boot and shutdown: none is open, and nothing is kept */
 bool            io_file_hold_locked(io_file_node_t *node);          /* one reference to its segment; false: there is none any more */

@@ -113,7 +113,7 @@ static NTSTATUS prefetch_list(const READ_LIST *list)
 {
     const io_file_t *file = (const io_file_t *)list->FileObject;
     NTSTATUS         status = STATUS_SUCCESS;
-    if (list->IsImage || ex_object_type_of(file) != &io_file_type)
+    if (list->IsImage || ex_object_type_of(file) != &io_file_type || file->node == NULL)
         return STATUS_INVALID_PARAMETER_1;
     ke_lock(&io_file_lock);
     mm_segment_t *segment = io_file_hold_locked(file->node) ? file->node->segment : NULL;

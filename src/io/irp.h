@@ -16,6 +16,9 @@
 
 static inline bool io_irp_is_of_system(const IRP *irp) { return (irp->AllocationFlags & IO_IRP_OF_SYSTEM) != 0; }
 
+/* Of IoAllocateIrp, its next location filled in: the status that it was completed with. The IRP is the caller's again. At most APC_LEVEL. */
+NTSTATUS io_irp_send(PDEVICE_OBJECT device, PIRP irp);
+
 void io_irp_release(PIRP irp);         /* the packet alone */
 void io_irp_release_buffers(PIRP irp); /* its MDLs, unlocked, and its system buffer */
 

@@ -240,7 +240,7 @@ static NTSTATUS make_over_handle(const request_t *request, io_section_t *section
         return STATUS_INVALID_FILE_FOR_SECTION;
     if (!NT_SUCCESS(status))
         return status;
-    status = make_over_file(file, request, section);
+    status = ((io_file_t *)file)->node != NULL ? make_over_file(file, request, section) : STATUS_INVALID_FILE_FOR_SECTION;
     (void)ex_object_dereference("ZwCreateSection", file);
     return status;
 }

@@ -1,7 +1,11 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/bus.c
   ${CMAKE_CURRENT_LIST_DIR}/device.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_interface.c
   ${CMAKE_CURRENT_LIST_DIR}/device_name.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_property.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver_extension.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/irp.c
@@ -11,6 +15,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/csq.c
   ${CMAKE_CURRENT_LIST_DIR}/remove_lock.c
   ${CMAKE_CURRENT_LIST_DIR}/start_io.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_send.c
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c
@@ -18,10 +23,13 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/mdl_io_space.c
   ${CMAKE_CURRENT_LIST_DIR}/named_event.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
+  ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
   ${CMAKE_CURRENT_LIST_DIR}/section.c
   ${CMAKE_CURRENT_LIST_DIR}/section_map.c
   ${CMAKE_CURRENT_LIST_DIR}/section_system.c
   ${CMAKE_CURRENT_LIST_DIR}/secure_section.c
   ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c
+  ${CMAKE_CURRENT_LIST_DIR}/pnp.c
+  ${CMAKE_CURRENT_LIST_DIR}/pnp_notify.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

@@ -25,8 +25,12 @@
 #include "ex/work_queue.h"
 #include "hal/hal.h"
 #include "host/host.h"
+#include "io/bus.h"
+#include "io/device_property.h"
+#include "io/driver.h"
 #include "io/file.h"
 #include "io/named_event.h"
+#include "io/pnp.h"
 #include "io/section.h"
 #include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
@@ -173,6 +177,11 @@ static int boot_layers(const ntmm_config *config)
     hal_dma_reset();
     vf_verifying_boot(config->verifier);
     vf_dma_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
+    io_devices_boot();
+    io_drivers_boot();
+    io_bus_boot();
+    io_interfaces_reset();
+    io_pnp_notifications_boot();
     io_named_events_boot();
     io_files_reset();
     io_sections_boot();
@@ -299,6 +308,8 @@ static void shutdown_layers(void)
     ke_processes_shutdown();
     mm_shutdown();
     io_files_reset();
+    io_interfaces_reset();
+    io_device_properties_reset();
 }
 
 static size_t shutdown_locked(ntmm_report *report)

@@ -64,6 +64,7 @@
 #include "wdm/io_mdl.h"          /* making MDLs */
 #include "wdm/io_irp.h"          /* IRPs */
 #include "wdm/io_device.h"       /* device objects */
+#include "wdm/io_driver.h"       /* driver objects */
 #include "wdm/hal_registers.h"   /* READ_REGISTER_ULONG, READ_PORT_ULONG and their like */
 #include "wdm/cm_resources.h"    /* which addresses, ports and interrupts a device has */
 #include "wdm/cm_requirements.h" /* which it could do with */
@@ -93,6 +94,7 @@
 #include "wdm/registry_types.h" /* what the registry hands out */
 #include "wdm/pnp_types.h"      /* what Plug and Play asks of a driver */
 #include "wdm/pci_config.h"     /* PCI configuration space by name */
+#include "wdm/io_pnp.h"         /* what a driver asks of Plug and Play */
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */
 #include "wdm/po_fx.h"          /* components of a device and their power */
 #include "wdm/io_types.h"       /* volumes, shares, the error log */

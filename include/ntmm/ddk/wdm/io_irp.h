@@ -103,6 +103,16 @@ NTKERNELAPI NTSTATUS IoSetCompletionRoutineEx(PDEVICE_OBJECT DeviceObject, PIRP 
 /* ---- down and up ---- */
 
 /**
+ * Send an IRP on with the same parameters, and wait until the lower drivers have completed it; the caller has it again then.
+ *
+ * @return  FALSE: it has no location left. What became of it is in IoStatus
+ * @irql    PASSIVE_LEVEL
+ * @source  WDK reference: wdm.h, IoForwardIrpSynchronously
+ */
+NTKERNELAPI BOOLEAN IoForwardIrpSynchronously(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+#define IoForwardAndCatchIrp IoForwardIrpSynchronously
+
+/**
  * Send an IRP to a driver: its dispatch routine for the MajorFunction in the next location runs, on this thread.
  *
  * @return    what the dispatch routine returned

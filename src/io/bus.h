@@ -1,0 +1,26 @@
+/*
+ * bus.h - physical device objects: io's half of what ntmm_device_create puts on the bus.
+ */
+#ifndef NTMM_IO_BUS_H
+#define NTMM_IO_BUS_H
+
+#include "io/device.h"
+
+/* Beside the device object, in HAL_DEVICE_UPPER_BYTES. */
+typedef struct io_bus_device {
+    io_device_extension_t extension;
+    io_device_name_t      name;
+    WCHAR                 name_text[IO_AUTOMATIC_NAME];
+    uint32_t              number;      /* of this boot, from 1: the instance ID */
+    bool                  placed;      /* ntmm_device_place: it has a slot, */
+    ULONG                 bus, slot;   /* on this bus */
+    _Atomic uint32_t      invalidated; /* what its drivers asked the PnP manager for: NTMM_PNP_* */
+    _Atomic int32_t       power;       /* DEVICE_POWER_STATE */
+} io_bus_device_t;
+
+void             io_bus_boot(void);
+io_bus_device_t *io_bus_device_of(PDEVICE_OBJECT object); /* NULL: it is not on the bus */
+/* A resource of paged pool with text for IRP_MN_QUERY_ID and its like; NULL: no memory. `multi`: one more null behind it. */
+PWSTR io_bus_text(const WCHAR *text, size_t bytes, bool multi);
+
+#endif

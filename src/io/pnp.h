@@ -1,0 +1,25 @@
+/*
+ * pnp.h - what the files about Plug and Play share.
+ */
+#ifndef NTMM_IO_PNP_H
+#define NTMM_IO_PNP_H
+
+#include <stdbool.h>
+
+#include <ntddk.h>
+
+void io_require_pdo(const char *routine, PDEVICE_OBJECT device); /* else 0xCA with 2 */
+
+/* ---- device_interface.c ---- */
+void io_interfaces_reset(void);
+void io_interfaces_forget(PDEVICE_OBJECT device); /* off the bus */
+/* Each enabled one of that class, with no lock held; `name` is a copy. */
+void io_interfaces_visit(const GUID *class_guid, void (*visit)(void *context, PUNICODE_STRING name), void *context);
+
+/* ---- pnp_notify.c ---- */
+void io_pnp_notifications_boot(void);
+void io_notify_interface(const GUID *event, const GUID *class_guid, PUNICODE_STRING name);
+/* Who asked for the stack above that physical device is told so; the first error ends it, if `may_refuse`. */
+NTSTATUS io_notify_target(PDEVICE_OBJECT bottom, const GUID *event, bool may_refuse);
+
+#endif
