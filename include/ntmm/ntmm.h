@@ -496,6 +496,24 @@ NTMM_PUBLIC NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *ch
 #define NTMM_PNP_EJECT 0x20000u                 /* IoRequestDeviceEject */
 NTMM_PUBLIC uint32_t ntmm_pnp_take_invalidated(ntmm_device *device);
 
+/* ---- the registry ---- */
+
+/**
+ * Write a value; keys on the way are made. The registry is empty at each boot, but for a few keys that are always there.
+ *
+ * @param key    \Registry\Machine\...; or relative to \Registry\Machine\System\CurrentControlSet, as in Services\Test\Parameters
+ * @param value  its name; "" is the unnamed one
+ * @param type   REG_DWORD, REG_SZ ...; texts in `data` have 16-bit characters, and their null
+ * @return 0, -EINVAL, -ENOMEM; -ENODEV when no machine is up
+ */
+NTMM_PUBLIC int ntmm_registry_set(const char *key, const char *value, uint32_t type, const void *data, size_t bytes);
+NTMM_PUBLIC int ntmm_registry_set_number(const char *key, const char *value, uint32_t number); /* REG_DWORD */
+NTMM_PUBLIC int ntmm_registry_set_text(const char *key, const char *value, const char *text);  /* REG_SZ */
+/** @param type NULL, or receives REG_* @param data receives the first `bytes` of it @return how many bytes the value has; -ENOENT, -EINVAL, -ENODEV */
+NTMM_PUBLIC int64_t ntmm_registry_get(const char *key, const char *value, uint32_t *type, void *data, size_t bytes);
+/** A key with all that is below it. @return 0, -ENOENT, -EINVAL, -ENODEV */
+NTMM_PUBLIC int ntmm_registry_delete(const char *key);
+
 /** The system shuts down: devices of IoRegisterShutdownNotification get IRP_MJ_SHUTDOWN. The machine stays up. @return devices told */
 NTMM_PUBLIC size_t ntmm_system_shutdown(void);
 

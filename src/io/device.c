@@ -54,7 +54,7 @@ static PDEVICE_OBJECT make(PDRIVER_OBJECT driver, ULONG extension_bytes, DEVICE_
     device->AlignmentRequirement = FILE_BYTE_ALIGNMENT;
     KeInitializeDeviceQueue(&device->DeviceQueue);
     KeInitializeEvent(&device->DeviceLock, SynchronizationEvent, TRUE);
-    device->DeviceObjectExtension = (DEVOBJ_EXTENSION *)(void *)((char *)device + own + theirs);
+    device->DeviceObjectExtension = (struct _DEVOBJ_EXTENSION *)(void *)((char *)device + own + theirs);
     device->DeviceObjectExtension->Type = IO_TYPE_DEVICE_OBJECT_EXTENSION;
     device->DeviceObjectExtension->DeviceObject = device;
     return device;

@@ -9,12 +9,17 @@
 #include "ex/object.h"
 #include "io/device_name.h"
 
-/* What DEVICE_OBJECT.DeviceObjectExtension points to. */
+/* What DEVICE_OBJECT.DeviceObjectExtension points to: the part that other systems' drivers know of it, and ours. */
+struct _DEVOBJ_EXTENSION {
+    CSHORT         Type;
+    USHORT         Size;
+    PDEVICE_OBJECT DeviceObject;
+};
 typedef struct io_device_extension {
-    DEVOBJ_EXTENSION  known;       /* first: what drivers may know of it */
-    PDEVICE_OBJECT    attached_to; /* by the lock of device.c, as is `deleted` */
-    io_device_name_t *name;        /* or NULL */
-    bool              deleted;
+    struct _DEVOBJ_EXTENSION known;       /* first */
+    PDEVICE_OBJECT           attached_to; /* by the lock of device.c, as is `deleted` */
+    io_device_name_t        *name;        /* or NULL */
+    bool                     deleted;
 } io_device_extension_t;
 
 /* NULL: its test has made it, and it is no object. */

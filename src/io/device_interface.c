@@ -163,6 +163,8 @@ static interface_t *find(PCUNICODE_STRING name)
     return one;
 }
 
+bool io_interface_exists(PCUNICODE_STRING name) { return find(name) != NULL; }
+
 NTSTATUS IoRegisterDeviceInterface(PDEVICE_OBJECT PhysicalDeviceObject, const GUID *InterfaceClassGuid, PUNICODE_STRING ReferenceString,
                                    PUNICODE_STRING SymbolicLinkName)
 {

@@ -20,7 +20,8 @@ static inline NTSTATUS io_host_name(PCUNICODE_STRING name, UNICODE_STRING *copy)
     copy->Buffer = malloc(name->Length + sizeof(WCHAR));
     if (copy->Buffer == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    memcpy(copy->Buffer, name->Buffer, name->Length);
+    if (name->Length != 0)
+        memcpy(copy->Buffer, name->Buffer, name->Length);
     copy->Buffer[name->Length / sizeof(WCHAR)] = 0;
     return STATUS_SUCCESS;
 }

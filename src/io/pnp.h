@@ -12,6 +12,7 @@ void io_require_pdo(const char *routine, PDEVICE_OBJECT device); /* else 0xCA wi
 
 /* ---- device_interface.c ---- */
 void io_interfaces_reset(void);
+bool io_interface_exists(PCUNICODE_STRING name);
 void io_interfaces_forget(PDEVICE_OBJECT device); /* off the bus */
 /* Each enabled one of that class, with no lock held; `name` is a copy. */
 void io_interfaces_visit(const GUID *class_guid, void (*visit)(void *context, PUNICODE_STRING name), void *context);

@@ -25,6 +25,11 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/file.c
   ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry_device.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry_key.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry_rtl.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry_value.c
   ${CMAKE_CURRENT_LIST_DIR}/section.c
   ${CMAKE_CURRENT_LIST_DIR}/section_map.c
   ${CMAKE_CURRENT_LIST_DIR}/section_system.c

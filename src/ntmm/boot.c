@@ -31,6 +31,7 @@
 #include "io/file.h"
 #include "io/named_event.h"
 #include "io/pnp.h"
+#include "io/registry.h"
 #include "io/section.h"
 #include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
@@ -181,6 +182,7 @@ static int boot_layers(const ntmm_config *config)
     io_drivers_boot();
     io_bus_boot();
     io_interfaces_reset();
+    io_registry_reset();
     io_pnp_notifications_boot();
     io_named_events_boot();
     io_files_reset();
@@ -310,6 +312,7 @@ static void shutdown_layers(void)
     io_files_reset();
     io_interfaces_reset();
     io_device_properties_reset();
+    io_registry_reset();
 }
 
 static size_t shutdown_locked(ntmm_report *report)

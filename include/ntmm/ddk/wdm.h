@@ -95,6 +95,7 @@
 #include "wdm/pnp_types.h"      /* what Plug and Play asks of a driver */
 #include "wdm/pci_config.h"     /* PCI configuration space by name */
 #include "wdm/io_pnp.h"         /* what a driver asks of Plug and Play */
+#include "wdm/cm_registry.h"    /* the registry */
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */
 #include "wdm/po_fx.h"          /* components of a device and their power */
 #include "wdm/io_types.h"       /* volumes, shares, the error log */

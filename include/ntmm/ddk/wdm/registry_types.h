@@ -1,6 +1,5 @@
 /*
- * registry_types.h - what the registry's routines hand out. There is no registry here: the types let drivers compile that use them beside other
- * things, and ZwOpenKey, ZwQueryValueKey, RtlQueryRegistryValues and their like are missed by the compiler or the linker.
+ * registry_types.h - what the registry's routines hand out; the routines are in cm_registry.h.
  *
  * Source  WDK reference: wdm.h, the page of each structure.
  */
