@@ -24,12 +24,12 @@ typedef struct _OBJECT_TYPE {
     ULONG       tag;        /* of the pool that its objects are made of */
     ACCESS_MASK all_access; /* every right that a handle of it may have */
     ACCESS_MASK generic_read, generic_write, generic_execute;
-    void (*opened)(void *object); /* ObOpenObjectByPointer makes one more handle; `closed` follows if it cannot. PASSIVE_LEVEL. Or NULL */
-    void (*closed)(void *object); /* one of its handles was closed, whose reference is given back next; PASSIVE_LEVEL. Or NULL */
-    void (*closed_last)(void *object); /* the same, for the last of them only. Or NULL */
+    void (*closed)(void *object);  /* one of its handles was closed, whose reference is given back next; PASSIVE_LEVEL. Or NULL */
+    void (*deleted)(void *object); /* the last reference is gone, the storage goes next; <= DISPATCH_LEVEL, no lock held. Or NULL */
+    void (*opened)(void *object);  /* ObOpenObjectByPointer makes one more handle; `closed` follows if it cannot. PASSIVE_LEVEL. Or NULL */
+    void (*closed_last)(void *object); /* as closed, for the last of them only. Or NULL */
     /* The last reference is gone. True: the type calls ex_object_delete itself, later. <= DISPATCH_LEVEL, no lock held. Or NULL */
     bool (*postpone)(void *object);
-    void (*deleted)(void *object); /* the last reference is gone, the storage goes next; <= DISPATCH_LEVEL, no lock held. Or NULL */
 } ex_object_type_t;
 
 /* Objects that a lower layer keeps, where no header is in front of them. */
