@@ -124,8 +124,8 @@ bool ex_big_is_locked(void *page, const mm_owner_t *owner, ex_stop_t *stop)
     if (pfn == MM_PFN_NONE)
         return false;
     const mm_pfn_t *entry = mm_pfn_entry(pfn);
-    ex_stop_set(stop, "Pool was freed while an MDL still has one of its pages locked for I/O.", PFN_LIST_CORRUPT, 0x9A, (ULONG_PTR)pfn,
-                entry->list, atomic_load_explicit(&entry->pins, memory_order_relaxed));
+    ex_stop_set(stop, "Pool was freed while an MDL has one of its pages locked for I/O, or mapped at addresses of a process.",
+                PFN_LIST_CORRUPT, 0x9A, (ULONG_PTR)pfn, entry->list, atomic_load_explicit(&entry->pins, memory_order_relaxed));
     return true;
 }
 

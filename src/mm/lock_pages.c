@@ -205,11 +205,25 @@ static void note_page(uintptr_t page, mm_owner_t *owner)
         note_run(owner);
 }
 
+void mm_note_frames(const PFN_NUMBER *pfns, size_t page_count)
+{
+    for (size_t i = 0; i < page_count; i++) {
+        mm_pfn_t   *entry = mm_pfn_entry(pfns[i]);
+        bool        is_mapped = entry->owner.use == MM_USE_MAPPED;
+        uintptr_t   va = is_mapped ? entry->mapped.va : mm_physical_map.base + (pfns[i] << PAGE_SHIFT);
+        mm_owner_t *owner = is_mapped ? mm_owner_of((void *)va) : &entry->owner;
+        if (owner != NULL)
+            note_page(va, owner);
+    }
+}
+
+bool mm_frame_is_held(mm_pfn_number_t pfn) { return mm_pins_of(pfn) != 0 || mm_user_mapping_shows(pfn); }
+
 mm_pfn_number_t mm_first_locked_page(const void *run, size_t page_count)
 {
     for (size_t i = 0; i < page_count; i++) {
         uint64_t pte = mm_pte_of((uintptr_t)run + (i << PAGE_SHIFT));
-        if (mm_pte_is_valid(pte) && mm_pins_of(mm_pte_pfn(pte)) != 0)
+        if (mm_pte_is_valid(pte) && mm_frame_is_held(mm_pte_pfn(pte)))
             return mm_pte_pfn(pte);
     }
     return MM_PFN_NONE;

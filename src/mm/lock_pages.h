@@ -35,6 +35,9 @@ NTSTATUS mm_lock_pages(mm_lock_t *lock, uintptr_t va, size_t page_count, PFN_NUM
 /* The index of the first one that is not locked; those before it are unlocked, the others are not. page_count: all are unlocked. */
 size_t mm_unlock_pages(const PFN_NUMBER *pfns, size_t page_count, bool io_space);
 
+/* Whoever frees the pools' pages among them looks at each (mm_first_locked_page). */
+void mm_note_frames(const PFN_NUMBER *pfns, size_t page_count);
+
 /* The frames behind pages that are there and stay there, without pinning. The index of the first page that is not; page_count: all are. */
 size_t mm_find_pages(uintptr_t va, size_t page_count, PFN_NUMBER *pfns, bool *io_space);
 

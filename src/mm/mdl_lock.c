@@ -24,6 +24,7 @@
 #include "mm/machine.h"
 #include "mm/mdl.h"
 #include "mm/pinned.h"
+#include "mm/process_space.h"
 #include "mm/pte.h"
 #include "mm/user_range.h"
 
@@ -205,12 +206,21 @@ VOID MmProbeAndLockSelectedPages(PMDLX MemoryDescriptorList, PFILE_SEGMENT_ELEME
 
 /* ---- unlock ---- */
 
+/* Pages of the process that are locked now. */
+static ULONG_PTR locked_now(const void *process)
+{
+    const ke_process_t *record = process;
+    mm_space_t         *space = ke_process_is_at((uintptr_t)process) ? mm_process_space(record) : NULL;
+    return space != NULL ? mm_space_locked_pages(space) : 0;
+}
+
 static _Noreturn NTMM_COLD void not_locked(const char *routine, MDL *mdl, size_t index)
 {
     mm_pfn_number_t pfn = MmGetMdlPfnArray(mdl)[index];
     uint32_t        pins = pfn <= mm_highest_pfn ? mm_pins_of(pfn) : 0;
     if (mdl->Process != NULL)
-        ke_bugcheck(routine, "Pages of a process were unlocked that are not locked.", PROCESS_HAS_LOCKED_PAGES, 0x1, (ULONG_PTR)mdl, 0, 0);
+        ke_bugcheck(routine, "Pages of a process were unlocked that are not locked.", PROCESS_HAS_LOCKED_PAGES, 0x1, (ULONG_PTR)mdl,
+                    locked_now(mdl->Process), 0);
     ke_bugcheck(routine, "Pages were unlocked more often than they were locked.", PFN_LIST_CORRUPT, 0x7, (ULONG_PTR)pfn, pins, 0);
 }
 

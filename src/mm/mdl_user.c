@@ -93,6 +93,7 @@ static NTSTATUS lay_over_locked(mm_space_t *space, MDL *mdl, const mm_mapping_t 
     if (mm_mappings_left() < stretches || !map_stretches(base, mapping))
         return mm_no_mappings();
     space->mappings += stretches;
+    mm_note_frames(mapping->pfns, mapping->page_count);
     atomic_fetch_add(&mm_user_mappings, 1);
     *record = (user_mapping_t){ space, base, mapping->page_count, stretches, mapping->access, mdl };
     return STATUS_SUCCESS;
@@ -156,6 +157,27 @@ static bool is_mapped(const MDL *mdl)
     ke_lock(&mm_paging_lock);
     for (size_t i = 0; i < MAPPINGS_MOST && !found; i++)
         found = mappings[i].space != NULL && mappings[i].mdl == mdl;
+    ke_unlock(&mm_paging_lock);
+    return found;
+}
+
+static bool shows(const user_mapping_t *record, mm_pfn_number_t pfn)
+{
+    const PFN_NUMBER *pfns = record->space != NULL ? MmGetMdlPfnArray(record->mdl) : NULL;
+    for (size_t i = 0; pfns != NULL && i < record->page_count; i++)
+        if (pfns[i] == pfn)
+            return true;
+    return false;
+}
+
+bool mm_user_mapping_shows(mm_pfn_number_t pfn)
+{
+    bool found = false;
+    if (NTMM_LIKELY(atomic_load_explicit(&mm_user_mappings, memory_order_relaxed) == 0))
+        return false;
+    ke_lock(&mm_paging_lock);
+    for (size_t i = 0; i < MAPPINGS_MOST && !found; i++)
+        found = shows(&mappings[i], pfn);
     ke_unlock(&mm_paging_lock);
     return found;
 }

@@ -17,6 +17,9 @@ bool mm_user_mapping_drop(mm_space_t *space, const MDL *mdl, uintptr_t base);
 void   mm_user_mappings_forget_locked(mm_space_t *space);
 size_t mm_user_mapping_stretches_locked(const mm_space_t *space); /* host mappings that all of them there take */
 
+/* Some application sees the frame. Quick while there is no such mapping at all. */
+bool mm_user_mapping_shows(mm_pfn_number_t pfn);
+
 /* Pages [first, end) of a space: an MDL is mapped on some of them. They are the driver's to change. */
 bool mm_user_mapping_lies_in_locked(const mm_space_t *space, size_t first, size_t end);
 /* The frame that such a mapping shows at an address; false: there is none, or it may not be written. */

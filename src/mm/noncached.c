@@ -82,7 +82,7 @@ static void free_checked(void *base, SIZE_T bytes, free_stop_t *stop)
         *stop = (free_stop_t){ "Noncached memory was freed with another size than it was allocated with.", 0x305, BYTES_TO_PAGES(bytes),
                                page_count, MM_PFN_NONE };
     for (size_t i = 0; i < page_count && stop->why == NULL && stop->pinned == MM_PFN_NONE; i++)
-        if (mm_pins_of(mm_system_pte_frame(base, i)) != 0)
+        if (mm_frame_is_held(mm_system_pte_frame(base, i)))
             stop->pinned = mm_system_pte_frame(base, i);
     if (stop->why != NULL || stop->pinned != MM_PFN_NONE)
         return;

@@ -21,11 +21,14 @@ bool mm_frame_pin_pageable_locked(mm_pfn_number_t pfn);
 uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn); /* how many pins it had; the frame is not deleted */
 bool     mm_frame_unpin(mm_pfn_number_t pfn);
 
-/* The first frame of a run that somebody has locked, or MM_PFN_NONE. */
+/* It is pinned, or an application sees it by way of an MDL: it must not be freed. No lock held. */
+bool mm_frame_is_held(mm_pfn_number_t pfn);
+
+/* The first frame of a run that somebody holds, or MM_PFN_NONE. */
 static inline mm_pfn_number_t mm_first_pinned(mm_pfn_number_t first, uint64_t page_count)
 {
     for (mm_pfn_number_t pfn = first; pfn < first + page_count; pfn++)
-        if (mm_pins_of(pfn) != 0)
+        if (mm_frame_is_held(pfn))
             return pfn;
     return MM_PFN_NONE;
 }
@@ -33,8 +36,8 @@ static inline mm_pfn_number_t mm_first_pinned(mm_pfn_number_t first, uint64_t pa
 /* Source  WDK reference: Bug Check 0x4E, first parameter 0x9A. */
 static _Noreturn inline void mm_stop_pinned(const char *routine, mm_pfn_number_t pfn)
 {
-    ke_bugcheck(routine, "Memory was freed while one of its pages is still locked for I/O.", PFN_LIST_CORRUPT, 0x9A, (ULONG_PTR)pfn,
-                mm_pfn_entry(pfn)->list, mm_pins_of(pfn));
+    ke_bugcheck(routine, "Memory was freed while one of its pages is still locked for I/O, or mapped at addresses of a process.",
+                PFN_LIST_CORRUPT, 0x9A, (ULONG_PTR)pfn, mm_pfn_entry(pfn)->list, mm_pins_of(pfn));
 }
 
 #endif

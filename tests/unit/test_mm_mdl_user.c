@@ -91,8 +91,9 @@ static void unlocked_too_often_or_not_at_all(void **state)
     (void)state;
     unsigned char *user = user_pages(2 * PAGE_SIZE);
     PMDL           mdl = locked(user, 2 * PAGE_SIZE, IoReadAccess, UserMode);
+    (void)locked(user + PAGE_SIZE, 10, IoReadAccess, UserMode);
     MmUnlockPages(mdl);
-    assert_bugcheck_all(PROCESS_HAS_LOCKED_PAGES, 0x1, mdl, 0, 0, MmUnlockPages(mdl));
+    assert_bugcheck_all(PROCESS_HAS_LOCKED_PAGES, 0x1, mdl, 1, 0, MmUnlockPages(mdl));
     ntmm_cmocka_reboot();
     user = user_pages(3 * PAGE_SIZE);
     mdl = locked(user, 3 * PAGE_SIZE, IoReadAccess, UserMode);
@@ -298,6 +299,37 @@ static void given_up_while_an_application_sees_it(void **state)
     assert_bugcheck(MEMORY_MANAGEMENT, 0x1233, MmFreePagesFromMdl(mdl));
 }
 
+static PMDL built_and_seen(void *memory)
+{
+    PMDL mdl = IoAllocateMdl(memory, 2 * PAGE_SIZE, FALSE, FALSE, NULL);
+    MmBuildMdlForNonPagedPool(mdl);
+    assert_non_null(map_user(mdl, NULL, 0));
+    return mdl;
+}
+
+static void memory_is_freed_while_an_application_sees_it(void **state)
+{
+    (void)state;
+    const PHYSICAL_ADDRESS anywhere = { .QuadPart = -1 };
+    for (volatile int row = 0; row < 3; row++) {
+        user_pages(PAGE_SIZE);
+        unsigned char *memory = row == 0   ? ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG)
+                                : row == 1 ? MmAllocateContiguousMemory(2 * PAGE_SIZE, anywhere)
+                                           : MmAllocateNonCachedMemory(2 * PAGE_SIZE);
+        unsigned char *other = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
+        PMDL           mdl = built_and_seen(memory);
+        ExFreePool(other); /* which nobody sees */
+        if (row == 0)
+            assert_bugcheck(PFN_LIST_CORRUPT, 0x9A, ExFreePool(memory));
+        else if (row == 1)
+            assert_bugcheck(PFN_LIST_CORRUPT, 0x9A, MmFreeContiguousMemory(memory));
+        else
+            assert_bugcheck(PFN_LIST_CORRUPT, 0x9A, MmFreeNonCachedMemory(memory, 2 * PAGE_SIZE));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], MmGetMdlPfnArray(mdl)[0]);
+        ntmm_cmocka_reboot();
+    }
+}
+
 static const ntmm_config TRACKED = { .track_locked_pages = true, .quiet = true };
 
 int main(void)
@@ -314,6 +346,7 @@ int main(void)
         ntmm_cmocka_test(a_process_that_ends_takes_the_mapping_with_it),
         ntmm_cmocka_test(unmapped_wrongly),
         ntmm_cmocka_test(given_up_while_an_application_sees_it),
+        ntmm_cmocka_test(memory_is_freed_while_an_application_sees_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
