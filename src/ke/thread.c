@@ -32,6 +32,8 @@ ke_thread_hooks_t              ke_thread_hooks;
 _Atomic uint32_t               ke_leave_due;
 void (*ke_leave_hook)(void);
 
+#define READER_PATIENCE_NS 1000u
+
 static _Atomic(ke_thread_t *) first_record;
 
 ke_thread_t *ke_thread_first(void) { return atomic_load(&first_record); }
@@ -77,6 +79,7 @@ static void record_reset(ke_thread_t *record)
     record->kernel_apc_disable = 0;
     record->special_apc_disable = 0;
     record->ranks_held = 0;
+    atomic_store_explicit(&record->reading, 0, memory_order_release);
     record->dpc = NULL;
     record->serves = NULL;
     record->process = record->home = NULL;
@@ -265,4 +268,17 @@ void ke_threads_fork_forget(void)
         atomic_store(&record->references, 0);
         atomic_store(&record->alive, record == ke_self());
     }
+}
+
+/* ---- readers ---- */
+
+void ke_readers_wait(void)
+{
+    const ke_thread_t *self = ke_self();
+    host_fence_heavy();
+    for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next)
+        while (record != self && atomic_load_explicit(&record->reading, memory_order_acquire) != 0) {
+            ke_wait_poll();
+            host_sleep_ns(READER_PATIENCE_NS);
+        }
 }

@@ -90,6 +90,7 @@ struct ke_thread {
     _Atomic uint8_t is_system;           /* (A) created by the machine: an unhandled exception is 0x7E, not 0x1E */
     _Atomic uint8_t dispatching;         /* (A) at DISPATCH_LEVEL or above, or about to be */
     _Atomic uint8_t in_library;          /* (A) inside a slow path; ntmm_check and ntmm_shutdown need every other thread out */
+    _Atomic uint8_t reading;             /* (A) it follows pointers to what others may be about to free: ke_reading_begin */
     _Atomic uint8_t asleep;              /* (A) and there in a wait for dispatcher objects, with nothing in its hands */
     _Atomic uint8_t idle;                /* (A) a thread of the machine's that has nothing to do until it is called */
     uint32_t        generation;          /* (T) of the boot that this record was made ready for; 0: the empty record */
@@ -162,6 +163,11 @@ ke_thread_t *ke_thread_first(void);                /* the list of records, for w
 ke_thread_t *ke_thread_of(const void *kthread);    /* whose PKTHREAD that is; NULL: of nobody. Any number may be asked for */
 bool         ke_threads_are_outside(void);         /* all others are below DISPATCH_LEVEL, in no slow path; DPCs get a moment to run */
 bool         ke_threads_are_quiet(void);           /* the same, or asleep: they change nothing now */
+/* Between these two, a thread follows pointers without a lock; they do not nest, and nobody waits in between for more than another such thread. Who
+ * frees what the pointers lead to takes it out of reach first, and lets go of it when ke_readers_wait has returned: all that saw it are done. */
+static inline void ke_reading_begin(void);
+static inline void ke_reading_end(void);
+void               ke_readers_wait(void);
 /* thread_object.c: a thread's record is made ready for this boot, or the thread is over, and whoever waits for it goes on. */
 void                             ke_thread_object_start(ke_thread_t *thread);
 void                             ke_thread_object_end(ke_thread_t *thread, int32_t exit_status);
@@ -201,6 +207,13 @@ ke_thread_t *ke_processor_claim(ke_thread_t *thread, uint32_t number, const char
 void         ke_processor_release(ke_thread_t *thread); /* below DISPATCH_LEVEL: it need not stay mine */
 void         ke_processor_drain(ke_thread_t *thread);   /* slow path of lower: runs DPCs at DISPATCH_LEVEL until none is left */
 void         ke_processor_left(ke_thread_t *thread);    /* slow path of leave: it is wanted, or has DPCs; runs no driver code */
+
+static inline void ke_reading_begin(void)
+{
+    atomic_store_explicit(&ke_self()->reading, 1, memory_order_relaxed);
+    host_fence_light();
+}
+static inline void ke_reading_end(void) { atomic_store_explicit(&ke_self()->reading, 0, memory_order_release); }
 
 /* The fast path of raise: true when the thread owns its processor still. false: ke_processor_claim. */
 static inline bool ke_dispatch_reenter(ke_thread_t *thread)
