@@ -15,6 +15,7 @@
 
 #include "io/device.h"
 #include "io/driver.h"
+#include "io/driver_hook.h"
 #include "io/irp.h"
 #include "ke/bugcheck.h"
 

@@ -6,9 +6,6 @@
 
 #include <ntddk.h>
 
-/* A DriverEntry has failed: whatever it has left goes, and the DRIVER_OBJECT next. NULL: nobody is asked. */
-extern void (*io_driver_abandoned_hook)(PDRIVER_OBJECT driver);
-
 void             io_drivers_boot(void);
 PCUNICODE_STRING io_driver_registry_path(PDRIVER_OBJECT driver); /* NULL: the test has made the object itself */
 

@@ -12,8 +12,9 @@
  */
 #include <string.h>
 
-#include "io/driver.h"
+#include "io/driver_hook.h"
 #include "ke/lock.h"
+#include "wdf/device.h"
 #include "wdf/driver_object.h"
 
 #define DRIVERS_MAX 64u
@@ -139,9 +140,18 @@ static void fill_globals(WDF_DRIVER_GLOBALS *globals, PCUNICODE_STRING path, con
 
 /* ---- unload ---- */
 
+/* Devices that the PnP manager has not removed, and control devices. */
+static void retire_devices(const DRIVER_OBJECT *wdm)
+{
+    for (PDEVICE_OBJECT device = wdm->DeviceObject; device != NULL; device = device->NextDevice)
+        wdf_device_retire(wdf_device_of(device));
+}
+
 static void delete_tree(wdf_driver_t *driver)
 {
     wdf_deferred_flush();
+    if ((driver->globals.DriverFlags & WdfDriverInitNoDispatchOverride) == 0)
+        retire_devices(driver->wdm);
     wdf_object_delete(driver->object);
     wdf_deferred_flush();
     record_give_back(driver);
@@ -183,7 +193,7 @@ const wdf_type_t wdf_driver_type = {
     .name = "WDFDRIVER",
     .number = WDF_NUMBER_DRIVER,
     .bytes = sizeof(wdf_driver_object_t),
-    .options = WDF_TYPE_NO_DELETE | WDF_TYPE_PASSIVE_DISPOSE,
+    .options = WDF_TYPE_NO_DELETE | WDF_TYPE_PASSIVE_DISPOSE | WDF_TYPE_LONG_LIVED,
     .destroy = driver_destroy,
 };
 
@@ -237,6 +247,10 @@ static void fill_in(PDRIVER_OBJECT wdm, const WDF_DRIVER_CONFIG *config)
     bool has_devices = (config->DriverInitFlags & WdfDriverInitNonPnpDriver) == 0;
     if ((config->DriverInitFlags & WdfDriverInitNoDispatchOverride) != 0)
         return;
+    if (wdm->DriverExtension != NULL)
+        wdm->DriverExtension->AddDevice = has_devices ? wdf_add_device : NULL;
+    for (size_t i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
+        wdm->MajorFunction[i] = wdf_dispatch;
     wdm->DriverUnload = has_devices || config->EvtDriverUnload != NULL ? unload : NULL;
 }
 

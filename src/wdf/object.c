@@ -10,7 +10,7 @@
  *             types, parameters of the stops).
  * Fidelity    KMDF's handles are addresses with all bits turned over, and freed ones are not recognised for sure there either.
  */
-#include "wdf/object.h"
+#include "wdf/object_fast.h"
 
 #include <string.h>
 
@@ -120,15 +120,8 @@ static wdf_context_t *first_context(wdf_object_t *object, const wdf_new_t *new_o
 static void object_init(wdf_object_t *object, const wdf_new_t *new_one, wdf_object_t *parent, ULONG tag)
 {
     const wdf_type_t *type = new_one->type;
-    memset(object, 0, type->bytes);
-    object->mark = mark_of(object);
-    object->type = type;
-    object->references = 1;
-    object->parent = parent;
-    InitializeListHead(&object->children);
-    object->driver = parent != NULL ? parent->driver : new_one->root_of;
-    object->tag = tag;
-    object->flags = (type->options & WDF_TYPE_PASSIVE_DISPOSE) != 0 ? WDF_OBJECT_PASSIVE : 0;
+    wdf_object_place(object, type, parent, parent != NULL ? parent->driver : new_one->root_of, tag);
+    memset(object + 1, 0, type->bytes - sizeof *object);
     atomic_store_explicit(&object->contexts, first_context(object, new_one), memory_order_relaxed);
 }
 
@@ -142,7 +135,7 @@ NTSTATUS wdf_object_new(const wdf_new_t *new_one, void *made)
         return STATUS_INTEGER_OVERFLOW;
     ULONG tag = new_one->tag != 0 ? new_one->tag : (parent != NULL ? parent->driver : new_one->root_of)->globals.DriverTag;
     if (object == NULL)
-        object = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, bytes, tag);
+        object = new_one->of_pool ? ExAllocatePoolWithTag(new_one->pool, bytes, tag) : wdf_block_take(bytes, tag);
     if (object == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     object_init(object, new_one, parent, tag);
@@ -170,30 +163,15 @@ static void take_attributes(wdf_object_t *object, const WDF_OBJECT_ATTRIBUTES *a
     }
 }
 
-/* false: the parent is being deleted, and takes in nobody. */
-static bool join_parent(wdf_object_t *object)
-{
-    wdf_object_t *parent = object->parent;
-    wdf_lock(&parent->lock);
-    bool is_live = atomic_load(&parent->state) == WDF_LIVE;
-    if (is_live) {
-        object->siblings.Flink = &parent->children;
-        object->siblings.Blink = parent->children.Blink;
-        parent->children.Blink->Flink = &object->siblings;
-        parent->children.Blink = &object->siblings;
-        atomic_store_explicit(&object->state, WDF_LIVE, memory_order_release);
-    }
-    wdf_unlock(&parent->lock);
-    return is_live;
-}
-
 NTSTATUS wdf_object_commit(void *made, PWDF_OBJECT_ATTRIBUTES attributes)
 {
     wdf_object_t *object = made;
     take_attributes(object, attributes);
+    if ((object->type->options & WDF_TYPE_LONG_LIVED) != 0)
+        wdf_lock_bias(&object->lock);
     if (object->parent == NULL)
         atomic_store_explicit(&object->state, WDF_LIVE, memory_order_release);
-    else if (!join_parent(object))
+    else if (!wdf_object_join(object, object->parent))
         return STATUS_DELETE_PENDING;
     return STATUS_SUCCESS;
 }

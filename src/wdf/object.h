@@ -41,7 +41,8 @@ typedef struct wdf_object wdf_object_t;
 enum wdf_type_options {
     WDF_TYPE_NO_DELETE = 1,       /* WdfObjectDelete is not for it: the framework deletes it */
     WDF_TYPE_PASSIVE_DISPOSE = 2, /* dispose, EvtCleanup, destroy and EvtDestroy run at PASSIVE_LEVEL */
-    WDF_TYPE_PASSIVE_DELETE = 4   /* WdfObjectDelete is for PASSIVE_LEVEL */
+    WDF_TYPE_PASSIVE_DELETE = 4,  /* WdfObjectDelete is for PASSIVE_LEVEL */
+    WDF_TYPE_LONG_LIVED = 8       /* many children come and go while it stays: whoever makes it gets its lock cheaply */
 };
 
 typedef struct wdf_type {
@@ -113,18 +114,19 @@ struct wdf_object {
     uint64_t                 mark; /* (B) WDF_OBJECT_MARK and its own address; 0: destroyed */
     const wdf_type_t        *type; /* (B) */
     wdf_lock_t               lock;
-    _Atomic uint8_t          state;      /* (A) enum wdf_state; changed under lock */
-    uint8_t                  level;      /* (B) WDF_EXECUTION_LEVEL, never InheritFromParent once committed */
-    uint8_t                  scope;      /* (B) WDF_SYNCHRONIZATION_SCOPE, the same */
-    uint8_t                  flags;      /* enum wdf_object_flags */
-    _Atomic int32_t          references; /* (A) */
-    ULONG                    tag;        /* (B) of its block of pool */
-    wdf_object_t            *parent;     /* (P) NULL: it has none, or left it */
-    LIST_ENTRY               siblings;   /* (P) */
-    LIST_ENTRY               children;   /* (L) oldest first */
-    _Atomic(wdf_context_t *) contexts;   /* (L) the first came with the object, others are blocks of their own */
-    wdf_driver_t            *driver;     /* (B) whose it is */
-    struct wdf_tag          *tags;       /* (L) references that were given a name */
+    _Atomic uint8_t          state;            /* (A) enum wdf_state; changed under lock */
+    uint8_t                  level;            /* (B) WDF_EXECUTION_LEVEL, never InheritFromParent once committed */
+    uint8_t                  scope;            /* (B) WDF_SYNCHRONIZATION_SCOPE, the same */
+    uint8_t                  flags;            /* enum wdf_object_flags */
+    _Atomic int32_t          references;       /* (A) */
+    ULONG                    tag;              /* (B) of its block of pool */
+    bool                     under_long_lived; /* (B) its parent is WDF_TYPE_LONG_LIVED */
+    wdf_object_t            *parent;           /* (P) NULL: it has none, or left it; written and read atomically */
+    LIST_ENTRY               siblings;         /* (P) */
+    LIST_ENTRY               children;         /* (L) oldest first */
+    _Atomic(wdf_context_t *) contexts;         /* (L) the first came with the object, others are blocks of their own */
+    wdf_driver_t            *driver;           /* (B) whose it is */
+    struct wdf_tag          *tags;             /* (L) references that were given a name */
 };
 _Static_assert(sizeof(wdf_object_t) % 16 == 0, "what follows is aligned as pool is");
 
@@ -158,7 +160,9 @@ typedef struct wdf_new {
     wdf_driver_t          *root_of;    /* it has no parent: it is this one's WDFDRIVER. Or NULL */
     size_t                 extra;      /* bytes behind the type's structure */
     ULONG                  tag;        /* of the block; 0: the driver's */
-    void                  *block;      /* take this one, of wdf_object_bytes() bytes, instead of one of the pool; or NULL */
+    bool                   of_pool;    /* the block is of that pool: */
+    POOL_TYPE              pool;
+    void                  *block; /* take this one, of wdf_object_bytes() bytes, instead of one of a pool; or NULL */
 } wdf_new_t;
 
 /* Bytes that a block needs; false: more than there can be. */
@@ -171,7 +175,9 @@ NTSTATUS wdf_object_new(const wdf_new_t *new_one, void *object);
 NTSTATUS wdf_object_commit(void *object, PWDF_OBJECT_ATTRIBUTES attributes);
 void     wdf_object_abandon(void *object); /* a creation that failed, before or at the commit: no callback of the driver's runs */
 
-static inline void *wdf_extra(const wdf_object_t *object) { return (char *)(uintptr_t)object + object->type->bytes; }
+void wdf_object_forget_callbacks(wdf_object_t *object); /* the same for one that was committed and shall be deleted */
+
+static inline void *wdf_extra(const wdf_object_t *object) { return (char *)(uintptr_t)object + ((object->type->bytes + 15u) & ~15u); }
 
 /* ---- handles ---- */
 

@@ -3,22 +3,25 @@
  * with its last reference.
  *
  *     wdf_object_delete
- *      |- claim            it is deleted once: whoever makes it CLAIMED goes on
- *      |- leave_parent     or, when the parent is being deleted, too: that one does the rest
+ *      |- claim_and_leave  it is deleted once: whoever makes it CLAIMED goes on; when the parent is being deleted, too, that one does the rest
  *      |- defer            above PASSIVE_LEVEL, and something in the tree needs that: a worker thread does the rest
  *      |- clean_up_tree    type->dispose, EvtCleanup: children first
  *      `- let_go_tree      creation references are given back, children first; those without another one are destroyed: EvtDestroy
  *
  * A parent that is CLAIMED takes in no child and lets none go, so its list is the business of the claimer alone, but for a child that another thread
- * has just claimed: that one looks at the parent next, and gives its claim back.
+ * has just claimed: that one looks at the parent next, and gives its claim back. So as long as somebody has a claim, the parent stays.
  *
- * Why no lock for a claim: an adder of children locks the object and looks at its state then; a deleter changes the state and looks at the lock
- * then. Both are done in one order for all, so either the adder sees the claim, or the deleter sees the lock or the child.
+ * A parent with many children has a lock that is cheap (lock.h), and a claim by an atomic exchange would cost more than all the rest. Its children
+ * are claimed under that lock instead; what the parent pointer leads to stays meanwhile, because such a parent's block is freed only when nobody
+ * is reading (ke_readers_wait).
+ *
+ * Why no lock to see that an object has no children: an adder of children locks the object and looks at its state then; a deleter changes the state
+ * and looks at the lock then. Both are done in one order for all, so either the adder sees the claim, or the deleter sees the lock or the child.
  *
  * Locks       object->lock; the parent's. None while a callback runs.
  * Source      WDK reference: "Framework Object Life Cycle", EvtCleanupCallback, EvtDestroyCallback; Bug Check 0x10D; KMDF 1.33.
  */
-#include "wdf/object.h"
+#include "wdf/object_fast.h"
 
 #include "ex/work_queue.h"
 #include "wdf/tags.h"
@@ -34,8 +37,8 @@ static struct {
     WORK_QUEUE_ITEM item;
 } deferred;
 
-static void destroy(wdf_object_t *object);
-static void delete_claimed(wdf_object_t *object);
+static inline void destroy(wdf_object_t *object);
+static void        delete_claimed(wdf_object_t *object);
 
 static wdf_object_t *deferred_take(void)
 {
@@ -74,7 +77,7 @@ static void defer(wdf_object_t *object)
 
 void wdf_deferred_boot(void)
 {
-    deferred.lock.word = 0;
+    deferred.lock = (wdf_lock_t){ 0 };
     deferred.queued = false;
     InitializeListHead(&deferred.list);
 }
@@ -126,16 +129,18 @@ static void free_added_contexts(wdf_object_t *object)
     }
 }
 
-static void free_block(wdf_object_t *object)
+static inline void free_block(wdf_object_t *object)
 {
     object->mark = 0;
+    if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_LONG_LIVED) != 0))
+        ke_readers_wait();
     if (object->type->release != NULL)
         object->type->release(object);
     else
-        ExFreePoolWithTag(object, object->tag);
+        wdf_block_give(object, object->tag);
 }
 
-static void destroy(wdf_object_t *object)
+static inline void destroy(wdf_object_t *object)
 {
     if (NTMM_UNLIKELY(object->contexts != NULL)) {
         call_destroys(object);
@@ -148,9 +153,12 @@ static void destroy(wdf_object_t *object)
     free_block(object);
 }
 
-static bool must_wait(const wdf_object_t *object) { return (object->flags & WDF_OBJECT_PASSIVE) != 0 && ke_self()->irql > PASSIVE_LEVEL; }
+static inline bool must_wait(const wdf_object_t *object)
+{
+    return (object->flags & WDF_OBJECT_PASSIVE) != 0 && ke_self()->irql > PASSIVE_LEVEL;
+}
 
-static void last_reference_gone(wdf_object_t *object)
+static inline void last_reference_gone(wdf_object_t *object)
 {
     if (must_wait(object))
         defer(object);
@@ -160,7 +168,7 @@ static void last_reference_gone(wdf_object_t *object)
 
 /* ---- from the leaves to the root ---- */
 
-static bool try_claim(wdf_object_t *object)
+static inline bool try_claim(wdf_object_t *object)
 {
     uint8_t live = WDF_LIVE;
     return atomic_compare_exchange_strong(&object->state, &live, WDF_CLAIMED);
@@ -191,7 +199,7 @@ static void clean_up(wdf_object_t *object)
 }
 
 /* No adder of children is under way, and none will come. */
-static bool has_no_children(wdf_object_t *object) { return atomic_load(&object->lock.word) == 0 && IsListEmpty(&object->children); }
+static inline bool has_no_children(wdf_object_t *object) { return wdf_lock_is_free(&object->lock) && IsListEmpty(&object->children); }
 
 static void clean_up_tree(wdf_object_t *root)
 {
@@ -212,7 +220,7 @@ static void clean_up_tree(wdf_object_t *root)
 }
 
 /* The reference that it was created with. */
-static void let_go(wdf_object_t *object)
+static inline void let_go(wdf_object_t *object)
 {
     object->flags |= WDF_OBJECT_DELETED;
     if (atomic_load_explicit(&object->references, memory_order_acquire) == 1 || atomic_fetch_sub(&object->references, 1) == 1)
@@ -237,7 +245,7 @@ static void let_go_tree(wdf_object_t *root)
         bool          is_root = object == root;
         if (!is_root)
             RemoveEntryList(&object->siblings);
-        object->parent = NULL;
+        wdf_parent_set(object, NULL);
         let_go(object);
         if (is_root)
             return;
@@ -247,23 +255,55 @@ static void let_go_tree(wdf_object_t *root)
 
 /* ---- deleted ---- */
 
-/* false: the parent is claimed, and takes this one along. */
+static inline void unlink(wdf_object_t *object)
+{
+    object->siblings.Flink->Blink = object->siblings.Blink;
+    object->siblings.Blink->Flink = object->siblings.Flink;
+    wdf_parent_set(object, NULL);
+}
+
+static inline bool is_live(const wdf_object_t *object) { return atomic_load_explicit(&object->state, memory_order_relaxed) == WDF_LIVE; }
+
+/* It is claimed. false: so is the parent, and takes this one along. */
 static bool leave_parent(wdf_object_t *object)
 {
     wdf_object_t *parent = object->parent;
     if (parent == NULL)
         return true;
     wdf_lock(&parent->lock);
-    bool stays = atomic_load_explicit(&parent->state, memory_order_relaxed) == WDF_LIVE;
-    if (stays) {
-        object->siblings.Flink->Blink = object->siblings.Blink;
-        object->siblings.Blink->Flink = object->siblings.Flink;
-        object->parent = NULL;
-    } else {
+    bool stays = is_live(parent);
+    if (stays)
+        unlink(object);
+    else
         atomic_store(&object->state, WDF_LIVE);
-    }
     wdf_unlock(&parent->lock);
     return stays;
+}
+
+/* The parent's lock is held. */
+static inline bool claim_under(wdf_object_t *object, const wdf_object_t *parent)
+{
+    if (NTMM_UNLIKELY(wdf_parent(object) != parent || !is_live(object) || !is_live(parent)))
+        return false;
+    atomic_store_explicit(&object->state, WDF_CLAIMED, memory_order_relaxed);
+    unlink(object);
+    return true;
+}
+
+static inline bool claim_and_leave(wdf_object_t *object)
+{
+    if (NTMM_UNLIKELY(!object->under_long_lived))
+        return try_claim(object) && leave_parent(object);
+    bool mine = false;
+    ke_reading_begin();
+    wdf_object_t *parent = wdf_parent(object);
+    if (NTMM_LIKELY(parent != NULL)) {
+        wdf_lock(&parent->lock);
+        mine = claim_under(object, parent);
+        wdf_unlock(&parent->lock);
+    }
+    ke_reading_end();
+    return mine;
 }
 
 static bool tree_is_passive(wdf_object_t *object)
@@ -279,31 +319,53 @@ static bool tree_is_passive(wdf_object_t *object)
 }
 
 /* It has left its parent. */
-static void delete_claimed(wdf_object_t *object)
+static NTMM_COLD void delete_claimed(wdf_object_t *object)
 {
     clean_up_tree(object);
     let_go_tree(object);
 }
 
-void wdf_object_delete(wdf_object_t *object)
+/* Nothing to clean up, nobody to ask. */
+static inline bool is_plain(wdf_object_t *object)
 {
-    if (!try_claim(object) || !leave_parent(object))
-        return;
-    if (NTMM_UNLIKELY(ke_self()->irql > PASSIVE_LEVEL) && tree_is_passive(object)) {
-        atomic_store(&object->state, WDF_DEFERRED);
-        defer(object);
+    return object->contexts == NULL && object->type->dispose == NULL && has_no_children(object);
+}
+
+static inline void delete_now(wdf_object_t *object)
+{
+    if (NTMM_LIKELY(is_plain(object))) {
+        atomic_store_explicit(&object->state, WDF_DISPOSED, memory_order_release);
+        let_go(object);
     } else {
         delete_claimed(object);
     }
 }
 
+static inline void delete_object(wdf_object_t *object)
+{
+    if (NTMM_UNLIKELY(!claim_and_leave(object)))
+        return;
+    if (NTMM_UNLIKELY(ke_self()->irql > PASSIVE_LEVEL) && tree_is_passive(object)) {
+        atomic_store(&object->state, WDF_DEFERRED);
+        defer(object);
+    } else {
+        delete_now(object);
+    }
+}
+
+void wdf_object_delete(wdf_object_t *object) { delete_object(object); }
+
+void wdf_object_forget_callbacks(wdf_object_t *object)
+{
+    for (wdf_context_t *context = object->contexts; context != NULL; context = context->next)
+        context->cleanup = context->destroy = NULL;
+}
+
 /* Whatever it has got for children is its type's, and was abandoned or deleted by that. */
 void wdf_object_abandon(void *made)
 {
-    wdf_object_t  *object = made;
-    wdf_context_t *context = object->contexts;
-    if (context != NULL)
-        context->cleanup = context->destroy = NULL;
+    wdf_object_t *object = made;
+    wdf_object_forget_callbacks(object);
     object->parent = NULL;
     atomic_store(&object->state, WDF_CLAIMED);
     clean_up_tree(object);
@@ -329,13 +391,13 @@ void wdf_object_dereference(const char *routine, wdf_object_t *object)
 VOID WdfObjectDelete(WDFOBJECT Object)
 {
     WDF_ENTER(DISPATCH_LEVEL, );
-    wdf_object_t *object = WDF_FROM(Object, NULL);
+    wdf_object_t *object = wdf_handle_at(__func__, Object, NULL);
     if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_PASSIVE_DELETE) != 0))
         KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_NO_DELETE) != 0 || (object->flags & WDF_OBJECT_NO_DELETE) != 0))
         (void)ke_error(0, "WdfObjectDelete: the %s %p is deleted by the framework alone", object->type->name, (void *)object);
     else
-        wdf_object_delete(object);
+        delete_object(object);
 }
 
 VOID WdfObjectReferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File)

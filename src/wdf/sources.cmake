@@ -1,9 +1,21 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/attributes.c
+  ${CMAKE_CURRENT_LIST_DIR}/callback_lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/collection.c
   ${CMAKE_CURRENT_LIST_DIR}/context.c
-  ${CMAKE_CURRENT_LIST_DIR}/driver_current.c
+  ${CMAKE_CURRENT_LIST_DIR}/device.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_create.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_init.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_names.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
+  ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
+  ${CMAKE_CURRENT_LIST_DIR}/driver_current.c
   ${CMAKE_CURRENT_LIST_DIR}/lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookaside.c
+  ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/object.c
   ${CMAKE_CURRENT_LIST_DIR}/object_life.c
+  ${CMAKE_CURRENT_LIST_DIR}/string.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c)

@@ -15,6 +15,11 @@
 #include "wdfdriver.h"
 #include "wdfdevice.h"
 #include "wdfbugcodes.h"
+#include "wdfsync.h"
+#include "wdfmemory.h"
+#include "wdfcollection.h"
+#include "wdfstring.h"
+#include "wdfcontrol.h"
 
 /* ---- requests and what serves them ---- */
 

@@ -459,5 +459,146 @@ typedef EVT_WDFDEVICE_WDM_IRP_DISPATCH *PFN_WDFDEVICE_WDM_IRP_DISPATCH;
 typedef VOID                            EVT_WDF_IO_IN_CALLER_CONTEXT(WDFDEVICE Device, WDFREQUEST Request);
 typedef EVT_WDF_IO_IN_CALLER_CONTEXT   *PFN_WDF_IO_IN_CALLER_CONTEXT;
 
+/* ---- before the device is made; all of them at PASSIVE_LEVEL, with WDF_VIOLATION 0x4 for a NULL that must not be ---- */
+
+/** Of a control device that was not made. @source WDK reference: wdfdevice.h, WdfDeviceInitFree */
+WDFAPI VOID WdfDeviceInitFree(PWDFDEVICE_INIT DeviceInit);
+/** @source WDK reference: wdfdevice.h, WdfDeviceInitSetPnpPowerEventCallbacks */
+WDFAPI VOID WdfDeviceInitSetPnpPowerEventCallbacks(PWDFDEVICE_INIT DeviceInit, PWDF_PNPPOWER_EVENT_CALLBACKS PnpPowerEventCallbacks);
+/** @models kept, never called: devices do not wake the system @source WDK reference: wdfdevice.h, WdfDeviceInitSetPowerPolicyEventCallbacks */
+WDFAPI VOID WdfDeviceInitSetPowerPolicyEventCallbacks(PWDFDEVICE_INIT                   DeviceInit,
+                                                      PWDF_POWER_POLICY_EVENT_CALLBACKS PowerPolicyEventCallbacks);
+/** @models kept: nothing depends on it @source WDK reference: wdfdevice.h, WdfDeviceInitSetPowerPolicyOwnership */
+WDFAPI VOID WdfDeviceInitSetPowerPolicyOwnership(PWDFDEVICE_INIT DeviceInit, BOOLEAN IsPowerPolicyOwner);
+/** @source WDK reference: wdfdevice.h, WdfDeviceInitSetExclusive */
+WDFAPI VOID WdfDeviceInitSetExclusive(PWDFDEVICE_INIT DeviceInit, BOOLEAN IsExclusive);
+/** How reads and writes carry their buffers. @source WDK reference: wdfdevice.h, WdfDeviceInitSetIoType */
+WDFAPI VOID WdfDeviceInitSetIoType(PWDFDEVICE_INIT DeviceInit, WDF_DEVICE_IO_TYPE IoType);
+/** @models WdfDeviceIoBufferedOrDirect counts as direct; controls carry theirs as their code says @source WDK reference: wdfdevice.h,
+ *  WdfDeviceInitSetIoTypeEx */
+WDFAPI VOID WdfDeviceInitSetIoTypeEx(PWDFDEVICE_INIT DeviceInit, PWDF_IO_TYPE_CONFIG IoTypeConfig);
+/** DO_POWER_PAGABLE, DO_POWER_INRUSH of the device object. @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI VOID WdfDeviceInitSetPowerNotPageable(PWDFDEVICE_INIT DeviceInit);
+WDFAPI VOID WdfDeviceInitSetPowerPageable(PWDFDEVICE_INIT DeviceInit);
+WDFAPI VOID WdfDeviceInitSetPowerInrush(PWDFDEVICE_INIT DeviceInit);
+/** @source WDK reference: wdfdevice.h, WdfDeviceInitSetDeviceType */
+WDFAPI VOID WdfDeviceInitSetDeviceType(PWDFDEVICE_INIT DeviceInit, DEVICE_TYPE DeviceType);
+/** @param DeviceName NULL: none @return STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER: no string
+ *  @source WDK reference: wdfdevice.h, WdfDeviceInitAssignName */
+WDFAPI NTSTATUS WdfDeviceInitAssignName(PWDFDEVICE_INIT DeviceInit, PCUNICODE_STRING DeviceName);
+/** @models accepted and ignored: there is no security here @source WDK reference: wdfdevice.h, WdfDeviceInitAssignSDDLString */
+WDFAPI NTSTATUS WdfDeviceInitAssignSDDLString(PWDFDEVICE_INIT DeviceInit, PCUNICODE_STRING SDDLString);
+/** @models accepted and ignored: overrides of the registry by device class @source WDK reference: wdfdevice.h, WdfDeviceInitSetDeviceClass */
+WDFAPI VOID WdfDeviceInitSetDeviceClass(PWDFDEVICE_INIT DeviceInit, CONST GUID *DeviceClassGuid);
+/** FILE_... of the device object. @source WDK reference: wdfdevice.h, WdfDeviceInitSetCharacteristics */
+WDFAPI VOID WdfDeviceInitSetCharacteristics(PWDFDEVICE_INIT DeviceInit, ULONG DeviceCharacteristics, BOOLEAN OrInValues);
+/** @param FileObjectAttributes or NULL @source WDK reference: wdfdevice.h, WdfDeviceInitSetFileObjectConfig */
+WDFAPI VOID WdfDeviceInitSetFileObjectConfig(PWDFDEVICE_INIT DeviceInit, PWDF_FILEOBJECT_CONFIG FileObjectConfig,
+                                             PWDF_OBJECT_ATTRIBUTES FileObjectAttributes);
+/** Of each request that the framework makes for the device. @source WDK reference: wdfdevice.h, WdfDeviceInitSetRequestAttributes */
+WDFAPI VOID WdfDeviceInitSetRequestAttributes(PWDFDEVICE_INIT DeviceInit, PWDF_OBJECT_ATTRIBUTES RequestAttributes);
+/** @param MinorFunctions bytes, or NULL: any @return STATUS_INVALID_PARAMETER: no such major function
+ *  @source WDK reference: wdfdevice.h, WdfDeviceInitAssignWdmIrpPreprocessCallback */
+WDFAPI NTSTATUS WdfDeviceInitAssignWdmIrpPreprocessCallback(PWDFDEVICE_INIT                  DeviceInit,
+                                                            PFN_WDFDEVICE_WDM_IRP_PREPROCESS EvtDeviceWdmIrpPreprocess, UCHAR MajorFunction,
+                                                            PUCHAR MinorFunctions, ULONG NumMinorFunctions);
+/** @source WDK reference: wdfdevice.h, WdfDeviceInitSetIoInCallerContextCallback */
+WDFAPI VOID WdfDeviceInitSetIoInCallerContextCallback(PWDFDEVICE_INIT DeviceInit, PFN_WDF_IO_IN_CALLER_CONTEXT EvtIoInCallerContext);
+/** @models accepted and ignored: the removal of a device waits for nobody @source WDK reference: wdfdevice.h, WdfDeviceInitSetRemoveLockOptions */
+WDFAPI VOID WdfDeviceInitSetRemoveLockOptions(PWDFDEVICE_INIT DeviceInit, PWDF_REMOVE_LOCK_OPTIONS Options);
+/** @models accepted and ignored: devices have no descendants here @source WDK reference: wdfdevice.h */
+WDFAPI VOID WdfDeviceInitSetReleaseHardwareOrderOnFailure(PWDFDEVICE_INIT                       DeviceInit,
+                                                          WDF_RELEASE_HARDWARE_ORDER_ON_FAILURE ReleaseHardwareOrderOnFailure);
+
+/**
+ * Make the device: a DEVICE_OBJECT, attached to the stack unless it is a control device, and the WDFDEVICE, a child of the driver.
+ *
+ * @param DeviceInit        becomes NULL: it is used up; on failure it stays
+ * @param DeviceAttributes  or NULL; a ParentObject for control devices alone
+ * @return    STATUS_INSUFFICIENT_RESOURCES; STATUS_OBJECT_NAME_COLLISION and others of IoCreateDevice; STATUS_UNSUCCESSFUL: nothing can be
+ *            attached to the stack; those of bad attributes
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  WDF_VIOLATION 0x4: DeviceInit, *DeviceInit or Device is NULL
+ * @models    a bus driver's children (PDOs) are not built
+ * @source    WDK reference: wdfdevice.h, WdfDeviceCreate
+ */
+WDFAPI NTSTATUS WdfDeviceCreate(PWDFDEVICE_INIT *DeviceInit, PWDF_OBJECT_ATTRIBUTES DeviceAttributes, WDFDEVICE *Device);
+
+/* ---- a device; WDF_VIOLATION 0x5 for a handle that is none ---- */
+
+/** @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines. NULL: none such */
+WDFAPI WDFDEVICE      WdfWdmDeviceGetWdfDeviceHandle(PDEVICE_OBJECT DeviceObject);
+WDFAPI PDEVICE_OBJECT WdfDeviceWdmGetDeviceObject(WDFDEVICE Device);
+WDFAPI PDEVICE_OBJECT WdfDeviceWdmGetAttachedDevice(WDFDEVICE Device); /* the one below */
+WDFAPI PDEVICE_OBJECT WdfDeviceWdmGetPhysicalDevice(WDFDEVICE Device);
+WDFAPI WDFDRIVER      WdfDeviceGetDriver(WDFDEVICE Device);
+/** @param AlignmentRequirement FILE_..._ALIGNMENT @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI VOID  WdfDeviceSetAlignmentRequirement(WDFDEVICE Device, ULONG AlignmentRequirement);
+WDFAPI ULONG WdfDeviceGetAlignmentRequirement(WDFDEVICE Device);
+WDFAPI VOID  WdfDeviceSetCharacteristics(WDFDEVICE Device, ULONG DeviceCharacteristics);
+WDFAPI ULONG WdfDeviceGetCharacteristics(WDFDEVICE Device);
+
+/** @models the states that the device rests in: ObjectCreated, Started, Stopped, Removed ...; D0 and Dx @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI WDF_DEVICE_PNP_STATE   WdfDeviceGetDevicePnpState(WDFDEVICE Device);
+WDFAPI WDF_DEVICE_POWER_STATE WdfDeviceGetDevicePowerState(WDFDEVICE Device);
+/** Kept, and given back. @irql <= DISPATCH_LEVEL @models nobody asks for it @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI VOID WdfDeviceGetDeviceState(WDFDEVICE Device, PWDF_DEVICE_STATE DeviceState);
+WDFAPI VOID WdfDeviceSetDeviceState(WDFDEVICE Device, PWDF_DEVICE_STATE DeviceState);
+/** Its next start fails. @models nothing restarts it @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceSetFailed */
+WDFAPI VOID WdfDeviceSetFailed(WDFDEVICE Device, WDF_DEVICE_FAILED_ACTION FailedAction);
+/** IRP_MN_QUERY_STOP_DEVICE and IRP_MN_QUERY_REMOVE_DEVICE fail while it is FALSE. @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceSetStaticStopRemove */
+WDFAPI VOID WdfDeviceSetStaticStopRemove(WDFDEVICE Device, BOOLEAN Stoppable);
+/** @models accepted and ignored: nobody asks for them @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI VOID WdfDeviceSetPnpCapabilities(WDFDEVICE Device, PWDF_DEVICE_PNP_CAPABILITIES PnpCapabilities);
+WDFAPI VOID WdfDeviceSetPowerCapabilities(WDFDEVICE Device, PWDF_DEVICE_POWER_CAPABILITIES PowerCapabilities);
+WDFAPI VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TYPE FileType, BOOLEAN FileTypeIsSupported);
+
+/** @return STATUS_INFO_LENGTH_MISMATCH: Size; STATUS_INVALID_PARAMETER: an IdleCaps or DxState that is none @models the device never goes idle
+ *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI NTSTATUS WdfDeviceAssignS0IdleSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_IDLE_SETTINGS Settings);
+WDFAPI NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_WAKE_SETTINGS Settings);
+/** @return STATUS_SUCCESS; STATUS_POWER_STATE_INVALID: it is not in D0, and does not come there for that @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceStopIdle */
+WDFAPI NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0);
+WDFAPI NTSTATUS WdfDeviceStopIdleActual(WDFDEVICE Device, BOOLEAN WaitForD0, PVOID Tag, LONG Line, PCCH File);
+WDFAPI VOID     WdfDeviceResumeIdleNoTrack(WDFDEVICE Device);
+WDFAPI VOID     WdfDeviceResumeIdleActual(WDFDEVICE Device, PVOID Tag, LONG Line, PCCH File);
+#define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleWithTag(Device, WaitForD0, WDF_NULL_POINTER)
+#define WdfDeviceStopIdleWithTag(Device, WaitForD0, Tag) WdfDeviceStopIdleActual(Device, WaitForD0, Tag, __LINE__, __FILE__)
+#define WdfDeviceResumeIdle(Device) WdfDeviceResumeIdleWithTag(Device, WDF_NULL_POINTER)
+#define WdfDeviceResumeIdleWithTag(Device, Tag) WdfDeviceResumeIdleActual(Device, Tag, __LINE__, __FILE__)
+
+/* ---- names ---- */
+
+/** Deleted with the device. @return as IoCreateSymbolicLink; STATUS_INVALID_PARAMETER: no string @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceCreateSymbolicLink */
+WDFAPI NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING SymbolicLinkName);
+/** @return STATUS_INVALID_DEVICE_REQUEST: it has no name; STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceRetrieveDeviceName */
+WDFAPI NTSTATUS WdfDeviceRetrieveDeviceName(WDFDEVICE Device, WDFSTRING String);
+/** @param ReferenceString or NULL @return STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL @models kept; enabled in D0, for nobody to see
+ *  @source WDK reference: wdfdevice.h, WdfDeviceCreateDeviceInterface */
+WDFAPI NTSTATUS WdfDeviceCreateDeviceInterface(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString);
+/** @irql PASSIVE_LEVEL @models the state is kept @source WDK reference: wdfdevice.h, WdfDeviceSetDeviceInterfaceState */
+WDFAPI VOID WdfDeviceSetDeviceInterfaceState(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
+                                             BOOLEAN IsInterfaceEnabled);
+/** @models accepted and ignored: there is no WMI here @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignMofResourceName */
+WDFAPI NTSTATUS WdfDeviceAssignMofResourceName(WDFDEVICE Device, PCUNICODE_STRING MofResourceName);
+
+/* ---- IRPs of the driver's own ---- */
+
+/** From EvtDeviceWdmIrpPreprocess: the framework goes on with the IRP, whose stack location is the next one. @return what a dispatch routine
+ *  returns @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceWdmDispatchPreprocessedIrp */
+WDFAPI NTSTATUS WdfDeviceWdmDispatchPreprocessedIrp(WDFDEVICE Device, PIRP Irp);
+
+/* ---- requests: see wdfio.h, wdfrequest.h, wdffileobject.h, wdfiotarget.h ---- */
+
+WDFAPI WDFQUEUE      WdfDeviceGetDefaultQueue(WDFDEVICE Device);
+WDFAPI WDFIOTARGET   WdfDeviceGetIoTarget(WDFDEVICE Device);
+WDFAPI WDFFILEOBJECT WdfDeviceGetFileObject(WDFDEVICE Device, PFILE_OBJECT FileObject);
+WDFAPI NTSTATUS      WdfDeviceEnqueueRequest(WDFDEVICE Device, WDFREQUEST Request);
+
 WDF_EXTERN_C_END
 #endif

@@ -1,0 +1,129 @@
+/*
+ * device.h - devices of the framework from inside, and the parts of the framework that each of them has: queues, interrupts, DMA, resources.
+ *
+ * A part is told what the device goes through; device_parts.c lists them in the order of powering up. Powering down goes the other way round.
+ *
+ *     WdfDeviceCreate          created       for each part; a failure undoes those before it: destroyed
+ *     start, back to D0        D0Entry, then up: interrupts, DMA, queues; self-managed I/O is begun
+ *     stop, out of D0          self-managed I/O is suspended, then down: queues, DMA, interrupts; D0Exit
+ *     removal                  the same, ReleaseHardware, then purge: what waits in queues fails; the WDFDEVICE is deleted: destroyed
+ *     any other IRP            dispatch, until a part takes it
+ *
+ * Lock key: (B) set before the WDFDEVICE is seen   (P) PnP and power IRPs only, of which there is one at a time
+ */
+#ifndef NTMM_WDF_DEVICE_H
+#define NTMM_WDF_DEVICE_H
+
+#include "wdf/callback_lock.h"
+#include "wdf/object.h"
+
+typedef struct wdf_device wdf_device_t;
+
+/* ---- what a device is made from ---- */
+
+typedef struct wdf_preprocess { /* IRPs of one major function that the driver wants to see first */
+    PFN_WDFDEVICE_WDM_IRP_PREPROCESS callback;
+    ULONG                            minors; /* one bit a minor function; all bits: any */
+} wdf_preprocess_t;
+
+/* What WDFDEVICE_INIT collects, and the WDFDEVICE keeps. */
+typedef struct wdf_device_setup {
+    bool                             is_control, is_filter, is_exclusive, is_power_policy_owner;
+    DEVICE_TYPE                      type;
+    ULONG                            power_flags; /* DO_POWER_PAGABLE, DO_POWER_INRUSH */
+    ULONG                            characteristics;
+    WDF_IO_TYPE_CONFIG               io;
+    WDF_PNPPOWER_EVENT_CALLBACKS     pnp;
+    WDF_POWER_POLICY_EVENT_CALLBACKS power_policy;
+    bool                             has_file_config, has_file_attributes, has_request_attributes;
+    WDF_FILEOBJECT_CONFIG            file_config;
+    WDF_OBJECT_ATTRIBUTES            file_attributes;
+    WDF_OBJECT_ATTRIBUTES            request_attributes;
+    PFN_WDF_IO_IN_CALLER_CONTEXT     in_caller_context;
+    wdf_preprocess_t                 preprocess[IRP_MJ_MAXIMUM_FUNCTION + 1];
+    VOID (*shutdown)(WDFDEVICE Device); /* EvtDeviceShutdownNotification */
+    UCHAR shutdown_flags;
+} wdf_device_setup_t;
+
+struct WDFDEVICE_INIT {
+    wdf_driver_t      *driver;
+    wdf_device_setup_t setup;
+    PDEVICE_OBJECT     physical; /* NULL: a control device */
+    UNICODE_STRING     name;     /* paged pool; Buffer NULL: none */
+    wdf_device_t      *made;     /* by WdfDeviceCreate; NULL: nothing yet */
+};
+
+/* ---- a device ---- */
+
+typedef enum wdf_device_state {
+    WDF_DEVICE_MADE = 0,
+    WDF_DEVICE_STARTED, /* in D0, or was */
+    WDF_DEVICE_STOPPED,
+    WDF_DEVICE_SURPRISE_REMOVED,
+    WDF_DEVICE_REMOVED,
+    WDF_DEVICE_FAILED /* a callback failed, or WdfDeviceSetFailed */
+} wdf_device_state_t;
+
+#define WDF_DEVICE_PARTS 8u
+
+struct wdf_device {
+    wdf_object_t           object;
+    wdf_device_setup_t     setup;           /* (B) */
+    PDEVICE_OBJECT         wdm;             /* (B) its DEVICE_OBJECT; the extension points back */
+    PDEVICE_OBJECT         below;           /* (B) the one that it is attached to; NULL: a control device */
+    PDEVICE_OBJECT         physical;        /* (B) */
+    wdf_callback_lock_t    callbacks;       /* the lock of scope WdfSynchronizationScopeDevice */
+    wdf_device_state_t     state;           /* (P) */
+    bool                   in_d0;           /* (P) its parts are up */
+    bool                   began_io;        /* (P) EvtDeviceSelfManagedIoInit has been called */
+    bool                   has_hardware;    /* (P) EvtDevicePrepareHardware has been called */
+    WDF_POWER_DEVICE_STATE power;           /* (P) */
+    WDFCMRESLIST           raw, translated; /* (P) of the last start; NULL: no part makes them */
+    WDF_DEVICE_STATE       pnp_state;
+    bool                   has_parts;               /* (B) */
+    bool                   is_stoppable;            /* WdfDeviceSetStaticStopRemove */
+    bool                   has_failed;              /* WdfDeviceSetFailed */
+    UNICODE_STRING         name;                    /* (B) paged pool; Buffer NULL: none */
+    LIST_ENTRY             links;                   /* its symbolic links */
+    LIST_ENTRY             interfaces;              /* WdfDeviceCreateDeviceInterface */
+    void                  *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
+};
+
+extern const wdf_type_t     wdf_device_type;
+static inline wdf_device_t *wdf_device_of(PDEVICE_OBJECT wdm) { return *(wdf_device_t **)wdm->DeviceExtension; }
+static inline WDFDEVICE     wdf_device_handle(wdf_device_t *device) { return (WDFDEVICE)&device->object; }
+/* The WDFDEVICE that an object belongs to; NULL: none. */
+static inline wdf_device_t *wdf_device_above(wdf_object_t *object) { return (wdf_device_t *)wdf_object_ancestor(object, &wdf_device_type); }
+
+/* An IRP goes to the device below, as it is, and comes back whole; its status. PASSIVE_LEVEL. */
+NTSTATUS wdf_device_send_and_wait(wdf_device_t *device, PIRP irp);
+NTSTATUS wdf_device_pass_on(wdf_device_t *device, PIRP irp); /* and does not come back */
+NTSTATUS wdf_device_complete(PIRP irp, NTSTATUS status);
+
+/* It is about to be deleted, and no IRP says so: whatever of it is up goes down. PASSIVE_LEVEL. */
+void     wdf_device_retire(wdf_device_t *device);
+NTSTATUS wdf_device_name_take(wdf_device_t *device, PCUNICODE_STRING name); /* copied */
+void     wdf_device_names_forget(wdf_device_t *device);
+NTSTATUS wdf_device_pnp(wdf_device_t *device, PIRP irp);
+NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp);
+
+/* ---- parts ---- */
+
+typedef struct wdf_device_part {
+    unsigned number; /* enum wdf_device_part_number */
+    NTSTATUS (*created)(wdf_device_t *device);
+    NTSTATUS (*up)(wdf_device_t *device);                              /* it is in D0 now; PASSIVE_LEVEL */
+    void (*down)(wdf_device_t *device, WDF_POWER_DEVICE_STATE target); /* it is in D0 still; PASSIVE_LEVEL */
+    void (*purge)(wdf_device_t *device);                               /* it is about to be deleted; PASSIVE_LEVEL */
+    void (*destroyed)(wdf_device_t *device);
+    /* true: it has taken the IRP, *status is what the dispatch routine returns. <= DISPATCH_LEVEL */
+    bool (*dispatch)(wdf_device_t *device, PIRP irp, NTSTATUS *status);
+    /* WDFCMRESLISTs for EvtDevicePrepareHardware; either list may be NULL. */
+    NTSTATUS (*resources)(wdf_device_t *device, PCM_RESOURCE_LIST raw, PCM_RESOURCE_LIST translated);
+} wdf_device_part_t;
+
+enum wdf_device_part_number { WDF_PART_RESOURCES = 0, WDF_PART_INTERRUPTS, WDF_PART_DMA, WDF_PART_IO };
+
+extern const wdf_device_part_t *const wdf_device_parts[]; /* NULL ends the list */
+
+#endif

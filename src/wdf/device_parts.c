@@ -1,0 +1,6 @@
+/*
+ * device_parts.c - the parts of the framework that each device has, in the order of powering up.
+ */
+#include "wdf/device.h"
+
+const wdf_device_part_t *const wdf_device_parts[] = { NULL };
