@@ -18,4 +18,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/object.c
   ${CMAKE_CURRENT_LIST_DIR}/object_life.c
   ${CMAKE_CURRENT_LIST_DIR}/string.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_cm.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_io.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_rows.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c)

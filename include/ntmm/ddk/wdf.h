@@ -24,5 +24,17 @@
 /* ---- requests and what serves them ---- */
 
 /* ---- resources, buses, DMA ---- */
+#include "wdfqueryinterface.h"
+#include "wdfchildlist.h"
+#include "wdfresource.h"
+#include "wdffdo.h"
+#include "wdfpdo.h"
+#include "wdfcontrol.h"
+#include "wdfwmi.h"
+#include "wdfdmaenabler.h"
+#include "wdfdmatransaction.h"
+#include "wdfcommonbuffer.h"
+#include "wdfroletypes.h"
+#include "wdfhwaccess.h"
 
 #endif
