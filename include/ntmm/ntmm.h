@@ -457,6 +457,38 @@ NTMM_PUBLIC NTSTATUS ntmm_request_control(PDEVICE_OBJECT device, uint32_t code, 
 NTMM_PUBLIC NTSTATUS ntmm_request_read(PDEVICE_OBJECT device, uint64_t offset, void *buffer, uint32_t bytes, size_t *transferred);
 NTMM_PUBLIC NTSTATUS ntmm_request_write(PDEVICE_OBJECT device, uint64_t offset, const void *buffer, uint32_t bytes, size_t *transferred);
 
+/**
+ * A request that a test follows: what does the driver do with it while it has it, and what when it is cancelled?
+ *
+ *     ntmm_request *request = ntmm_request_begin(device, &(ntmm_request_config){ .function = IRP_MJ_READ, .output = bytes, .output_bytes = 8 });
+ *     assert_true(ntmm_request_is_pending(request));
+ *     ntmm_request_cancel(request);
+ *     assert_int_equal(ntmm_request_end(request, NULL), STATUS_CANCELLED);
+ */
+typedef struct ntmm_request ntmm_request;
+typedef struct ntmm_request_config {
+    uint8_t      function, minor; /* IRP_MJ_READ ..., IRP_MN_... */
+    uint32_t     code;            /* of IRP_MJ_DEVICE_CONTROL and its internal relative: CTL_CODE(...) */
+    uint64_t     offset;          /* of reads and writes */
+    void        *input;           /* of controls; what is written */
+    uint32_t     input_bytes;
+    void        *output; /* of controls; where to read to */
+    uint32_t     output_bytes;
+    PFILE_OBJECT file;      /* or NULL */
+    bool         user_mode; /* the requester is a program (IRP.RequestorMode), on the calling thread */
+} ntmm_request_config;
+/** Send it to the top of a device's stack. @return NULL, with the reason in ntmm_error(). IRQL PASSIVE_LEVEL */
+NTMM_PUBLIC ntmm_request *ntmm_request_begin(PDEVICE_OBJECT device, const ntmm_request_config *config);
+/** It is not complete yet. IRQL <= DISPATCH_LEVEL */
+NTMM_PUBLIC bool ntmm_request_is_pending(ntmm_request *request);
+/** IoCancelIrp. @return true: a driver had a cancel routine for it. IRQL <= DISPATCH_LEVEL */
+NTMM_PUBLIC bool ntmm_request_cancel(ntmm_request *request);
+/** Its IRP, which is there until the end. */
+NTMM_PUBLIC PIRP ntmm_request_irp(ntmm_request *request);
+/** Wait until it is complete, and forget it. @param transferred NULL, or filled with IoStatus.Information
+ *  @return how it was completed. IRQL PASSIVE_LEVEL */
+NTMM_PUBLIC NTSTATUS ntmm_request_end(ntmm_request *request, size_t *transferred);
+
 /* ---- Plug and Play: the test is the PnP manager ---- */
 
 /** One resource of a device, as its CM_PARTIAL_RESOURCE_DESCRIPTOR has it. */
