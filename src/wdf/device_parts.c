@@ -1,6 +1,6 @@
 /*
  * device_parts.c - the parts of the framework that each device has, in the order of powering up.
  */
-#include "wdf/device.h"
+#include "wdf/device_io.h"
 
-const wdf_device_part_t *const wdf_device_parts[] = { NULL };
+const wdf_device_part_t *const wdf_device_parts[] = { &wdf_interrupts_part, &wdf_io_part, NULL };

@@ -10,15 +10,35 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
   ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
+  ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_current.c
+  ${CMAKE_CURRENT_LIST_DIR}/file_object.c
+  ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_dispatch.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_target.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_target_format.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_target_sync.c
   ${CMAKE_CURRENT_LIST_DIR}/lock.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside.c
   ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/object.c
   ${CMAKE_CURRENT_LIST_DIR}/object_life.c
+  ${CMAKE_CURRENT_LIST_DIR}/queue.c
+  ${CMAKE_CURRENT_LIST_DIR}/queue_cancel.c
+  ${CMAKE_CURRENT_LIST_DIR}/queue_dispatch.c
+  ${CMAKE_CURRENT_LIST_DIR}/queue_state.c
+  ${CMAKE_CURRENT_LIST_DIR}/queue_take.c
+  ${CMAKE_CURRENT_LIST_DIR}/request.c
+  ${CMAKE_CURRENT_LIST_DIR}/request_create.c
+  ${CMAKE_CURRENT_LIST_DIR}/request_memory.c
+  ${CMAKE_CURRENT_LIST_DIR}/request_send.c
+  ${CMAKE_CURRENT_LIST_DIR}/send_timer.c
+  ${CMAKE_CURRENT_LIST_DIR}/serialize.c
   ${CMAKE_CURRENT_LIST_DIR}/string.c
   ${CMAKE_CURRENT_LIST_DIR}/resource_cm.c
   ${CMAKE_CURRENT_LIST_DIR}/resource_io.c
   ${CMAKE_CURRENT_LIST_DIR}/resource_rows.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c)
+  ${CMAKE_CURRENT_LIST_DIR}/tags.c
+  ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

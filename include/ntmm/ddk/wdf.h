@@ -22,6 +22,14 @@
 #include "wdfcontrol.h"
 
 /* ---- requests and what serves them ---- */
+#include "wdfrequest.h"
+#include "wdfio.h"
+#include "wdfiotarget.h"
+#include "wdffileobject.h"
+#include "wdfworkitem.h"
+#include "wdfdpc.h"
+#include "wdftimer.h"
+#include "wdfinterrupt.h"
 
 /* ---- resources, buses, DMA ---- */
 #include "wdfqueryinterface.h"

@@ -251,5 +251,10 @@ WDFAPI NTSTATUS WdfIoQueueRetrieveFoundRequest(WDFQUEUE Queue, WDFREQUEST FoundR
  *  @irql <= DISPATCH_LEVEL @source WDK reference: wdfio.h, WdfIoQueueReadyNotify */
 WDFAPI NTSTATUS WdfIoQueueReadyNotify(WDFQUEUE Queue, PFN_WDF_IO_QUEUE_STATE QueueReady, WDFCONTEXT Context);
 
+/** Requests of a type go to this queue. @param RequestType WdfRequestTypeRead, Write, DeviceControl, DeviceControlInternal, Create
+ *  @return STATUS_INVALID_PARAMETER; STATUS_INVALID_DEVICE_REQUEST: the queue is another device's, or has no callback for the type; STATUS_WDF_BUSY:
+ *  they go to a queue already @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceConfigureRequestDispatching */
+WDFAPI NTSTATUS WdfDeviceConfigureRequestDispatching(WDFDEVICE Device, WDFQUEUE Queue, WDF_REQUEST_TYPE RequestType);
+
 WDF_EXTERN_C_END
 #endif

@@ -309,9 +309,8 @@ WDFAPI NTSTATUS WdfRequestRetrieveOutputWdmMdl(WDFREQUEST Request, PMDL *Mdl);
 /**
  * The user's own address of the input of a METHOD_NEITHER control, or of a write to a device of WdfDeviceIoNeither; only inside EvtIoInCallerContext.
  *
- * @return STATUS_INVALID_DEVICE_REQUEST: a read, an internal control, buffered or direct; STATUS_BUFFER_TOO_SMALL
+ * @return STATUS_INVALID_DEVICE_REQUEST: not inside EvtIoInCallerContext, a read, an internal control, buffered or direct; STATUS_BUFFER_TOO_SMALL
  * @irql      PASSIVE_LEVEL
- * @bugcheck  KMODE_EXCEPTION_NOT_HANDLED (0x1E), p1 STATUS_BREAKPOINT: not inside EvtIoInCallerContext
  * @source    WDK reference: wdfrequest.h, WdfRequestRetrieveUnsafeUserInputBuffer
  */
 WDFAPI NTSTATUS WdfRequestRetrieveUnsafeUserInputBuffer(WDFREQUEST Request, size_t MinimumRequiredLength, PVOID *InputBuffer,
@@ -395,7 +394,7 @@ WDFAPI VOID WdfRequestGetCompletionParams(WDFREQUEST Request, PWDF_REQUEST_COMPL
  * @return FALSE: it was not sent, WdfRequestGetStatus says why. With _SYNCHRONOUS the status is that of the IRP
  * @irql      <= DISPATCH_LEVEL; PASSIVE_LEVEL with _SYNCHRONOUS
  * @bugcheck  WDF_VIOLATION (0x10D): p1 6, p2 1 no stack location left (p3 the IRP), 2 no IRP (p3 the request), 3 it is on its way already (p3 the
- *            request). KMODE_EXCEPTION_NOT_HANDLED (0x1E), p1 STATUS_BREAKPOINT: bad Options, or a request of a queue without a completion routine
+ *            request). KMODE_EXCEPTION_NOT_HANDLED (0x1E), p1 STATUS_BREAKPOINT: bad Options
  * @source    WDK reference: wdfrequest.h, WdfRequestSend
  */
 WDFAPI BOOLEAN WdfRequestSend(WDFREQUEST Request, WDFIOTARGET Target, PWDF_REQUEST_SEND_OPTIONS Options);
