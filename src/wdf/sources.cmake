@@ -33,6 +33,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/request_create.c
   ${CMAKE_CURRENT_LIST_DIR}/request_memory.c
   ${CMAKE_CURRENT_LIST_DIR}/request_send.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_cm.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_io.c
+  ${CMAKE_CURRENT_LIST_DIR}/resource_rows.c
   ${CMAKE_CURRENT_LIST_DIR}/send_timer.c
   ${CMAKE_CURRENT_LIST_DIR}/serialize.c
   ${CMAKE_CURRENT_LIST_DIR}/string.c
