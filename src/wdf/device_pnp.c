@@ -168,9 +168,11 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
 {
     NTSTATUS status = parts_resources(device, location->Parameters.StartDevice.AllocatedResources,
                                       location->Parameters.StartDevice.AllocatedResourcesTranslated);
-    device->has_hardware = true;
+    device->has_hardware = NT_SUCCESS(status);
     if (NT_SUCCESS(status))
         CALL(device, status, device->setup.pnp.EvtDevicePrepareHardware, device->raw, device->translated);
+    else
+        resources_forget(device);
     if (NT_SUCCESS(status))
         status = enter_d0(device);
     if (NT_SUCCESS(status) && device->has_failed) {

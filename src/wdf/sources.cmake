@@ -2,14 +2,22 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/attributes.c
   ${CMAKE_CURRENT_LIST_DIR}/callback_lock.c
   ${CMAKE_CURRENT_LIST_DIR}/collection.c
+  ${CMAKE_CURRENT_LIST_DIR}/common_buffer.c
   ${CMAKE_CURRENT_LIST_DIR}/context.c
   ${CMAKE_CURRENT_LIST_DIR}/device.c
   ${CMAKE_CURRENT_LIST_DIR}/device_create.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_dma.c
   ${CMAKE_CURRENT_LIST_DIR}/device_init.c
   ${CMAKE_CURRENT_LIST_DIR}/device_names.c
   ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
   ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_resources.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_enabler.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_execute.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_lists.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_packet.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_transaction.c
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_current.c
