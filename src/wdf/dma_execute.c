@@ -48,10 +48,7 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
     wdf_dma_transaction_t *transaction = WDF_FROM(DmaTransaction, &wdf_dma_transaction_type);
     wdf_dma_require(__func__, transaction, WDF_DMA_IN(WDF_DMA_INITIALIZED),
                     "A DMA transaction was executed that is not initialized, or a second time after one initialization.");
-    if (transaction->request != NULL) {
-        wdf_object_reference(transaction->request);
-        transaction->request_is_held = true;
-    }
+    wdf_dma_hold_request(transaction);
     transaction->state = WDF_DMA_TRANSFER;
     transaction->context = Context;
     NTSTATUS status = transaction->way->start(transaction);

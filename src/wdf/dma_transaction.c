@@ -35,13 +35,6 @@ static void reset(wdf_dma_transaction_t *transaction)
     transaction->context = NULL;
 }
 
-void wdf_dma_let_request_go(wdf_dma_transaction_t *transaction)
-{
-    if (transaction->request_is_held)
-        wdf_object_dereference(__func__, transaction->request);
-    transaction->request_is_held = false;
-}
-
 void wdf_dma_release(wdf_dma_transaction_t *transaction, bool reserved)
 {
     const wdf_dma_side_t *side = transaction->side;

@@ -122,7 +122,8 @@ NTSTATUS wdf_dma_initialize(const char *routine, wdf_dma_transaction_t *transact
                             WDF_DMA_DIRECTION direction, PMDL mdl, size_t offset, size_t length);
 /* Back to where it can be initialized, whatever it holds. */
 void wdf_dma_release(wdf_dma_transaction_t *transaction, bool reserved);
-/* The request may be completed again. */
+/* The request, if there is one, is not to be completed: 0x10D/3; and may be again (dma_request.c). */
+void wdf_dma_hold_request(wdf_dma_transaction_t *transaction);
 void wdf_dma_let_request_go(wdf_dma_transaction_t *transaction);
 /* The adapter's version 3 is told of a transaction's next use. */
 void wdf_dma_context_init(wdf_dma_transaction_t *transaction);

@@ -52,8 +52,9 @@ typedef struct wdf_request {
     PFN_WDF_REQUEST_CANCEL cancel;            /* (Q) */
 
     struct wdf_request_memory *input,
-        *output; /* (D) memory objects over the IRP's buffers, once somebody asked; of read and write: input alone */
-    PMDL mdl;    /* (D) made over a system buffer, once somebody asked */
+        *output;               /* (D) memory objects over the IRP's buffers, once somebody asked; of read and write: input alone */
+    PMDL            mdl;       /* (D) made over a system buffer, once somebody asked */
+    _Atomic int32_t transfers; /* DMA transactions that move its buffer now */
 
     bool                               is_formatted; /* (D) the next stack location is filled in */
     PFN_WDF_REQUEST_COMPLETION_ROUTINE completion;   /* (D) */

@@ -378,16 +378,17 @@ static int32_t drop(const char *routine, wdf_request_memory_t *memory)
 void wdf_request_delete_with_memory(const char *routine, wdf_request_t *request)
 {
     wdf_request_memory_t *input = request->input, *output = request->output;
+    int32_t               transfers = atomic_load(&request->transfers);
     if (input != NULL)
         wdf_object_reference(&input->memory.object);
     if (output != NULL)
         wdf_object_reference(&output->memory.object);
     wdf_object_delete(&request->object);
     bool    is_over = atomic_load(&request->object.state) == WDF_DISPOSED; /* else a worker thread does it */
-    int32_t references = drop(routine, input) + drop(routine, output);
+    int32_t references = drop(routine, input) + drop(routine, output) + transfers;
     if (is_over && references != 0)
         wdf_stop(routine,
-                 "The request is complete, and its memory objects are still referenced: by the driver, or by a request that it was sent "
-                 "with and that was not reused.",
+                 "The request is complete, and its memory objects are still referenced: by the driver, by a request that it was sent with "
+                 "and that was not reused, or by a DMA transaction that moves them.",
                  WDF_VERIFIER_FATAL_ERROR, (ULONG_PTR)request, (ULONG_PTR)references);
 }

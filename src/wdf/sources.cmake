@@ -17,6 +17,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/dma_execute.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_lists.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_packet.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_request.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_transaction.c
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
