@@ -23,107 +23,109 @@
 
 #define DEPTH_MAX 256u
 
-typedef struct free_block { /* what lies in a block on the list, where the object's mark was 0 */
-    uint64_t           mark;
-    struct free_block *next;
-    void              *buffer;
-} free_block_t;
+typedef struct from_lookaside from_lookaside_t;
 
 typedef struct lookaside {
     wdf_object_t          object;
     wdf_lock_t            list_lock;
-    free_block_t         *free;    /* (list_lock) */
+    from_lookaside_t     *free;    /* (list_lock) linked by siblings.Flink */
     uint32_t              depth;   /* (list_lock) blocks there */
+    uint32_t              limit;   /* (list_lock) how many may be */
     bool                  is_gone; /* (list_lock) its last reference is */
     uint64_t              out;     /* (list_lock) objects that are not there */
     WDF_OBJECT_ATTRIBUTES memory_attributes;
     bool                  has_attributes;
+    bool                  is_ordinary; /* nonpaged, and without attributes */
     size_t                buffer_bytes, block_bytes;
     POOL_TYPE             pool;
     ULONG                 tag;
     bool                  is_apart; /* buffers are blocks of their own */
+    uint8_t               flags;    /* of each object: enum wdf_object_flags */
 } lookaside_t;
 
-typedef struct from_lookaside {
+/* On the list it stays what it was, but for its mark. */
+struct from_lookaside {
     wdf_memory_t memory;
     lookaside_t *list;
     uint64_t     unused;
-} from_lookaside_t;
+};
 
 static const wdf_type_t lookaside_type;
 
 /* ---- blocks ---- */
 
-static void block_free(const lookaside_t *list, void *block, void *buffer)
+static void block_free(const lookaside_t *list, from_lookaside_t *block)
 {
-    if (list->is_apart && buffer != NULL)
-        ExFreePoolWithTag(buffer, list->tag);
+    if (list->is_apart)
+        ExFreePoolWithTag(block->memory.buffer, list->tag);
     ExFreePoolWithTag(block, list->tag);
 }
 
 static POOL_TYPE pool_of_block(const lookaside_t *list) { return list->is_apart ? NonPagedPoolNx : list->pool; }
 
-static void *block_make(const lookaside_t *list, void **buffer)
+static from_lookaside_t *block_make(const lookaside_t *list)
 {
-    void *block = ExAllocatePoolWithTag(pool_of_block(list), list->block_bytes, list->tag);
-    *buffer = NULL;
-    if (block == NULL || !list->is_apart)
-        return block;
-    *buffer = ExAllocatePoolWithTag(list->pool, list->buffer_bytes, list->tag);
-    if (*buffer != NULL)
+    from_lookaside_t *block = ExAllocatePoolWithTag(pool_of_block(list), list->block_bytes, list->tag);
+    if (block == NULL)
+        return NULL;
+    block->memory.buffer = list->is_apart ? ExAllocatePoolWithTag(list->pool, list->buffer_bytes, list->tag) : block + 1;
+    if (block->memory.buffer != NULL)
         return block;
     ExFreePoolWithTag(block, list->tag);
     return NULL;
 }
 
-/* An armed failure wants to see every allocation, AddressSanitizer and memcheck every free. */
-static bool keeps_nothing(void) { return atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed) || ex_tools_on; }
+static from_lookaside_t *next_of(const from_lookaside_t *block) { return (from_lookaside_t *)(void *)block->memory.object.siblings.Flink; }
 
-static inline void *block_take(lookaside_t *list, void **buffer)
+/* NULL: there is none on the list, or an armed failure wants to see every allocation; one more is out all the same. */
+static inline from_lookaside_t *block_pop(lookaside_t *list)
 {
-    free_block_t *block = NULL;
+    from_lookaside_t *block = NULL;
     wdf_lock(&list->list_lock);
     list->out++;
-    if (NTMM_LIKELY(list->free != NULL) && NTMM_LIKELY(!keeps_nothing())) {
+    if (NTMM_LIKELY(list->free != NULL && !atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed))) {
         block = list->free;
-        list->free = block->next;
+        list->free = next_of(block);
         list->depth--;
     }
     wdf_unlock(&list->list_lock);
-    if (NTMM_UNLIKELY(block == NULL))
-        return block_make(list, buffer);
-    *buffer = block->buffer;
     return block;
 }
 
-static void list_free(lookaside_t *list)
+static NTMM_COLD void list_free(lookaside_t *list)
 {
-    for (free_block_t *block = list->free, *next; block != NULL; block = next) {
-        next = block->next;
-        block_free(list, block, block->buffer);
+    for (from_lookaside_t *block = list->free, *next; block != NULL; block = next) {
+        next = next_of(block);
+        block_free(list, block);
     }
     ExFreePoolWithTag(list, list->object.tag);
 }
 
-/* block: to be kept, or NULL: it never was one. */
-static inline void block_give(lookaside_t *list, void *block, void *buffer)
+/* It is not kept; the last one that a list which is gone has waited for takes it along. */
+static NTMM_COLD void block_drop(lookaside_t *list, from_lookaside_t *block)
 {
-    free_block_t *kept = block;
     wdf_lock(&list->list_lock);
-    list->out--;
-    if (kept != NULL && list->depth < DEPTH_MAX && !list->is_gone && !keeps_nothing()) {
-        kept->next = list->free;
-        kept->buffer = buffer;
-        list->free = kept;
-        list->depth++;
-        block = NULL;
-    }
-    bool is_last = list->is_gone && list->out == 0;
+    bool is_last = --list->out == 0 && list->is_gone;
     wdf_unlock(&list->list_lock);
     if (block != NULL)
-        block_free(list, block, buffer);
-    if (NTMM_UNLIKELY(is_last))
+        block_free(list, block);
+    if (is_last)
         list_free(list);
+}
+
+static inline void block_push(lookaside_t *list, from_lookaside_t *block)
+{
+    wdf_lock(&list->list_lock);
+    bool is_kept = list->depth < list->limit;
+    if (NTMM_LIKELY(is_kept)) {
+        block->memory.object.siblings.Flink = (LIST_ENTRY *)(void *)list->free;
+        list->free = block;
+        list->depth++;
+        list->out--;
+    }
+    wdf_unlock(&list->list_lock);
+    if (NTMM_UNLIKELY(!is_kept))
+        block_drop(list, block);
 }
 
 /* ---- objects that come from it ---- */
@@ -131,7 +133,7 @@ static inline void block_give(lookaside_t *list, void *block, void *buffer)
 static void memory_release(wdf_object_t *object)
 {
     from_lookaside_t *memory = (from_lookaside_t *)object;
-    block_give(memory->list, memory, memory->list->is_apart ? memory->memory.buffer : NULL);
+    block_push(memory->list, memory);
 }
 
 static const wdf_type_t memory_type = {
@@ -151,20 +153,8 @@ static wdf_new_t new_memory(lookaside_t *list)
     };
 }
 
-/* Without attributes: the parent is the driver. */
-static inline NTSTATUS memory_make_plain(lookaside_t *list, from_lookaside_t *memory, void *buffer, WDFMEMORY *handle)
+static NTSTATUS commit(from_lookaside_t *memory, NTSTATUS status, WDFMEMORY *handle)
 {
-    wdf_driver_t *driver = list->object.driver;
-    wdf_object_place(&memory->memory.object, &memory_type, driver->object, driver, list->tag);
-    memory->memory.buffer = list->is_apart ? buffer : memory + 1;
-    memory->memory.bytes = list->buffer_bytes;
-    memory->memory.mdl = NULL;
-    memory->memory.tag = 0;
-    memory->memory.read_only = false;
-    memory->list = list;
-    if (NTMM_UNLIKELY(wdf_pool_is_paged(list->pool)))
-        memory->memory.object.flags |= WDF_OBJECT_PASSIVE;
-    NTSTATUS status = wdf_object_commit_plain(&memory->memory.object);
     if (NTMM_LIKELY(NT_SUCCESS(status)))
         *handle = (WDFMEMORY)memory;
     else
@@ -172,46 +162,79 @@ static inline NTSTATUS memory_make_plain(lookaside_t *list, from_lookaside_t *me
     return status;
 }
 
-static NTSTATUS memory_make(lookaside_t *list, void *block, void *buffer, WDFMEMORY *handle)
+/* An object without attributes, in a block that has been one before: what its life has changed becomes what it was. */
+static inline NTSTATUS memory_revive(lookaside_t *list, from_lookaside_t *memory, WDFMEMORY *handle)
+{
+    wdf_object_t *object = &memory->memory.object;
+    object->mark = WDF_OBJECT_MARK ^ (uintptr_t)object;
+    object->flags = list->flags | WDF_OBJECT_UNDER;
+    atomic_store_explicit(&object->references, 1, memory_order_relaxed);
+    object->parent = list->object.driver->object;
+    memory->memory.mdl = NULL;
+    NTSTATUS status = NTMM_LIKELY(wdf_object_join(object, object->parent)) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
+    return commit(memory, status, handle);
+}
+
+static NTSTATUS memory_make(lookaside_t *list, from_lookaside_t *block, WDFMEMORY *handle)
 {
     from_lookaside_t *made;
     wdf_new_t         new_one = new_memory(list);
+    void             *buffer = block->memory.buffer;
     new_one.block = block;
     new_one.parent = list->object.driver->object;
     NTSTATUS status = wdf_object_new(&new_one, &made);
     if (!NT_SUCCESS(status)) {
-        block_give(list, block, buffer);
+        block_push(list, block);
         return status;
     }
     made->list = list;
     made->memory.bytes = list->buffer_bytes;
-    made->memory.buffer = list->is_apart ? buffer : wdf_extra(&made->memory.object);
-    if (wdf_pool_is_paged(list->pool))
-        made->memory.object.flags |= WDF_OBJECT_PASSIVE;
-    status = wdf_object_commit(made, new_one.attributes);
-    if (NT_SUCCESS(status))
-        *handle = (WDFMEMORY)made;
-    else
-        wdf_object_abandon(made);
-    return status;
+    made->memory.buffer = buffer;
+    made->memory.object.flags |= list->flags;
+    return commit(made, wdf_object_commit(made, new_one.attributes), handle);
+}
+
+/* An empty list: a block of the pool. */
+static NTMM_COLD NTSTATUS create_slowly(lookaside_t *list, WDFMEMORY *handle)
+{
+    from_lookaside_t *block = block_make(list);
+    if (block != NULL)
+        return memory_make(list, block, handle);
+    block_drop(list, NULL);
+    return STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static __attribute__((noinline)) NTSTATUS create_checked(const char *routine, WDFLOOKASIDE handle, WDFMEMORY *memory, ULONG_PTR caller)
+{
+    if (!wdf_thread_is_ready(routine))
+        return STATUS_UNSUCCESSFUL;
+    lookaside_t *list = (lookaside_t *)wdf_from_handle(routine, handle, &lookaside_type);
+    if (ke_self()->irql > ((list->flags & WDF_OBJECT_PASSIVE) != 0 ? APC_LEVEL : DISPATCH_LEVEL))
+        ke_irql_too_high(routine, 0, caller);
+    if (memory == NULL)
+        wdf_stop_null(routine, caller);
+    *memory = NULL;
+    from_lookaside_t *block = block_pop(list);
+    return block != NULL ? memory_make(list, block, memory) : create_slowly(list, memory);
+}
+
+/* Nonpaged objects without attributes. The machine is up, or there is no such region. */
+static inline bool is_ordinary(const ke_thread_t *self, const void *handle)
+{
+    const lookaside_t *list = handle;
+    return self->irql <= DISPATCH_LEVEL && self->generation == ke_machine_generation && ex_fast_in(MM_NONPAGED_NX, handle) &&
+           (uintptr_t)handle % 16 == 0 && EX_GLANCE(list->object.mark) == (WDF_OBJECT_MARK ^ (uintptr_t)handle) &&
+           list->object.type == &lookaside_type && list->is_ordinary;
 }
 
 NTSTATUS WdfMemoryCreateFromLookaside(WDFLOOKASIDE Lookaside, WDFMEMORY *Memory)
 {
-    void *buffer;
-    WDF_ENTER(DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
-    lookaside_t *list = (lookaside_t *)wdf_handle_at(__func__, Lookaside, &lookaside_type);
-    if (NTMM_UNLIKELY(wdf_pool_is_paged(list->pool)))
-        KE_REQUIRE_IRQL(APC_LEVEL);
-    WDF_REQUIRE(Memory);
+    if (NTMM_UNLIKELY(Memory == NULL || !is_ordinary(ke_self(), Lookaside)))
+        return create_checked(__func__, Lookaside, Memory, KE_CALLER());
+    lookaside_t      *list = (lookaside_t *)(void *)Lookaside;
+    from_lookaside_t *block = block_pop(list);
     *Memory = NULL;
-    void *block = block_take(list, &buffer);
-    if (NTMM_LIKELY(block != NULL && !list->has_attributes))
-        return memory_make_plain(list, block, buffer, Memory);
-    if (block != NULL)
-        return memory_make(list, block, buffer, Memory);
-    block_give(list, NULL, NULL);
-    return STATUS_INSUFFICIENT_RESOURCES;
+    return NTMM_LIKELY(block != NULL) ? memory_revive(list, block, Memory) : create_slowly(list, Memory);
 }
 
 /* ---- the list ---- */
@@ -222,6 +245,7 @@ static void lookaside_release(wdf_object_t *object)
     lookaside_t *list = (lookaside_t *)object;
     wdf_lock(&list->list_lock);
     list->is_gone = true;
+    list->limit = 0;
     bool is_last = list->out == 0;
     wdf_unlock(&list->list_lock);
     if (is_last)
@@ -269,12 +293,17 @@ static NTSTATUS fill_in(lookaside_t *list, PWDF_OBJECT_ATTRIBUTES memory_attribu
     list->pool = pool;
     list->is_apart = wdf_pool_is_paged(pool) || bytes >= PAGE_SIZE;
     list->tag = tag != 0 ? tag : list->object.driver->globals.DriverTag;
+    list->limit = ex_tools_on ? 0 : DEPTH_MAX; /* AddressSanitizer and memcheck want to see every free */
     wdf_lock_bias(&list->list_lock);
     wdf_new_t memory = new_memory(list);
     if (!wdf_object_bytes(&memory, &list->block_bytes))
         return STATUS_INTEGER_OVERFLOW;
-    if (wdf_pool_is_paged(pool))
+    list->flags = wdf_type_flags(&memory_type);
+    list->is_ordinary = memory_attributes == NULL && !wdf_pool_is_paged(pool);
+    if (wdf_pool_is_paged(pool)) {
+        list->flags |= WDF_OBJECT_PASSIVE;
         list->object.flags |= WDF_OBJECT_PASSIVE;
+    }
     return STATUS_SUCCESS;
 }
 

@@ -147,6 +147,7 @@ static void take_attributes(wdf_object_t *object, const WDF_OBJECT_ATTRIBUTES *a
 {
     const wdf_object_t *parent = object->parent;
     wdf_context_t      *context = atomic_load_explicit(&object->contexts, memory_order_relaxed);
+    object->flags |= parent != NULL ? wdf_flags_under(parent) : 0;
     object->level = parent != NULL ? parent->level : (uint8_t)WdfExecutionLevelDispatch;
     object->scope = parent != NULL ? parent->scope : (uint8_t)WdfSynchronizationScopeNone;
     if (attributes == NULL)

@@ -114,19 +114,18 @@ struct wdf_object {
     uint64_t                 mark; /* (B) WDF_OBJECT_MARK and its own address; 0: destroyed */
     const wdf_type_t        *type; /* (B) */
     wdf_lock_t               lock;
-    _Atomic uint8_t          state;            /* (A) enum wdf_state; changed under lock */
-    uint8_t                  level;            /* (B) WDF_EXECUTION_LEVEL, never InheritFromParent once committed */
-    uint8_t                  scope;            /* (B) WDF_SYNCHRONIZATION_SCOPE, the same */
-    uint8_t                  flags;            /* enum wdf_object_flags */
-    _Atomic int32_t          references;       /* (A) */
-    ULONG                    tag;              /* (B) of its block of pool */
-    bool                     under_long_lived; /* (B) its parent is WDF_TYPE_LONG_LIVED */
-    wdf_object_t            *parent;           /* (P) NULL: it has none, or left it; written and read atomically */
-    LIST_ENTRY               siblings;         /* (P) */
-    LIST_ENTRY               children;         /* (L) oldest first */
-    _Atomic(wdf_context_t *) contexts;         /* (L) the first came with the object, others are blocks of their own */
-    wdf_driver_t            *driver;           /* (B) whose it is */
-    struct wdf_tag          *tags;             /* (L) references that were given a name */
+    _Atomic uint8_t          state;      /* (A) enum wdf_state; changed under lock */
+    uint8_t                  level;      /* (B) WDF_EXECUTION_LEVEL, never InheritFromParent once committed */
+    uint8_t                  scope;      /* (B) WDF_SYNCHRONIZATION_SCOPE, the same */
+    uint8_t                  flags;      /* enum wdf_object_flags */
+    _Atomic int32_t          references; /* (A) */
+    ULONG                    tag;        /* (B) of its block of pool */
+    wdf_object_t            *parent;     /* (P) NULL: it has none, or left it; written and read atomically */
+    LIST_ENTRY               siblings;   /* (P) */
+    LIST_ENTRY               children;   /* (L) oldest first */
+    _Atomic(wdf_context_t *) contexts;   /* (L) the first came with the object, others are blocks of their own */
+    wdf_driver_t            *driver;     /* (B) whose it is */
+    struct wdf_tag          *tags;       /* (L) references that were given a name */
 };
 _Static_assert(sizeof(wdf_object_t) % 16 == 0, "what follows is aligned as pool is");
 
@@ -135,7 +134,9 @@ enum wdf_object_flags {
     WDF_OBJECT_PASSIVE = 1,   /* its cleanup and destruction are for PASSIVE_LEVEL */
     WDF_OBJECT_NO_DELETE = 2, /* as the option of the type, for this one alone */
     WDF_OBJECT_DELETED = 4,   /* the framework has given back the reference of its creation: dropping to 0 is right */
-    WDF_OBJECT_CONTEXT = 8    /* the first context lies in its own block */
+    WDF_OBJECT_CONTEXT = 8,   /* the first context lies in its own block */
+    WDF_OBJECT_ORDINARY = 16, /* its type has nothing to say about its end, and no options */
+    WDF_OBJECT_UNDER = 32     /* its parent is WDF_TYPE_LONG_LIVED */
 };
 
 #define WDF_OBJECT_MARK UINT64_C(0x3146444B4D4D544E)

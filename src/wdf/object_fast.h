@@ -52,6 +52,12 @@ EX_ALWAYS_INLINE wdf_object_t *wdf_handle_at(const char *routine, const void *ha
 
 /* ---- making one ---- */
 
+EX_ALWAYS_INLINE uint8_t wdf_type_flags(const wdf_type_t *type)
+{
+    bool is_ordinary = type->options == 0 && type->dispose == NULL && type->destroy == NULL;
+    return is_ordinary ? WDF_OBJECT_ORDINARY : (type->options & WDF_TYPE_PASSIVE_DISPOSE) != 0 ? WDF_OBJECT_PASSIVE : 0;
+}
+
 /* The header of an object without a context; the rest of its structure is the caller's. */
 EX_ALWAYS_INLINE void wdf_object_place(wdf_object_t *object, const wdf_type_t *type, wdf_object_t *parent, wdf_driver_t *driver, ULONG tag)
 {
@@ -61,10 +67,9 @@ EX_ALWAYS_INLINE void wdf_object_place(wdf_object_t *object, const wdf_type_t *t
     atomic_init(&object->state, WDF_NEW);
     object->level = 0;
     object->scope = 0;
-    object->flags = (type->options & WDF_TYPE_PASSIVE_DISPOSE) != 0 ? WDF_OBJECT_PASSIVE : 0;
+    object->flags = wdf_type_flags(type);
     atomic_init(&object->references, 1);
     object->tag = tag;
-    object->under_long_lived = false;
     object->parent = parent;
     object->children.Flink = object->children.Blink = &object->children;
     atomic_init(&object->contexts, NULL);
@@ -76,12 +81,12 @@ EX_ALWAYS_INLINE void wdf_object_place(wdf_object_t *object, const wdf_type_t *t
 EX_ALWAYS_INLINE bool wdf_object_join(wdf_object_t *object, wdf_object_t *parent)
 {
     wdf_lock(&parent->lock);
-    bool is_live = atomic_load(&parent->state) == WDF_LIVE;
+    bool is_live = atomic_load_explicit(&parent->state, memory_order_seq_cst) == WDF_LIVE;
     if (NTMM_LIKELY(is_live)) {
         LIST_ENTRY *last = parent->children.Blink;
         object->siblings.Flink = &parent->children;
+        atomic_signal_fence(memory_order_seq_cst); /* one word at a time: as a pair they would be read back late */
         object->siblings.Blink = last;
-        object->under_long_lived = (parent->type->options & WDF_TYPE_LONG_LIVED) != 0;
         last->Flink = &object->siblings;
         parent->children.Blink = &object->siblings;
         atomic_store_explicit(&object->state, WDF_LIVE, memory_order_release);
@@ -90,12 +95,20 @@ EX_ALWAYS_INLINE bool wdf_object_join(wdf_object_t *object, wdf_object_t *parent
     return is_live;
 }
 
-/* Neither attributes nor a body with something to undo: placed, filled in, and now a child of its parent. */
+/* Which claim its deletion needs depends on the parent. */
+EX_ALWAYS_INLINE uint8_t wdf_flags_under(const wdf_object_t *parent)
+{
+    return (parent->type->options & WDF_TYPE_LONG_LIVED) != 0 ? WDF_OBJECT_UNDER : 0;
+}
+
+/* Without attributes, a child of its driver's WDFDRIVER, which is long-lived: placed, filled in, and now there. */
 EX_ALWAYS_INLINE NTSTATUS wdf_object_commit_plain(wdf_object_t *object)
 {
-    object->level = object->parent->level;
-    object->scope = object->parent->scope;
-    return NTMM_LIKELY(wdf_object_join(object, object->parent)) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
+    wdf_object_t *parent = object->parent;
+    object->level = parent->level;
+    object->scope = parent->scope;
+    object->flags |= WDF_OBJECT_UNDER;
+    return NTMM_LIKELY(wdf_object_join(object, parent)) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
 }
 
 #endif

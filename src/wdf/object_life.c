@@ -131,7 +131,7 @@ static void free_added_contexts(wdf_object_t *object)
 
 static inline void free_block(wdf_object_t *object)
 {
-    object->mark = 0;
+    __atomic_store_n(&object->mark, 0, __ATOMIC_RELAXED);
     if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_LONG_LIVED) != 0))
         ke_readers_wait();
     if (object->type->release != NULL)
@@ -198,8 +198,13 @@ static void clean_up(wdf_object_t *object)
     atomic_store_explicit(&object->state, WDF_DISPOSED, memory_order_release);
 }
 
-/* No adder of children is under way, and none will come. */
-static inline bool has_no_children(wdf_object_t *object) { return wdf_lock_is_free(&object->lock) && IsListEmpty(&object->children); }
+/* No adder of children is under way, and none will come: without a reference of its own it would have no handle to be sure of. */
+static inline bool has_no_children(wdf_object_t *object)
+{
+    if (NTMM_UNLIKELY(atomic_load_explicit(&object->references, memory_order_relaxed) != 1))
+        atomic_thread_fence(memory_order_seq_cst);
+    return wdf_lock_is_free(&object->lock) && IsListEmpty(&object->children);
+}
 
 static void clean_up_tree(wdf_object_t *root)
 {
@@ -292,7 +297,7 @@ static inline bool claim_under(wdf_object_t *object, const wdf_object_t *parent)
 
 static inline bool claim_and_leave(wdf_object_t *object)
 {
-    if (NTMM_UNLIKELY(!object->under_long_lived))
+    if (NTMM_UNLIKELY((object->flags & WDF_OBJECT_UNDER) == 0))
         return try_claim(object) && leave_parent(object);
     bool mine = false;
     ke_reading_begin();
@@ -341,7 +346,7 @@ static inline void delete_now(wdf_object_t *object)
     }
 }
 
-static inline void delete_object(wdf_object_t *object)
+static void delete_object(wdf_object_t *object)
 {
     if (NTMM_UNLIKELY(!claim_and_leave(object)))
         return;
@@ -388,16 +393,59 @@ void wdf_object_dereference(const char *routine, wdf_object_t *object)
 
 /* ---- what drivers call ---- */
 
-VOID WdfObjectDelete(WDFOBJECT Object)
+/* Alone with its creation reference: it can go at once. The parent's lock is held. */
+static inline bool is_alone(wdf_object_t *object)
 {
-    WDF_ENTER(DISPATCH_LEVEL, );
-    wdf_object_t *object = wdf_handle_at(__func__, Object, NULL);
-    if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_PASSIVE_DELETE) != 0))
-        KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_NO_DELETE) != 0 || (object->flags & WDF_OBJECT_NO_DELETE) != 0))
-        (void)ke_error(0, "WdfObjectDelete: the %s %p is deleted by the framework alone", object->type->name, (void *)object);
+    return object->contexts == NULL && object->tags == NULL && atomic_load_explicit(&object->references, memory_order_acquire) == 1 &&
+           IsListEmpty(&object->children) && wdf_lock_is_free(&object->lock);
+}
+
+/* An ordinary object under a long-lived parent, which most are. false: nothing has been done. */
+static inline bool delete_ordinary(ke_thread_t *self, wdf_object_t *object)
+{
+    bool mine = false;
+    atomic_store_explicit(&self->reading, 1, memory_order_relaxed);
+    host_fence_light();
+    wdf_object_t *parent = wdf_parent(object);
+    if (NTMM_LIKELY(parent != NULL)) {
+        wdf_lock(&parent->lock);
+        mine = NTMM_LIKELY(is_alone(object)) && claim_under(object, parent);
+        wdf_unlock(&parent->lock);
+    }
+    atomic_store_explicit(&self->reading, 0, memory_order_release);
+    if (NTMM_LIKELY(mine))
+        free_block(object);
+    return mine;
+}
+
+/* The machine is up, or there is no such region. */
+static inline bool is_ordinary(const ke_thread_t *self, const void *handle)
+{
+    const wdf_object_t *object = handle;
+    return self->irql <= DISPATCH_LEVEL && self->generation == ke_machine_generation && ex_fast_in(MM_NONPAGED_NX, handle) &&
+           (uintptr_t)handle % 16 == 0 && EX_GLANCE(object->mark) == (WDF_OBJECT_MARK ^ (uintptr_t)handle) &&
+           object->flags == (WDF_OBJECT_ORDINARY | WDF_OBJECT_UNDER);
+}
+
+static __attribute__((noinline)) void delete_checked(const char *routine, WDFOBJECT handle, ULONG_PTR caller)
+{
+    if (!wdf_thread_is_ready(routine))
+        return;
+    wdf_object_t *object = wdf_from_handle(routine, handle, NULL);
+    KIRQL         limit = (object->type->options & WDF_TYPE_PASSIVE_DELETE) != 0 ? PASSIVE_LEVEL : DISPATCH_LEVEL;
+    if (ke_self()->irql > limit)
+        ke_irql_too_high(routine, 0, caller);
+    if ((object->type->options & WDF_TYPE_NO_DELETE) != 0 || (object->flags & WDF_OBJECT_NO_DELETE) != 0)
+        (void)ke_error(0, "%s: the %s %p is deleted by the framework alone", routine, object->type->name, (void *)object);
     else
         delete_object(object);
+}
+
+VOID WdfObjectDelete(WDFOBJECT Object)
+{
+    ke_thread_t *self = ke_self();
+    if (NTMM_UNLIKELY(!is_ordinary(self, Object)) || NTMM_UNLIKELY(!delete_ordinary(self, Object)))
+        delete_checked(__func__, Object, KE_CALLER());
 }
 
 VOID WdfObjectReferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File)
