@@ -70,7 +70,7 @@ static inline void ntmm_cmocka_print_leaks_(const ntmm_report *report)
             char letter = (char)(leak->tag >> (8 * c));
             tag[c] = letter >= ' ' && letter <= '~' ? letter : '.';
         }
-        print_error("    tag '%s'  %zu bytes at %p\n", tag, leak->bytes, leak->address);
+        print_error("    tag '%s'  %zu bytes at %p%s%s\n", tag, leak->bytes, leak->address, leak->note[0] != '\0' ? "  " : "", leak->note);
         if (i < 8 && ntmm_describe_allocation(leak->address, calls, sizeof calls))
             print_error("%s", calls);
     }

@@ -95,6 +95,7 @@ typedef struct ntmm_leak {
     size_t    bytes; /* what the block can hold, at least what was asked for */
     uint32_t  tag;
     POOL_TYPE type;
+    char      note[72]; /* of an object of the driver framework: what it is, and whose child; else empty */
 } ntmm_leak;
 typedef struct ntmm_report {
     size_t    leak_count; /* all of them; the first 64 are listed */

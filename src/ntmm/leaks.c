@@ -12,6 +12,7 @@
 #include "mm/mm.h"
 #include "mm/view.h"
 #include "ntmm/leaks.h"
+#include "wdf/driver.h"
 
 #define VIEW_TAG 0x77656956u /* "View": of a section in system space */
 
@@ -84,11 +85,22 @@ static void timer_visit(void *context, void *object, size_t bytes)
     leak_add(context, &timer);
 }
 
+/* Blocks of pool that are more than that. */
+static void framework_notes(ntmm_report *report)
+{
+    for (size_t i = 0; i < report->leak_count && i < NTMM_ARRAY_COUNT(report->leaks); i++) {
+        ntmm_leak *leak = &report->leaks[i];
+        if (leak->type != PagedPool && !wdf_describe_block(leak->address, leak->note, sizeof leak->note))
+            leak->note[0] = '\0';
+    }
+}
+
 size_t leaks_collect(ntmm_report *report)
 {
     ke_system_threads_visit_abandoned(thread_visit, report);
     ke_timers_visit_set(timer_visit, report);
     ex_pool_visit_leaks(leak_add, report);
+    framework_notes(report);
     mm_visit_owners(owner_visit, report);
     mm_visit_mappings(mapping_visit, report);
     mm_visit_locked(locked_visit, report);

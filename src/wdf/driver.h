@@ -57,4 +57,7 @@ static inline bool wdf_thread_is_ready(const char *routine)
 
 void wdf_boot(void); /* no driver is loaded, nothing is deferred, whatever the last machine left */
 
+/* One line about a leaked block that is an object, or a context of one; false: it is neither. Nothing runs any more. (describe.c) */
+bool wdf_describe_block(const void *block, char *text, size_t bytes);
+
 #endif

@@ -4,6 +4,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/collection.c
   ${CMAKE_CURRENT_LIST_DIR}/common_buffer.c
   ${CMAKE_CURRENT_LIST_DIR}/context.c
+  ${CMAKE_CURRENT_LIST_DIR}/describe.c
   ${CMAKE_CURRENT_LIST_DIR}/device.c
   ${CMAKE_CURRENT_LIST_DIR}/device_create.c
   ${CMAKE_CURRENT_LIST_DIR}/device_dma.c
@@ -48,9 +49,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/send_timer.c
   ${CMAKE_CURRENT_LIST_DIR}/serialize.c
   ${CMAKE_CURRENT_LIST_DIR}/string.c
-  ${CMAKE_CURRENT_LIST_DIR}/resource_cm.c
-  ${CMAKE_CURRENT_LIST_DIR}/resource_io.c
-  ${CMAKE_CURRENT_LIST_DIR}/resource_rows.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c)
-  ${CMAKE_CURRENT_LIST_DIR}/tags.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

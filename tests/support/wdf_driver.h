@@ -19,6 +19,9 @@ static WDFDRIVER      wdf_driver;
 static WDF_DRIVER_CONFIG      wdf_driver_config;
 static PWDF_OBJECT_ATTRIBUTES wdf_driver_attributes;
 
+/* A machine without call stacks and memory tools, with which most calls take a longer way. */
+static const ntmm_config wdf_driver_plain __attribute__((unused)) = { .quiet = true, .no_memory_tools = true };
+
 static NTSTATUS wdf_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
     return WdfDriverCreate(driver, path, wdf_driver_attributes, &wdf_driver_config, &wdf_driver);

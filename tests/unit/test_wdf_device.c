@@ -334,6 +334,53 @@ static void no_init_stops(void **state)
     assert_bugcheck(WDF_VIOLATION, WDF_REQUIRED_PARAMETER_IS_NULL, (void)WdfDeviceCreate(&none, NULL, &wdf_device));
 }
 
+/* ---- the lock of its callbacks ---- */
+
+static void has_a_lock(void **state)
+{
+    (void)state;
+    assert_int_equal(add(), STATUS_SUCCESS);
+    WdfObjectAcquireLock(wdf_device);
+    assert_irql(DISPATCH_LEVEL);
+    assert_bugcheck_all(WDF_VIOLATION, WDF_RECURSIVE_LOCK, wdf_device, 0, WdfDriverGlobals, WdfObjectAcquireLock(wdf_device));
+}
+
+static NTSTATUS passive_add(WDFDRIVER driver, PWDFDEVICE_INIT init)
+{
+    WDF_OBJECT_ATTRIBUTES attributes;
+    (void)driver;
+    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+    attributes.ExecutionLevel = WdfExecutionLevelPassive;
+    attributes.SynchronizationScope = WdfSynchronizationScopeDevice;
+    return WdfDeviceCreate(&init, &attributes, &wdf_device);
+}
+static NTSTATUS passive_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    WDF_DRIVER_CONFIG config;
+    WDF_DRIVER_CONFIG_INIT(&config, passive_add);
+    return WdfDriverCreate(driver, path, NULL, &config, NULL);
+}
+static void its_lock_may_be_passive(void **state)
+{
+    (void)state;
+    KIRQL          irql;
+    PDRIVER_OBJECT driver = ntmm_driver_load(passive_entry);
+    assert_non_null(driver);
+    assert_int_equal(driver->DriverExtension->AddDevice(driver, ntmm_device_object(bus_device)), STATUS_SUCCESS);
+    WdfObjectAcquireLock(wdf_device);
+    assert_irql(PASSIVE_LEVEL);
+    assert_true(KeAreApcsDisabled());
+    WdfObjectReleaseLock(wdf_device);
+    assert_bugcheck(WDF_VIOLATION, WDF_INVALID_LOCK_OPERATION, WdfObjectReleaseLock(wdf_device));
+    ntmm_cmocka_reboot();
+    wdf_driver_object = NULL;
+    bus_device = ntmm_device_create(&(ntmm_device_config){ .address_bits = 64 });
+    driver = ntmm_driver_load(passive_entry);
+    assert_int_equal(driver->DriverExtension->AddDevice(driver, ntmm_device_object(bus_device)), STATUS_SUCCESS);
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, WdfObjectAcquireLock(wdf_device));
+}
+
 /* ---- control devices ---- */
 
 DECLARE_CONST_UNICODE_STRING(control_name, L"\\Device\\WdfTest");
@@ -553,6 +600,8 @@ int main(void)
         row(a_device_of_pnp_is_not_for_the_driver_to_delete),
         row(another_handle_stops),
         row(no_init_stops),
+        row(has_a_lock),
+        row(its_lock_may_be_passive),
         row(has_a_control_device),
         row(a_control_device_is_deleted_at_passive_level),
         row(keeps_what_it_is_told),

@@ -325,5 +325,7 @@ int main(void)
         tests[count++] = (struct CMUnitTest){ .name = SIZES[i].name, .test_func = check_size, .initial_state = &SIZES[i] };
     for (size_t i = 0; i < sizeof COPIES / sizeof COPIES[0]; i++)
         tests[count++] = (struct CMUnitTest){ .name = COPIES[i].name, .test_func = check_copy, .initial_state = &COPIES[i] };
-    return _cmocka_run_group_tests("wdf_memory", tests, count, NULL, NULL);
+    int failed = _cmocka_run_group_tests("wdf_memory", tests, count, NULL, NULL);
+    ntmm_cmocka_config = &wdf_driver_plain; /* once more on the short way */
+    return failed + _cmocka_run_group_tests("wdf_memory, plain", tests, count, NULL, NULL);
 }

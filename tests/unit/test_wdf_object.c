@@ -1,6 +1,8 @@
 /*
  * test_wdf_object.c - framework objects: trees, callbacks and their order, references, handles that are none.
  */
+#include <stdio.h>
+
 #include "../support/wdf_driver.h"
 
 typedef struct NODE {
@@ -276,6 +278,19 @@ static void types_are_told_apart_by_name_and_size(void **state)
     assert_null(WdfObjectGetTypedContextWorker(object, &other));
 }
 
+static void a_type_has_a_record_and_a_pointer(void **state)
+{
+    (void)state;
+    WDFOBJECT object = node('a', NULL);
+    WDF_TYPE_NAME_POINTER_TYPE(NODE) pointer = GetNode(object);
+    assert_int_equal(pointer->name, 'a');
+    assert_string_equal(WDF_TYPE_NAME_TO_TYPE_INFO(NODE).ContextName, "NODE");
+    assert_int_equal(WDF_TYPE_NAME_TO_TYPE_INFO(NODE).ContextSize, sizeof(NODE));
+    WdfObjectReferenceActual(object, NULL, 7, "file");
+    WdfObjectDereferenceActual(object, NULL, 7, "file");
+    assert_string_equal(happened, "");
+}
+
 static void is_of_custom_types(void **state)
 {
     (void)state;
@@ -488,6 +503,44 @@ static void loads_despite_refused_memory(void **state)
     assert_true(ntmm_for_each_failure(load_and_unload, NULL) >= 3);
 }
 
+/* ---- what is left at shutdown ---- */
+
+static const ntmm_leak *leak_at(const ntmm_report *report, const void *address)
+{
+    for (size_t i = 0; i < report->leak_count; i++)
+        if (report->leaks[i].address == address)
+            return &report->leaks[i];
+    return NULL;
+}
+
+static void a_leak_has_a_type_and_a_parent(void **state)
+{
+    (void)state;
+    static ntmm_report    report;
+    char                  expected[72];
+    WDFOBJECT             a = node('a', NULL), b = node('b', a), kept = plain();
+    EXTRA                *extra;
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, EXTRA);
+    assert_int_equal(WdfObjectAllocateContext(b, &attributes, (PVOID *)&extra), STATUS_SUCCESS);
+    WdfObjectReference(kept);
+    WdfObjectDelete(kept);
+    assert_true(ntmm_shutdown(&report) >= 4);
+    wdf_driver_object = NULL;
+    assert_int_equal(ntmm_boot(NULL), 0);
+    snprintf(expected, sizeof expected, "WDFOBJECT, child of WDFOBJECT %p", a);
+    assert_string_equal(leak_at(&report, b)->note, expected);
+    snprintf(expected, sizeof expected, "WDFOBJECT, child of WDFDRIVER %p", (void *)wdf_driver);
+    assert_string_equal(leak_at(&report, a)->note, expected);
+    assert_string_equal(leak_at(&report, kept)->note, "WDFOBJECT, deleted, 1 reference");
+    assert_string_equal(leak_at(&report, wdf_driver)->note, "WDFDRIVER, no parent, 1 reference");
+    snprintf(expected, sizeof expected, "context EXTRA of WDFOBJECT %p", b);
+    bool found = false;
+    for (size_t i = 0; i < report.leak_count; i++)
+        found = found || strcmp(report.leaks[i].note, expected) == 0;
+    assert_true(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +556,7 @@ int main(void)
         row(has_several_contexts),
         row(a_context_is_zero_and_may_be_larger),
         row(types_are_told_apart_by_name_and_size),
+        row(a_type_has_a_record_and_a_pointer),
         row(is_of_custom_types),
         row(an_added_context_has_its_own_callbacks),
         row(refuses_bad_attributes),
@@ -524,6 +578,9 @@ int main(void)
         row(a_tag_that_stays_is_a_breakpoint),
         row(survives_refused_memory),
         row(loads_despite_refused_memory),
+        row(a_leak_has_a_type_and_a_parent),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ntmm_cmocka_config = &wdf_driver_plain; /* once more on the short way */
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
