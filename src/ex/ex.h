@@ -11,6 +11,7 @@
 int  ex_pool_boot(const ntmm_config *config); /* after mm_boot and ke boot; sets ke_thread_hooks */
 void ex_resource_boot(void);                  /* locks of resource.c free again, whatever the last machine left them in */
 void ex_lookaside_boot(void);                 /* no list is registered, whatever the last machine left */
+void ex_callbacks_boot(void);                 /* there are none */
 void ex_pool_shutdown(void);                  /* before mm_shutdown: empties every thread's magazines, forgets descriptors and tags */
 void ex_pool_forget(void);                    /* in a forked child: the fast paths know no pool */
 void ex_pool_magazines(bool on);              /* off: all magazines are handed back and stay empty; other threads outside the library */

@@ -342,6 +342,22 @@ static void release_entered(const char *routine, PERESOURCE r)
     ke_thread_leave(self);
 }
 
+VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer)
+{
+    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return;
+    lock_resource(Resource);
+    POWNER_ENTRY table = Resource->OwnerTable, entry = find_entry_locked(Resource, thread_id(self));
+    if (entry != NULL)
+        entry->OwnerThread = (ERESOURCE_THREAD)(uintptr_t)OwnerPointer;
+    unlock_resource(Resource);
+    ke_thread_leave(self);
+    if (entry == NULL)
+        not_owned(__func__, "the owner of a resource was changed by a thread that does not own it", Resource, thread_id(self), table);
+}
+
 VOID ExReleaseResourceLite(PERESOURCE Resource)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);

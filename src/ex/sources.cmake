@@ -1,6 +1,8 @@
 target_sources(ntmm PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/callback.c
   ${CMAKE_CURRENT_LIST_DIR}/fast_mutex.c
   ${CMAKE_CURRENT_LIST_DIR}/handle.c
+  ${CMAKE_CURRENT_LIST_DIR}/hash_table.c
   ${CMAKE_CURRENT_LIST_DIR}/interlocked.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_check.c

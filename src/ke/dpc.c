@@ -300,13 +300,38 @@ static void dpc_init(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PVOID co
     dpc->DeferredContext = context;
 }
 
+static bool is_in_locked(const ke_dpc_queue_t *queue, PSINGLE_LIST_ENTRY entry)
+{
+    PSINGLE_LIST_ENTRY at = queue->head;
+    while (at != NULL && at != entry)
+        at = at->Next;
+    return at != NULL;
+}
+
+/* Looked for by its address: what is in its memory may never have been written. */
+static void require_not_queued(const char *routine, PRKDPC dpc)
+{
+    bool queued = false;
+    for (uint32_t i = 0; atomic_load(&ke_machine_state) == KE_MACHINE_UP && i < ke_processor_count && !queued; i++) {
+        ke_processor_t *processor = &ke_processors[i];
+        ke_lock(&processor->dpc_lock);
+        queued = is_in_locked(&processor->dpc_queue, &dpc->DpcListEntry) || is_in_locked(&processor->threaded_queue, &dpc->DpcListEntry);
+        ke_unlock(&processor->dpc_lock);
+    }
+    if (queued)
+        ke_bugcheck(routine, "The DPC is initialised once more, and is still queued: remove or flush it first.", TIMER_OR_DPC_INVALID, 1,
+                    (ULONG_PTR)dpc, (ULONG_PTR)dpc, (ULONG_PTR)(dpc + 1));
+}
+
 VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
+    require_not_queued(__func__, Dpc);
     dpc_init(Dpc, KE_DPC_OBJECT, DeferredRoutine, DeferredContext);
 }
 
 VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
+    require_not_queued(__func__, Dpc);
     dpc_init(Dpc, KE_THREADED_DPC_OBJECT, DeferredRoutine, DeferredContext);
 }
 

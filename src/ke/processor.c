@@ -323,6 +323,9 @@ ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber)
     return number;
 }
 
+/* The cache lines of the hosts that this is built for. */
+ULONG KeGetRecommendedSharedDataAlignment(VOID) { return 64; }
+
 static ULONG count_of_group(USHORT group, const char *routine)
 {
     return ke_thread_ready(routine) != NULL && (group == 0 || group == ALL_PROCESSOR_GROUPS) ? ke_processor_count : 0;

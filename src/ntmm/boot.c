@@ -169,6 +169,7 @@ static int boot_layers(const ntmm_config *config)
         goto undo_processes;
     ex_resource_boot();
     ex_lookaside_boot();
+    ex_callbacks_boot();
     ke_system_threads_boot();
     ex_work_boot();
     ex_handles_boot();

@@ -306,6 +306,20 @@ static void reader_waits_for_a_writer_it_holds_up(void **state)
     finish(&reader);
 }
 
+static void an_owner_pointer_releases_it(void **state)
+{
+    static ULONG_PTR owner; /* somewhere in nonpaged memory */
+    PVOID            pointer = (PVOID)((ULONG_PTR)&owner | 3);
+    (void)state;
+    assert_true(ExAcquireResourceExclusiveLite(&resource, TRUE));
+    ExSetResourceOwnerPointer(&resource, pointer);
+    assert_false(ExIsResourceAcquiredExclusiveLite(&resource));
+    assert_false(ExAcquireResourceSharedLite(&resource, FALSE));
+    ExReleaseResourceForThreadLite(&resource, (ERESOURCE_THREAD)pointer);
+    assert_true(ExAcquireResourceSharedLite(&resource, FALSE));
+    ExReleaseResourceLite(&resource);
+}
+
 /* ---- owners that do not fit into the structure ---- */
 
 static void many_readers(void **state)
@@ -604,6 +618,7 @@ int main(void)
         HEALTHY(writer_lets_all_readers_in),
         HEALTHY(converting_lets_readers_in_and_keeps_writers_out),
         HEALTHY(reader_waits_for_a_writer_it_holds_up),
+        HEALTHY(an_owner_pointer_releases_it),
         HEALTHY(many_readers),
         cmocka_unit_test(undeleted_resource_leaks_its_table),
         HEALTHY(refused_memory_is_not_granted_at_once_and_waited_for),

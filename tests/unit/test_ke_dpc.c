@@ -89,6 +89,17 @@ static void at_dispatch_level_it_waits_for_the_lower(void **state)
     assert_int_equal(note.runs, 1);
 }
 
+static void a_queued_dpc_is_not_initialised(void **state)
+{
+    KIRQL old;
+
+    (void)state;
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    assert_true(KeInsertQueueDpc(&dpc, NULL, NULL));
+    assert_stop(TIMER_OR_DPC_INVALID, 1, KeInitializeDpc(&dpc, dpc.DeferredRoutine, NULL));
+    assert_int_equal(last_stop.parameter[1], (uintptr_t)&dpc);
+}
+
 static void from_dirql_it_waits_for_the_lower(void **state)
 {
     KIRQL old;
@@ -682,6 +693,7 @@ int main(void)
         cmocka_unit_test(without_a_machine_nothing_is_queued),
         cmocka_unit_test_setup_teardown(below_dispatch_level_it_runs_at_once, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(at_dispatch_level_it_waits_for_the_lower, fresh_one, shut_down),
+        cmocka_unit_test_setup_teardown(a_queued_dpc_is_not_initialised, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(from_dirql_it_waits_for_the_lower, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(the_end_of_a_spin_lock_is_a_lower, fresh_one, shut_down),
         cmocka_unit_test_setup_teardown(at_high_level_everything_but_the_flush_works, fresh_one, shut_down),

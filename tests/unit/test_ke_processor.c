@@ -404,6 +404,8 @@ static void check_shape(void **state)
     assert_int_equal(KeQueryHighestNodeNumber(), c->nodes - 1);
     assert_int_equal(KeGetCurrentNodeNumber(), 0);
     assert_int_equal(KeGetCurrentProcessorNumberEx(&number), 0);
+    assert_int_equal(KeGetCurrentProcessorIndex(), 0);
+    assert_true(KeGetRecommendedSharedDataAlignment() >= 64);
     assert_int_equal(number.Group, 0);
     assert_int_equal(number.Number, 0);
     assert_int_equal(number.Reserved, 0);

@@ -7,4 +7,5 @@
 #include "ntddk/os_version.h"     /* versions of Windows */
 #include "ntddk/ps_notify.h"      /* who hears of processes */
 #include "ntddk/rtl_table.h"      /* generic tables, splay links */
+#include "ntddk/rtl_hash_table.h" /* dynamic hash tables */
 #endif

@@ -38,6 +38,7 @@
 #include "wdm/file_information.h"  /* FILE_INFORMATION_CLASS and the answers */
 #include "wdm/irp.h"               /* IRP, IO_STACK_LOCATION */
 #include "wdm/ke_dpc.h"            /* deferred procedure calls, interrupts */
+#include "wdm/io_interrupt.h"      /* IoConnectInterruptEx */
 #include "wdm/ke_event.h"          /* events */
 #include "wdm/ke_mutex.h"          /* mutexes, semaphores */
 #include "wdm/ex_fast_mutex.h"     /* fast mutexes, guarded mutexes */
@@ -80,6 +81,7 @@
 #include "wdm/ex_work_item.h"    /* work items */
 #include "wdm/ex_timer.h"        /* timers that the system allocates */
 #include "wdm/ob_object.h"       /* ObReferenceObject and its like */
+#include "wdm/ex_callback.h"     /* callback objects */
 #include "wdm/io_file.h"         /* FILE_OBJECT */
 #include "wdm/mm_section.h"      /* ZwCreateSection, ZwMapViewOfSection */
 #include "wdm/io_event.h"        /* events with a name, memory conditions */

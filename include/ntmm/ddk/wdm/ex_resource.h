@@ -147,6 +147,16 @@ NTKERNELAPI VOID ExReleaseResourceLite(PERESOURCE Resource);
  * @source   WDK reference: wdm.h, ExReleaseResourceForThreadLite; Bug Check 0xE3
  */
 NTKERNELAPI VOID ExReleaseResourceForThreadLite(PERESOURCE Resource, ERESOURCE_THREAD ResourceThreadId);
+
+/**
+ * The calling thread's ownership becomes that of a pointer, with which ExReleaseResourceForThreadLite then releases it, in whatever thread.
+ *
+ * @param OwnerPointer  an address in nonpaged memory, with its two lowest bits set
+ * @irql      <= DISPATCH_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) above; RESOURCE_NOT_OWNED (0xE3) as ExReleaseResourceLite
+ * @source    WDK reference: wdm.h, ExSetResourceOwnerPointer
+ */
+NTKERNELAPI VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer);
 /**
  * Turn the caller's exclusive ownership into a shared one; everybody who waits to share it is let in.
  *

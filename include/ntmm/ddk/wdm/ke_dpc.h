@@ -28,6 +28,7 @@ typedef IO_DPC_ROUTINE *PIO_DPC_ROUTINE;
  *
  * @param Dpc  resident storage, which stays until the DPC has run or been removed
  * @irql       any
+ * @bugcheck   TIMER_OR_DPC_INVALID (0xC7/1): it is queued at this moment (choice); p2 the DPC
  * @source     WDK reference: wdm.h, KeInitializeDpc
  */
 NTKERNELAPI VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext);

@@ -154,6 +154,11 @@ NTKERNELAPI ULONG KeGetCurrentProcessorNumber(VOID);
  * @source  WDK reference: wdm.h, KeGetCurrentProcessorNumberEx
  */
 NTKERNELAPI ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber);
+/** The same as an index of all groups, of which there is one. @irql any @source WDK reference: wdm.h, KeGetCurrentProcessorIndex */
+FORCEINLINE ULONG KeGetCurrentProcessorIndex(VOID) { return KeGetCurrentProcessorNumberEx(NULL); }
+/** Bytes that keep two processors' data out of each other's cache lines. @irql any
+ *  @source WDK reference: wdm.h, KeGetRecommendedSharedDataAlignment */
+NTKERNELAPI ULONG KeGetRecommendedSharedDataAlignment(VOID);
 
 /**
  * How many processors the machine has; their mask goes to ActiveProcessors when that is not NULL.
