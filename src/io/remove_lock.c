@@ -3,8 +3,8 @@
  *
  *     IoCount   1 + holders  --IoReleaseRemoveLockAndWait: its own, and the one of the device--> holders --0--> RemoveEvent
  *
- * The long form, of drivers compiled with DBG, has a list of who holds it, in pool with the driver's tag: one that is never released is found in the leak
- * report, too.
+ * The long form, of drivers compiled with DBG, has a list of who holds it, in pool with the driver's tag: one that is never released is found in
+ * the leak report, too.
  *
  * Locks       Dbg.Spin for the list; the count is atomic.
  * Source      WDK reference: wdm.h, "Using Remove Locks", IoInitializeRemoveLock and its companions.

@@ -9,7 +9,8 @@
  * cancels a timer waits for that moment to pass, so that KeCancelTimer and KeFlushQueuedDpcs together say that nothing will come any more.
  *
  * Locks       ke_dispatcher_lock for states and the queue. A timer is looked at safely before it expires: its memory may be gone.
- * Source      WDK reference: wdm.h, KeInitializeTimerEx, KeSetTimerEx, KeSetCoalescableTimer, KeCancelTimer; "Timer objects and DPCs"; Bug Check 0xC7.
+ * Source      WDK reference: wdm.h, KeInitializeTimerEx, KeSetTimerEx, KeSetCoalescableTimer, KeCancelTimer; "Timer objects and DPCs"; Bug Check
+ *             0xC7.
  * Fidelity    no granularity: a timer expires when its time has come, and tolerances are not made use of. TimerListEntry stays an empty list.
  */
 #include "ke/timer.h"

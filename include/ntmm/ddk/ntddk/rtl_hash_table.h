@@ -1,5 +1,6 @@
 /*
- * rtl_hash_table.h - dynamic hash tables: the driver's entries in chains, by a signature that the driver computes, and one chain more, or less, at a time.
+ * rtl_hash_table.h - dynamic hash tables: the driver's entries in chains, by a signature that the driver computes, and one chain more, or less,
+ * at a time.
  * An entry is a part of the driver's structure. Entries of one signature are neighbours; which of them it is the driver finds out by looking.
  *
  * @irql <= DISPATCH_LEVEL; they synchronise nothing.

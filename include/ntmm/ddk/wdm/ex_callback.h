@@ -3,7 +3,8 @@
  *
  *     ExCreateCallback (by name) --> ExRegisterCallback --> ExNotifyCallback calls them all, in order of registration --> ExUnregisterCallback
  *
- * The system's own are there from the start, and nobody notifies them but the test: \Callback\PowerState, \Callback\SetSystemTime, \Callback\ProcessorAdd.
+ * The system's own are there from the start, and nobody notifies them but the test: \Callback\PowerState, \Callback\SetSystemTime,
+ * \Callback\ProcessorAdd.
  *
  * Source  WDK reference: wdm.h, "Callback Objects", and the page of each routine.
  */

@@ -4,7 +4,8 @@
  *     IoInitializeRemoveLock (AddDevice) --> IoAcquireRemoveLock, IoReleaseRemoveLock (each IRP) ... --> IRP_MN_REMOVE_DEVICE:
  *     IoAcquireRemoveLock, IoReleaseRemoveLockAndWait: later acquires say STATUS_DELETE_PENDING
  *
- * A driver that is compiled with DBG defined as 1 has a longer structure, and each holder is remembered with tag, file and line, as in a checked build.
+ * A driver that is compiled with DBG defined as 1 has a longer structure, and each holder is remembered with tag, file and line, as in a checked
+ * build.
  *
  * Source  WDK reference: wdm.h, "Using Remove Locks", the page of each macro.
  */

@@ -7,8 +7,8 @@
  *
  * A due time counts 100 ns: below 0 from now on, else a moment since 1601. One that has passed already lets the timer expire at once.
  *
- * The storage is the driver's, in nonpaged memory, and must stay as long as the timer is set. The clock is the host's, or, in a test that wants it so, stands
- * still until it is moved (ntmm_time_advance).
+ * The storage is the driver's, in nonpaged memory, and must stay as long as the timer is set. The clock is the host's, or, in a test that wants it
+ * so, stands still until it is moved (ntmm_time_advance).
  *
  * Source  WDK reference: wdm.h, "Timer objects and DPCs"; KTIMER, x64.
  */
