@@ -11,6 +11,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/object.c
   ${CMAKE_CURRENT_LIST_DIR}/object_ps.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_aligned.c
+  ${CMAKE_CURRENT_LIST_DIR}/os_version.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_api.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_big_table.c

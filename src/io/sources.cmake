@@ -16,6 +16,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/remove_lock.c
   ${CMAKE_CURRENT_LIST_DIR}/start_io.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_send.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_requestor.c
   ${CMAKE_CURRENT_LIST_DIR}/ksr.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_create.c
@@ -38,4 +39,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pnp.c
   ${CMAKE_CURRENT_LIST_DIR}/pnp_notify.c
   ${CMAKE_CURRENT_LIST_DIR}/request.c
+  ${CMAKE_CURRENT_LIST_DIR}/share_access.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

@@ -10,6 +10,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/number_text.c
   ${CMAKE_CURRENT_LIST_DIR}/pair.c
+  ${CMAKE_CURRENT_LIST_DIR}/sid.c
   ${CMAKE_CURRENT_LIST_DIR}/runs.c
   ${CMAKE_CURRENT_LIST_DIR}/runs_summary.c
   ${CMAKE_CURRENT_LIST_DIR}/runs_find.c

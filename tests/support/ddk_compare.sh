@@ -29,7 +29,7 @@ mkdir -p "$work/generated/ntmm"
 sed 's/\(NTMM_PAGE_SHIFT\) [0-9]*/\1 12/' "$generated/ntmm/config.h" > "$work/generated/ntmm/config.h"
 generated=$work/generated
 
-headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h wmilib.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h ntddser.h poclass.h batclass.h devpropdef.h"
+headers="ntifs.h ntstrsafe.h ntintsafe.h wmistr.h wmilib.h evntrace.h devioctl.h bugcodes.h wdmguid.h wdmsec.h ntddser.h poclass.h batclass.h devpropdef.h devpkey.h devguid.h acpiioct.h"
 our_flags="-std=gnu17 -fshort-wchar -fsigned-char -fms-extensions -w -O0 -I$include -I$generated -I$include/ntmm/ddk"
 their_flags="-std=gnu17 -fms-extensions -w -O0 -DNTDDI_VERSION=0x0A000000 -D_WIN32_WINNT=0x0A00 -I$their_ddk"
 case $("$compiler" --version) in *clang*) all_errors="-ferror-limit=0 -fno-integrated-as" ;; # which keeps the text as it is

@@ -1,7 +1,7 @@
 /*
- * os_version.h - versions of Windows as structures.
+ * os_version.h - which Windows this is: that which ntmm_config.windows_version says.
  *
- * Source  WDK reference: wdm.h, RTL_OSVERSIONINFOW, RTL_OSVERSIONINFOEXW; x64 layouts.
+ * Source  WDK reference: wdm.h, RTL_OSVERSIONINFOW, RTL_OSVERSIONINFOEXW, RtlGetVersion, RtlVerifyVersionInfo, VerSetConditionMask; ntddk.h, PsGetVersion.
  */
 #ifndef NTMM_DDK_NTDDK_OS_VERSION_H
 #define NTMM_DDK_NTDDK_OS_VERSION_H
@@ -63,6 +63,41 @@ typedef OSVERSIONINFOEXA OSVERSIONINFOEX, *POSVERSIONINFOEX, *LPOSVERSIONINFOEX;
 #define VER_PLATFORM_WIN32s 0
 #define VER_PLATFORM_WIN32_WINDOWS 1
 #define VER_PLATFORM_WIN32_NT 2
+
+/**
+ * The version by number: 10.0.26100 unless the machine was booted as an older one.
+ *
+ * @param lpVersionInformation  dwOSVersionInfoSize says which of the two structures it is
+ * @return    STATUS_SUCCESS
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) above
+ * @models    no service pack; a workstation, or a server when the machine is one
+ * @source    WDK reference: wdm.h, RtlGetVersion
+ */
+NTSYSAPI NTSTATUS RtlGetVersion(PRTL_OSVERSIONINFOW lpVersionInformation);
+
+/**
+ * Does the version satisfy each condition? Major and minor version and service pack are compared as one number, from the left; the first that
+ * differs decides.
+ *
+ * @param VersionInfo    what to compare with
+ * @param TypeMask       VER_*: which members
+ * @param ConditionMask  from VerSetConditionMask
+ * @return    STATUS_SUCCESS; STATUS_REVISION_MISMATCH; STATUS_INVALID_PARAMETER: no member, or one without a condition
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) above
+ * @source    WDK reference: wdm.h, RtlVerifyVersionInfo
+ */
+NTSYSAPI NTSTATUS RtlVerifyVersionInfo(PRTL_OSVERSIONINFOEXW VersionInfo, ULONG TypeMask, ULONGLONG ConditionMask);
+/** A condition mask with one more condition: TypeMask is one VER_ member, Condition VER_EQUAL and its like. @irql any
+ *  @source WDK reference: wdm.h, VerSetConditionMask */
+NTSYSAPI ULONGLONG VerSetConditionMask(ULONGLONG ConditionMask, ULONG TypeMask, UCHAR Condition);
+#define VER_SET_CONDITION(ConditionMask, TypeBitMask, ComparisonType) \
+    ((ConditionMask) = VerSetConditionMask((ConditionMask), (TypeBitMask), (ComparisonType)))
+
+/** Obsolete: the same numbers one by one; any pointer may be NULL. CSDVersion becomes empty. @return FALSE: not a checked build
+ *  @irql PASSIVE_LEVEL @source WDK reference: ntddk.h, PsGetVersion */
+NTKERNELAPI BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion);
 
 #ifdef __cplusplus
 }

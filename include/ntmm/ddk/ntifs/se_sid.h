@@ -107,6 +107,28 @@ typedef SID_AND_ATTRIBUTES_ARRAY *PSID_AND_ATTRIBUTES_ARRAY;
 #define SE_GROUP_RESOURCE 0x20000000u
 #define SE_GROUP_LOGON_ID 0xC0000000u
 
+/**
+ * SIDs as bytes. A valid one has revision 1 and at most 15 sub-authorities. Nothing is looked up: there is no database of accounts.
+ *
+ * RtlValidSid                 TRUE: it is one
+ * RtlLengthSid                its bytes; RtlLengthRequiredSid: those of one with that many sub-authorities
+ * RtlInitializeSid            revision, authority, count; the sub-authorities stay as they are. STATUS_INVALID_PARAMETER: more than 15
+ * RtlSubAuthoritySid          where one of them is; RtlSubAuthorityCountSid: where their number is
+ * RtlEqualSid                 TRUE: the same bytes
+ * RtlCopySid                  STATUS_BUFFER_TOO_SMALL: the destination has not so many bytes
+ *
+ * @irql    any, if the SID is resident (RtlCopySid and RtlInitializeSid are documented below DISPATCH_LEVEL, for pageable code)
+ * @source  WDK reference: ntifs.h, the page of each routine; [MS-DTYP] 2.4.2
+ */
+NTSYSAPI BOOLEAN  RtlValidSid(PSID Sid);
+NTSYSAPI ULONG    RtlLengthSid(PSID Sid);
+NTSYSAPI ULONG    RtlLengthRequiredSid(ULONG SubAuthorityCount);
+NTSYSAPI NTSTATUS RtlInitializeSid(PSID Sid, PSID_IDENTIFIER_AUTHORITY IdentifierAuthority, UCHAR SubAuthorityCount);
+NTSYSAPI PULONG   RtlSubAuthoritySid(PSID Sid, ULONG SubAuthority);
+NTSYSAPI PUCHAR   RtlSubAuthorityCountSid(PSID Sid);
+NTSYSAPI BOOLEAN  RtlEqualSid(PSID Sid1, PSID Sid2);
+NTSYSAPI NTSTATUS RtlCopySid(ULONG DestinationSidLength, PSID DestinationSid, PSID SourceSid);
+
 /* ---- entries of a list ---- */
 typedef struct _ACE_HEADER {
     UCHAR  AceType, AceFlags; /* ..._ACE_TYPE, ..._ACE */

@@ -6,6 +6,7 @@
 #ifndef NTMM_DDK_WDM_IO_TYPES_H
 #define NTMM_DDK_WDM_IO_TYPES_H
 
+#include "io_file.h"
 #include "irp.h"
 
 #ifdef __cplusplus
@@ -28,6 +29,44 @@ NTMM_LAYOUT(sizeof(VPB) == 96, "VPB, x64");
 typedef struct _SHARE_ACCESS {
     ULONG OpenCount, Readers, Writers, Deleters, SharedRead, SharedWrite, SharedDelete;
 } SHARE_ACCESS, *PSHARE_ACCESS;
+
+/**
+ * Who has a file open, and what he lets others do: counts that a driver keeps for each file, under a lock of its own.
+ *
+ * IoSetShareAccess     the first open: the counts, and ReadAccess .. SharedDelete of the file object
+ * IoCheckShareAccess   another one: STATUS_SHARING_VIOLATION when it wants what an earlier one does not share, or shares less than an earlier one
+ *                      has; else STATUS_SUCCESS, and with Update it is counted. The file object's members are written either way
+ * IoUpdateShareAccess  counts an open that was checked without Update
+ * IoRemoveShareAccess  a close
+ *
+ * Opens that neither read nor write nor delete are not counted, and never refused.
+ * @param DesiredAccess       FILE_EXECUTE or FILE_READ_DATA is reading, FILE_WRITE_DATA or FILE_APPEND_DATA writing, DELETE deleting
+ * @param DesiredShareAccess  FILE_SHARE_*
+ * @irql      PASSIVE_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) above
+ * @source    WDK reference: wdm.h, IoSetShareAccess, IoCheckShareAccess, IoUpdateShareAccess, IoRemoveShareAccess
+ */
+NTKERNELAPI VOID IoSetShareAccess(ACCESS_MASK DesiredAccess, ULONG DesiredShareAccess, PFILE_OBJECT FileObject, PSHARE_ACCESS ShareAccess);
+NTKERNELAPI NTSTATUS IoCheckShareAccess(ACCESS_MASK DesiredAccess, ULONG DesiredShareAccess, PFILE_OBJECT FileObject,
+                                        PSHARE_ACCESS ShareAccess, BOOLEAN Update);
+NTKERNELAPI VOID     IoUpdateShareAccess(PFILE_OBJECT FileObject, PSHARE_ACCESS ShareAccess);
+NTKERNELAPI VOID     IoRemoveShareAccess(PFILE_OBJECT FileObject, PSHARE_ACCESS ShareAccess);
+
+/* ---- who asks ---- */
+
+/** The process whose thread the IRP belongs to. @return NULL: it has no thread, as one that a driver allocated @irql <= APC_LEVEL
+ *  @bugcheck IRQL_NOT_LESS_OR_EQUAL (0xA) above @source WDK reference: ntifs.h, IoGetRequestorProcess */
+NTKERNELAPI PEPROCESS IoGetRequestorProcess(PIRP Irp);
+/** Its number. @return 0: there is none @irql <= APC_LEVEL @source WDK reference: ntifs.h, IoGetRequestorProcessId */
+NTKERNELAPI ULONG IoGetRequestorProcessId(PIRP Irp);
+/** TRUE: whoever sent it waits for it: it is synchronous paging I/O, or of a synchronous call, or the file was opened so; paging I/O that is not
+ *  synchronous never. @irql <= DISPATCH_LEVEL @source WDK reference: ntifs.h, IoIsOperationSynchronous */
+NTKERNELAPI BOOLEAN IoIsOperationSynchronous(PIRP Irp);
+/** Is it something that a user can mend, such as a medium that is not in the drive? @irql any @source WDK reference: ntddk.h */
+#define IoIsErrorUserInduced(Status) \
+    ((BOOLEAN)(((Status) == STATUS_DEVICE_NOT_READY) || ((Status) == STATUS_IO_TIMEOUT) || ((Status) == STATUS_MEDIA_WRITE_PROTECTED) || \
+               ((Status) == STATUS_NO_MEDIA_IN_DEVICE) || ((Status) == STATUS_VERIFY_REQUIRED) || \
+               ((Status) == STATUS_UNRECOGNIZED_MEDIA) || ((Status) == STATUS_WRONG_VOLUME)))
 
 typedef struct _IO_COMPLETION_CONTEXT {
     PVOID Port, Key;
