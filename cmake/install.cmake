@@ -1,6 +1,7 @@
 # What `cmake --install` lays down, and how other builds find it again:
 #   find_package(ntmm CONFIG)   target ntmm::ntmm, function ntmm_add_driver
 #   pkg-config ntmm             the same as flags
+#   ntmm-cc                     a compiler for drivers' sources, for Makefiles
 # Both work wherever the prefix is moved to.
 include(CMakePackageConfigHelpers)
 set(ntmm_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ntmm)
@@ -11,11 +12,14 @@ install(FILES ${PROJECT_BINARY_DIR}/include/ntmm/config.h DESTINATION ${CMAKE_IN
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT ntmm-targets NAMESPACE ntmm:: DESTINATION ${ntmm_cmake_dir})
-configure_package_config_file(cmake/ntmmConfig.cmake.in ntmmConfig.cmake INSTALL_DESTINATION ${ntmm_cmake_dir})
+configure_package_config_file(cmake/ntmmConfig.cmake.in ntmmConfig.cmake INSTALL_DESTINATION ${ntmm_cmake_dir}
+  PATH_VARS CMAKE_INSTALL_BINDIR ntmm_data_dir)
 write_basic_package_version_file(ntmmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/ntmmConfig.cmake ${PROJECT_BINARY_DIR}/ntmmConfigVersion.cmake cmake/ntmmDriver.cmake
   DESTINATION ${ntmm_cmake_dir})
 
+install(PROGRAMS ${PROJECT_BINARY_DIR}/ntmm-cc DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES cmake/ntmm_rewrite.awk DESTINATION ${ntmm_data_dir})
 install(FILES cmake/ntmm.gdb cmake/ntmm.lldb DESTINATION ${ntmm_data_dir})
 if(ntmm_has_link_step)
   install(FILES ${PROJECT_BINARY_DIR}/ntmm_pageable.ld DESTINATION ${ntmm_data_dir})

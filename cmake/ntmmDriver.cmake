@@ -1,4 +1,5 @@
-# ntmm_add_driver(<name> [STATIC | SHARED | OBJECT] [SOURCES] <file>...)
+# ntmm_add_driver(<name> [STATIC | SHARED | OBJECT] [SOURCES] <file>...
+#                 [EXPORT <symbol>...] [STUB_HEADERS <header>...] [TRACE_FUNCTIONS <name>...])
 #
 # A library of a driver's own sources, as they are, to be linked into a test:
 #
@@ -6,15 +7,24 @@
 #     add_executable(test_queue test_queue.c)
 #     target_link_libraries(test_queue PRIVATE mydriver cmocka)
 #
+# Its DriverEntry is called mydriver_DriverEntry, so that two drivers live in one test. To DriverEntry a STATIC library answers, too: with two drivers
+# it is that of the library that comes first.
+#
+# EXPORT           nothing but mydriver_DriverEntry and these symbols can be seen from outside, so that two drivers may both have an AddDevice.
+#                  For a STATIC library, on Linux. Without it a test sees every function.
+# STUB_HEADERS     empty headers, for those that another tool makes, by mc or mofcomp for instance
+# TRACE_FUNCTIONS  trace functions of WPP that the project file declares; what the sources declare is found there
+#
 # Besides what ntmm::ntmm itself asks for (16-bit wchar_t, signed char, anonymous members), drivers get what their usual compiler does: no
 # assumptions from types of pointers or from signed overflow, multi-character constants, foreign pragmas. A routine that is not declared is an
 # error: its pointer would be cut to 32 bits.
 #
-# A file in which the word __try, _try or try stands before a brace is compiled with NTMM_USES_TRY, that is, not optimised: see
-# ntmm/ddk/wdm/excpt.h. Where a header or a macro hides the word, and the build is optimised, the compiler says so:
+# ntmm-cc stands in front of the compiler, and sees to the rest at each compilation: names of headers in any letter case and with backslashes, .tmh
+# files of WPP, alloc_text and code_seg, tokens that only Visual C++ takes, and files with a __try. Its opening comment has the list. Where
+# a macro hides the word __try, and the build is optimised, the compiler says so:
 #     target_compile_definitions(mydriver PRIVATE NTMM_USES_TRY)
 function(ntmm_add_driver name)
-  cmake_parse_arguments(PARSE_ARGV 1 driver "STATIC;SHARED;OBJECT" "" SOURCES)
+  cmake_parse_arguments(PARSE_ARGV 1 driver "STATIC;SHARED;OBJECT" "" "SOURCES;EXPORT;STUB_HEADERS;TRACE_FUNCTIONS")
   set(kind STATIC)
   foreach(wanted SHARED OBJECT)
     if(driver_${wanted})
@@ -25,19 +35,90 @@ function(ntmm_add_driver name)
   if(NOT sources)
     message(FATAL_ERROR "ntmm_add_driver(${name}): no sources are given")
   endif()
-
-  add_library(${name} ${kind} ${sources})
-  target_link_libraries(${name} PUBLIC ntmm::ntmm)
-  get_target_property(standard ${name} C_STANDARD)
-  if(NOT standard)
-    set_target_properties(${name} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
+  if(driver_EXPORT AND NOT (kind STREQUAL STATIC AND CMAKE_SYSTEM_NAME STREQUAL Linux))
+    message(FATAL_ERROR "ntmm_add_driver(${name}): EXPORT is for STATIC libraries, on Linux")
   endif()
-  target_compile_options(${name} PRIVATE -fno-strict-aliasing -fwrapv -Wno-multichar -Wno-unknown-pragmas $<$<C_COMPILER_ID:Clang>:-Wno-pragma-pack>
+
+  string(MAKE_C_IDENTIFIER ${name} NTMM_DRIVER)
+  set(made ${CMAKE_CURRENT_BINARY_DIR}/${name}.ntmm)
+  set(entry "")
+  if(kind STREQUAL STATIC) # linked only where somebody calls it
+    get_property(text GLOBAL PROPERTY NTMM_DRIVER_ENTRY)
+    set(entry ${made}/driver_entry.c)
+    file(CONFIGURE OUTPUT ${entry} CONTENT "${text}" @ONLY)
+  endif()
+  if(driver_EXPORT)
+    ntmm_add_driver_object_(${name} ${made} "${sources}" "${driver_EXPORT}")
+    add_library(${name} STATIC ${made}/${name}.o ${entry})
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+    set(compiled ${name}_objects)
+  else()
+    add_library(${name} ${kind} ${sources} ${entry})
+    set(compiled ${name})
+  endif()
+  target_link_libraries(${name} PUBLIC ntmm::ntmm)
+
+  foreach(header IN LISTS driver_STUB_HEADERS)
+    file(CONFIGURE OUTPUT ${made}/stubs/${header} CONTENT "/* ${header} is made by another tool on Windows. */\n" @ONLY)
+    target_include_directories(${compiled} PRIVATE ${made}/stubs)
+  endforeach()
+  ntmm_driver_options_(${compiled} ${NTMM_DRIVER} "${driver_TRACE_FUNCTIONS}")
+  get_property(tools GLOBAL PROPERTY NTMM_CC_FILES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${tools}")
+endfunction()
+
+set_property(GLOBAL PROPERTY NTMM_DRIVER_ENTRY [[
+/* Whoever loads DriverEntry means this one, unless another driver of the program was found first. */
+#include <ntddk.h>
+
+#undef DriverEntry
+
+DRIVER_INITIALIZE @NTMM_DRIVER@_DriverEntry;
+DRIVER_INITIALIZE DriverEntry;
+
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    return @NTMM_DRIVER@_DriverEntry(DriverObject, RegistryPath);
+}
+]])
+
+# All objects of the driver in one, in which what is not exported is local. C++ may not be: inline functions then have no groups any more.
+function(ntmm_add_driver_object_ name made sources exported)
+  string(MAKE_C_IDENTIFIER ${name} id)
+  list(APPEND exported ${id}_DriverEntry)
+  list(TRANSFORM exported PREPEND --keep-global-symbol=)
+  add_library(${name}_objects OBJECT ${sources})
+  foreach(property COMPILE_OPTIONS COMPILE_DEFINITIONS INCLUDE_DIRECTORIES COMPILE_FEATURES)
+    set_property(TARGET ${name}_objects APPEND PROPERTY ${property} "$<TARGET_PROPERTY:${name},${property}>")
+  endforeach()
+  add_custom_command(OUTPUT ${made}/${name}.o
+    COMMAND ${CMAKE_LINKER} -r -o ${made}/whole.o $<TARGET_OBJECTS:${name}_objects>
+    COMMAND ${CMAKE_OBJCOPY} ${exported} ${made}/whole.o ${made}/${name}.o
+    DEPENDS ${name}_objects $<TARGET_OBJECTS:${name}_objects> COMMAND_EXPAND_LISTS VERBATIM
+    COMMENT "Making symbols of ${name} local")
+endfunction()
+
+function(ntmm_driver_options_ target id trace_functions)
+  get_target_property(standard ${target} C_STANDARD)
+  if(NOT standard)
+    set_target_properties(${target} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
+  endif()
+  target_compile_definitions(${target} PRIVATE DriverEntry=${id}_DriverEntry)
+  target_compile_options(${target} PRIVATE -fno-strict-aliasing -fwrapv -Wno-multichar -Wno-unknown-pragmas $<$<C_COMPILER_ID:Clang>:-Wno-pragma-pack>
     $<$<COMPILE_LANGUAGE:C>:-Werror=implicit-function-declaration -Werror=implicit-int
       -Wno-error=int-conversion -Wno-error=incompatible-pointer-types>)
 
-  foreach(source IN LISTS sources)
-    ntmm_mark_if_it_tries(${source})
+  get_property(command GLOBAL PROPERTY NTMM_CC)
+  list(APPEND command --driver=${id})
+  foreach(function IN LISTS trace_functions)
+    list(APPEND command --trace-function=${function})
+  endforeach()
+  foreach(language C CXX)
+    get_target_property(launcher ${target} ${language}_COMPILER_LAUNCHER)
+    if(NOT launcher)
+      set(launcher "")
+    endif()
+    set_target_properties(${target} PROPERTIES ${language}_COMPILER_LAUNCHER "${command};${launcher}")
   endforeach()
 endfunction()
 
@@ -64,16 +145,4 @@ function(ntmm_pageable_section target name kind)
   set(script ${CMAKE_CURRENT_BINARY_DIR}/${target}_${name}.ld)
   file(WRITE ${script} "SECTIONS { ${name} : ALIGN(${page}) { *(${name}) . = (. > 0) ? ALIGN(${page}) : .; } } INSERT AFTER ${after_${kind}};\n")
   target_link_options(${target} PUBLIC -Wl,-T,${script})
-endfunction()
-
-function(ntmm_mark_if_it_tries source)
-  cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-  if(NOT EXISTS ${source}) # the build makes it
-    return()
-  endif()
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source}) # the word may come and go
-  file(READ ${source} text)
-  if(text MATCHES "(^|[^A-Za-z0-9_])(__try|_try|try)[ \t\r\n]*{")
-    set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS NTMM_USES_TRY)
-  endif()
 endfunction()

@@ -87,7 +87,7 @@
 #define NTMM_DECLSPEC_align(n) __attribute__((aligned(n)))
 #define NTMM_DECLSPEC_allocate(section)
 #ifdef __ELF__
-#define NTMM_DECLSPEC_code_seg(name) __attribute__((section(name)))
+#define NTMM_DECLSPEC_code_seg(name) __attribute__((section(name), noinline))
 #else
 #define NTMM_DECLSPEC_code_seg(name) /* Mach-O has other names of sections */
 #endif

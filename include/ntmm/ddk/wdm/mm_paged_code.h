@@ -13,6 +13,10 @@
 #ifndef NTMM_DDK_WDM_MM_PAGED_CODE_H
 #define NTMM_DDK_WDM_MM_PAGED_CODE_H
 
+/* Drivers ask whether the compiler knows #pragma alloc_text, data_seg and const_seg; where ntmm-cc compiles, the first of them is heard. */
+#define ALLOC_PRAGMA 1
+#define ALLOC_DATA_PRAGMA 1
+
 #ifdef __cplusplus
 extern "C" {
 #endif

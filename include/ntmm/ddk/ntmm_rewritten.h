@@ -1,0 +1,32 @@
+/*
+ * ntmm_rewritten.h - what copies of a driver's files say that ntmm_rewrite.awk has made: the first thing that such a copy includes.
+ *
+ *     NTMM_ALLOC_TEXT_("PAGE", f)     stands for #pragma alloc_text(PAGE, f): between f's declaration and its definition, as there
+ *     NTMM_IN_SECTION_("PAGE")        before a function's definition, for #pragma code_seg("PAGE")
+ *     NTMM_OWN_PAGES_("PAGEVIDE")     a section of which the linker script knows nothing begins and ends on a page, in each object file
+ *
+ * A function is where it says only if it is called, and not inlined, or cloned, or called for something else.
+ * In Mach-O such sections share pages with others: there they stay resident (docs/fidelity.md).
+ */
+#ifndef NTMM_DDK_REWRITTEN_H
+#define NTMM_DDK_REWRITTEN_H
+
+#if __has_attribute(noipa) /* gcc: no copies of it for certain arguments, and no assumptions about what it does */
+#define NTMM_KEPT_WHOLE_ __attribute__((noinline, noipa))
+#else
+#define NTMM_KEPT_WHOLE_ __attribute__((noinline))
+#endif
+
+#ifdef __ELF__
+#define NTMM_IN_SECTION_(name) __attribute__((section(name))) NTMM_KEPT_WHOLE_
+/* Subsection 1 follows all that the compiler puts into the section. 16384 is a multiple of every page that ntmm can have. */
+#define NTMM_OWN_PAGES_(name) \
+    __asm__(".pushsection " name ",\"ax\",%progbits\n.balign 16384\n.popsection\n" \
+            ".pushsection " name ",1,\"ax\",%progbits\n.balign 16384\n.popsection\n");
+#else
+#define NTMM_IN_SECTION_(name) __attribute__((section("__TEXT," name ",regular,pure_instructions"))) NTMM_KEPT_WHOLE_
+#define NTMM_OWN_PAGES_(name)
+#endif
+#define NTMM_ALLOC_TEXT_(name, function) __typeof__(function) function NTMM_IN_SECTION_(name);
+
+#endif

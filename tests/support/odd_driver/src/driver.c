@@ -1,0 +1,98 @@
+/*
+ * driver.c - a driver written as for Visual C++, down to the names of its headers: what tests/unit/test_odd_driver.c is about.
+ */
+/* clang-format off */
+#include <NTDDK.h>
+#include "..\INC\Public.h"
+#include "trace.H"
+#include <String.h>
+#include "generated.h"
+#include "driver.tmh"
+
+DRIVER_INITIALIZE DriverEntry;
+DRIVER_UNLOAD     OddUnload;
+_Dispatch_type_(IRP_MJ_CREATE) DRIVER_DISPATCH OddCreate;
+static NTSTATUS OddHelper(_In_ PDEVICE_OBJECT Device);
+ULONG OddResident(ULONG By);
+ULONG OddInit(VOID);
+
+#ifdef ALLOC_PRAGMA
+#pragma alloc_text (INIT, DriverEntry) // once
+#pragma alloc_text(INIT, OddInit)
+#pragma alloc_text( "PAGE", OddUnload, \
+                    OddCreate )
+#pragma alloc_text(PAGEODD1, OddHelper) /* by a name that no linker script knows */
+#endif
+
+ULONG OddEvaluated;
+ULONG OddShared(void) { return 1; }
+
+ULONG OddInit(VOID) { return ODD_LIMIT > MAXULONG ? 1 : 0; }
+
+NTSTATUS DriverEntry(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRING RegistryPath)
+{
+    PDEVICE_OBJECT device;
+    NTSTATUS       status;
+
+    WPP_INIT_TRACING(DriverObject, RegistryPath);
+    UNREFERENCED_PARAMETER(RegistryPath);
+    FuncEntry(ODD_INIT);
+    TraceEvents(TRACE_LEVEL_ERROR, ODD_INIT, "%!FUNC! %!STATUS!", OddEvaluated++);
+    DoTraceMessage(ODD_QUEUE, "hello %d", OddEvaluated++);
+    if (OddInit() != 1)
+        return STATUS_UNSUCCESSFUL;
+    status = IoCreateDevice(DriverObject, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+    if (!NT_SUCCESS(status))
+        return status;
+    DriverObject->DriverUnload = OddUnload;
+    DriverObject->MajorFunction[IRP_MJ_CREATE] = OddCreate;
+    return STATUS_SUCCESS;
+}
+
+VOID OddUnload(_In_ PDRIVER_OBJECT DriverObject)
+{
+    PAGED_CODE();
+    WPP_CLEANUP(DriverObject);
+    IoDeleteDevice(DriverObject->DeviceObject);
+}
+
+NTSTATUS OddCreate(_In_ PDEVICE_OBJECT DeviceObject, _Inout_ PIRP Irp)
+{
+    NTSTATUS status = OddHelper(DeviceObject);
+    PAGED_CODE();
+    Irp->IoStatus.Status = status;
+    Irp->IoStatus.Information = 0;
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+    return status;
+}
+
+static NTSTATUS OddHelper(_In_ PDEVICE_OBJECT Device)
+{
+    UNREFERENCED_PARAMETER(Device);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS OddCallHelper(PDEVICE_OBJECT Device) { return OddHelper(Device); }
+
+ULONG OddResident(ULONG By) { return By + WPP_BIT_ODD_QUEUE; }
+
+PCSTR OddJoined(VOID) { return JOINED("joined"); }
+PCWSTR OddWide(VOID) { return WIDE(wide); }
+ULONGLONG OddMask(VOID) { return ODD_MASK + NUMBER; }
+PCSTR OddFile(VOID) { return __FILE__; }
+ULONG OddLine(VOID) { return __LINE__; }
+
+NTSTATUS OddTouch(volatile UCHAR *Address)
+{
+    ULONG attempts = 1;
+    __try
+    {
+        attempts++;
+        *Address = 1;
+    }
+    __except (EXCEPTION_EXECUTE_HANDLER)
+    {
+        return attempts == 2 ? GetExceptionCode() : STATUS_UNSUCCESSFUL;
+    }
+    return STATUS_SUCCESS;
+}

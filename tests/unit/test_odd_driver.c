@@ -1,0 +1,157 @@
+/*
+ * test_odd_driver.c - a driver written as for Visual C++ (tests/support/odd_driver), built by ntmm_add_driver: names of headers, WPP, tokens,
+ * where its functions lie, and a second driver with the same names beside it.
+ */
+#include <ntmm/cmocka.h>
+
+DRIVER_INITIALIZE odd_DriverEntry, plain_DriverEntry, DriverEntry;
+DRIVER_UNLOAD     OddUnload;
+ULONG             OddShared(void), OddInit(void), OddResident(ULONG By), PlainShared(void);
+NTSTATUS          OddCallHelper(PDEVICE_OBJECT Device);
+NTSTATUS          OddTouch(volatile UCHAR *Address);
+PCSTR             OddJoined(VOID), OddFile(VOID);
+PCWSTR            OddWide(VOID);
+ULONGLONG         OddMask(VOID);
+ULONG             OddLine(VOID);
+ULONG             OddBefore(ULONG x), OddAnnotated(ULONG x), OddOther(ULONG x), OddAfter(ULONG x), OddDeclared(ULONG x);
+VOID              OddAgain(ULONG *x);
+extern ULONG      OddEvaluated;
+
+static volatile ULONG sink;
+
+/* ---- what the text says ---- */
+
+static void tokens_mean_what_they_mean_to_Visual_Cxx(void **state)
+{
+    (void)state;
+    assert_string_equal(OddJoined(), "odd: joined\n");
+    assert_int_equal(OddWide()[3], L'e');
+    assert_int_equal(OddWide()[4], 0);
+    assert_int_equal(OddMask(), 0xFF + 7);
+}
+
+static void places_are_those_of_the_original(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(OddFile(), "odd_driver/src/driver.c"));
+    assert_null(strstr(OddFile(), ".ntmm"));
+    assert_int_equal(OddLine(), ODD_LINE);
+}
+
+static void trace_messages_are_not_evaluated(void **state)
+{
+    (void)state;
+    PDRIVER_OBJECT driver = ntmm_driver_load(odd_DriverEntry);
+    assert_non_null(driver);
+    assert_int_equal(OddEvaluated, 0);
+    assert_int_equal(OddResident(1), 3);
+    assert_int_equal(ntmm_driver_unload(driver), 0);
+}
+
+static void an_exception_finds_variables_as_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(OddTouch(NULL), STATUS_ACCESS_VIOLATION);
+}
+
+/* ---- two drivers ---- */
+
+static void two_drivers_with_the_same_names(void **state)
+{
+    (void)state;
+    assert_int_equal(OddShared(), 1);
+    assert_int_equal(PlainShared(), 2);
+    assert_null(ntmm_driver_load(plain_DriverEntry));
+    PDRIVER_OBJECT driver = ntmm_driver_load(DriverEntry); /* that of the library that comes first */
+    assert_non_null(driver);
+    assert_int_equal(ntmm_driver_unload(driver), 0);
+}
+
+/* ---- where its functions lie ---- */
+
+#ifdef HAVE_LINK_STEP
+static uint64_t hard_faults(void)
+{
+    ntmm_fault_counts counts;
+    ntmm_query_faults(&counts);
+    return counts.hard;
+}
+
+#define assert_hard_faults(count, expression) \
+    do { \
+        uint64_t before = hard_faults(); \
+        (void)(expression); \
+        assert_int_equal(hard_faults(), before + (count)); \
+    } while (0)
+
+static void alloc_text_is_heard(void **state)
+{
+    (void)state;
+    PDRIVER_OBJECT driver = ntmm_driver_load(odd_DriverEntry);
+    assert_non_null(driver);
+    assert_int_equal(ntmm_page_out() != 0, true);
+    assert_hard_faults(0, sink = OddResident(1));
+    assert_hard_faults(1, OddCallHelper(driver->DeviceObject)); /* PAGEODD1 */
+    assert_hard_faults(0, OddCallHelper(driver->DeviceObject));
+    assert_hard_faults(1, ntmm_driver_unload(driver)); /* PAGE */
+}
+
+static void unload_at_dispatch_level(void)
+{
+    KIRQL irql;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    OddUnload(NULL);
+    KeLowerIrql(irql);
+}
+
+static void pageable_code_at_DISPATCH_LEVEL_stops_the_machine(void **state)
+{
+    (void)state;
+    ntmm_page_out();
+    assert_bugcheck(DRIVER_PORTION_MUST_BE_NONPAGED, (uintptr_t)OddUnload, unload_at_dispatch_level());
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL);
+}
+
+static void code_seg_is_heard(void **state)
+{
+    (void)state;
+    ULONG x = 1;
+    ntmm_page_out();
+    assert_hard_faults(0, sink = OddBefore(1) + OddAfter(1));
+    assert_hard_faults(1, x = OddAnnotated(2)); /* with what it calls, in the same page */
+    assert_int_equal(x, 4);
+    assert_hard_faults(0, OddAgain(&x));
+    assert_int_equal(x, 5);
+    assert_hard_faults(0, sink = OddDeclared(1));
+    assert_hard_faults(1, x = OddOther(1)); /* PAGEODD2 */
+    assert_int_equal(x, 6);
+}
+
+static void sections_have_pages_of_their_own(void **state)
+{
+    (void)state;
+    assert_null(strstr(ntmm_error(), "shares a page"));
+    PVOID lock = MmLockPagableCodeSection((PVOID)(uintptr_t)OddOther);
+    ntmm_page_out();
+    assert_hard_faults(1, sink = OddOther(1)); /* for the static function in PAGE */
+    MmUnlockPagableImageSection(lock);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifdef HAVE_LINK_STEP
+        ntmm_cmocka_test(sections_have_pages_of_their_own),
+        ntmm_cmocka_test(alloc_text_is_heard),
+        ntmm_cmocka_test(pageable_code_at_DISPATCH_LEVEL_stops_the_machine),
+        ntmm_cmocka_test(code_seg_is_heard),
+#endif
+        ntmm_cmocka_test(tokens_mean_what_they_mean_to_Visual_Cxx),
+        ntmm_cmocka_test(places_are_those_of_the_original),
+        ntmm_cmocka_test(trace_messages_are_not_evaluated),
+        ntmm_cmocka_test(an_exception_finds_variables_as_they_are),
+        ntmm_cmocka_test(two_drivers_with_the_same_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
