@@ -16,6 +16,15 @@
  *         return cmocka_run_group_tests(tests, NULL, NULL);
  *     }
  *
+ *     assert_bugcheck, assert_no_bugcheck      a stop that is expected, with its parameters; or none
+ *     assert_irql, assert_no_leaks             what holds now
+ *     for_each_failure(statements)             they survive the refusal of each of their allocations, and leave nothing behind
+ *     at_irql(level, statements)               they run there; in_process(process, statements), on_kernel_stack(body, context) likewise
+ *     irp_start, irp_end, assert_irp           a request of any kind: is it pending, how did it end, can it be cancelled
+ *
+ * A test that leaks fails with tag, size and the calls that led to the allocation; one that stops the machine without an assertion around it
+ * fails with the stop report, and the tests behind it go on.
+ *
  * After assert_bugcheck the machine is halted, as after a blue screen: what was allocated is not counted as leaked, and a test that wants
  * to go on calls ntmm_cmocka_reboot(). Header-only: link your test with cmocka, the library does not need it.
  */
@@ -39,16 +48,43 @@ extern "C" {
 /* ---- fixtures ---- */
 
 /** The config that the fixtures of this file boot with; NULL: defaults, and stop reports are printed by failing assertions only, or when
- *  the process dies of the stop because no assertion was around it. Must stay valid. */
+ *  a test fails because of one that nobody expected. Must stay valid. */
 static const ntmm_config *ntmm_cmocka_config __attribute__((unused));
 
 /** What the last assert_bugcheck of this file caught, for a look at the other parameters and the IRQL. */
 static ntmm_bugcheck ntmm_cmocka_caught __attribute__((unused));
 
+/* print_error() cuts what it is given at 1,023 bytes (CMocka 1.1): a long text goes through it line by line. */
+static inline void ntmm_cmocka_print_text_(const char *text)
+{
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, "\n");
+        bytes += text[bytes] == '\n';
+        if (bytes > 512)
+            bytes = 512;
+        print_error("%.*s", (int)bytes, text);
+        text += bytes;
+    }
+}
+
+static __thread bool ntmm_cmocka_runs_here_ __attribute__((unused)); /* this thread runs the tests, and can leave them by an assertion */
+
+static inline void ntmm_cmocka_uncaught_(const ntmm_bugcheck *stop)
+{
+    if (!ntmm_cmocka_runs_here_)
+        return;
+    ntmm_cmocka_caught = *stop;
+    print_error("the machine stopped, and no assertion expected it\n");
+    ntmm_cmocka_print_text_(ntmm_stop_report());
+    _fail("the stop report above says where", 0);
+}
+
 static inline int ntmm_cmocka_boot_(const char *who)
 {
     static const ntmm_config defaults = { .quiet = true, .stack_traces = 10000 };
 
+    ntmm_cmocka_runs_here_ = true;
+    ntmm_on_uncaught_stop(ntmm_cmocka_uncaught_);
     ntmm_catch_pop(NULL); /* an assertion may have left a catch by longjmp */
     if (ntmm_boot(ntmm_cmocka_config != NULL ? ntmm_cmocka_config : &defaults) != 0) {
         print_error("%s: %s\n", who, ntmm_error());
@@ -138,19 +174,6 @@ static inline void ntmm_cmocka_reboot(void)
 
 /* ---- assertions ---- */
 
-/* print_error() cuts what it is given at 1,023 bytes (CMocka 1.1): a long text goes through it line by line. */
-static inline void ntmm_cmocka_print_text_(const char *text)
-{
-    while (*text != '\0') {
-        size_t bytes = strcspn(text, "\n");
-        bytes += text[bytes] == '\n';
-        if (bytes > 512)
-            bytes = 512;
-        print_error("%.*s", (int)bytes, text);
-        text += bytes;
-    }
-}
-
 static inline void ntmm_cmocka_expect_stop_(const ntmm_catch_frame *frame, uint32_t code, const uintptr_t *parameter, unsigned parameters,
                                             const char *expression, const char *file, int line)
 {
@@ -233,6 +256,164 @@ static inline void ntmm_cmocka_expect_no_stop_(const ntmm_catch_frame *frame, co
             ntmm_cmocka_print_leaks_(&ntmm_report_); \
         if (ntmm_leaks_ != 0 || ntmm_booted_ != 0) \
             _fail(__FILE__, __LINE__); \
+    } while (0)
+
+/* ---- a body somewhere ---- */
+
+/** The statements run at this IRQL, not below the present one; then the IRQL is what it was. */
+#define at_irql(level, ...) \
+    do { \
+        KIRQL ntmm_irql_; \
+        KeRaiseIrql((level), &ntmm_irql_); \
+        __VA_ARGS__; \
+        KeLowerIrql(ntmm_irql_); \
+    } while (0)
+
+/** The statements run in this process; then the thread is back in the System process. */
+#define in_process(process, ...) \
+    do { \
+        ntmm_process_attach(process); \
+        __VA_ARGS__; \
+        ntmm_process_attach(NULL); \
+    } while (0)
+
+/** body(context) runs on a kernel stack, 24 KiB with a guard page. */
+#define on_kernel_stack(body, context) \
+    do { \
+        if (!ntmm_on_kernel_stack((body), (context))) \
+            fail_msg("%s", ntmm_error()); \
+    } while (0)
+
+/* ---- failing allocations ---- */
+
+typedef struct ntmm_cmocka_sweep_ {
+    uint64_t run;  /* which of the allocations is refused */
+    uint64_t held; /* blocks of pool before the run */
+} ntmm_cmocka_sweep_;
+
+static inline uint64_t ntmm_cmocka_blocks_(void)
+{
+    ntmm_pool_usage nonpaged, paged;
+    ntmm_query_pool(NonPagedPool, &nonpaged);
+    ntmm_query_pool(PagedPool, &paged);
+    return nonpaged.allocs - nonpaged.frees + paged.allocs - paged.frees;
+}
+
+static inline void ntmm_cmocka_look_after_run_(const ntmm_cmocka_sweep_ *sweep, const char *file, int line)
+{
+    uint64_t held = ntmm_cmocka_blocks_();
+    if (held == sweep->held)
+        return;
+    print_error("with allocation number %llu refused, %lld block(s) of pool more are held than before\n", (unsigned long long)sweep->run,
+                (long long)(held - sweep->held));
+    ntmm_fail_allocation(0);
+    _fail(file, line);
+}
+
+/* Arms the next run; false: the one before had no failure any more. */
+static inline bool ntmm_cmocka_next_run_(ntmm_cmocka_sweep_ *sweep, const char *file, int line)
+{
+    if (sweep->run != 0) {
+        bool failed = ntmm_allocation_failed();
+        ntmm_cmocka_look_after_run_(sweep, file, line);
+        if (!failed) {
+            ntmm_fail_allocation(0);
+            return false;
+        }
+    }
+    sweep->held = ntmm_cmocka_blocks_();
+    ntmm_fail_allocation(++sweep->run);
+    return true;
+}
+
+static inline void ntmm_cmocka_run_survived_(const ntmm_catch_frame *frame, const ntmm_cmocka_sweep_ *sweep, const char *expression,
+                                             const char *file, int line)
+{
+    if (frame->caught)
+        print_error("with allocation number %llu refused\n", (unsigned long long)sweep->run);
+    ntmm_cmocka_expect_no_stop_(frame, expression, file, line);
+}
+
+/** The statements run again and again, with their 1st, 2nd, ... allocation refused, until none was. Each run leaves the machine up, and holds no
+ *  more pool than before; assertions inside hold for every run. */
+#define for_each_failure(...) \
+    do { \
+        ntmm_cmocka_sweep_ ntmm_sweep_ = { 0, 0 }; \
+        while (ntmm_cmocka_next_run_(&ntmm_sweep_, __FILE__, __LINE__)) { \
+            ntmm_cmocka_run_(ntmm_frame_, __VA_ARGS__) \
+                ntmm_cmocka_run_survived_(&ntmm_frame_, &ntmm_sweep_, #__VA_ARGS__, __FILE__, __LINE__); \
+        } \
+    } while (0)
+
+/* ---- requests of any kind ---- */
+
+/** A request that the test has sent: from irp_start() to irp_end(). */
+typedef struct ntmm_irp {
+    PIRP      irp;
+    KEVENT    completed;
+    NTSTATUS  returned;    /* by the driver's dispatch routine */
+    NTSTATUS  status;      /* IoStatus, once it is completed */
+    ULONG_PTR information; /* the same */
+} ntmm_irp;
+
+static inline NTSTATUS ntmm_irp_completed_(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    ntmm_irp *request = (ntmm_irp *)context;
+    (void)device;
+    request->status = irp->IoStatus.Status;
+    request->information = irp->IoStatus.Information;
+    KeSetEvent(&request->completed, IO_NO_INCREMENT, FALSE);
+    return STATUS_MORE_PROCESSING_REQUIRED; /* irp_end() frees it */
+}
+
+/**
+ * Send a request to the top of a device's stack.
+ *
+ * @param what    major and minor function and their parameters, as the driver will find them in its stack location
+ * @param buffer  NULL, or what the driver finds in AssociatedIrp.SystemBuffer; nobody copies or frees it
+ */
+static inline void irp_start(ntmm_irp *request, PDEVICE_OBJECT device, const IO_STACK_LOCATION *what, void *buffer)
+{
+    PDEVICE_OBJECT     top = IoGetAttachedDevice(device);
+    PIO_STACK_LOCATION next;
+
+    memset(request, 0, sizeof *request);
+    KeInitializeEvent(&request->completed, NotificationEvent, FALSE);
+    request->irp = IoAllocateIrp(top->StackSize, FALSE);
+    if (request->irp == NULL)
+        fail_msg("irp_start: no IRP could be allocated");
+    request->irp->AssociatedIrp.SystemBuffer = buffer;
+    request->irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
+    next = IoGetNextIrpStackLocation(request->irp);
+    *next = *what;
+    IoSetCompletionRoutine(request->irp, ntmm_irp_completed_, request, TRUE, TRUE, TRUE);
+    request->returned = IoCallDriver(top, request->irp);
+}
+
+/** The driver has it, and has not completed it. */
+static inline bool irp_is_pending(ntmm_irp *request) { return KeReadStateEvent(&request->completed) == 0; }
+/** @return false: nobody had set a cancel routine */
+static inline bool irp_cancel(ntmm_irp *request) { return IoCancelIrp(request->irp) != FALSE; }
+/** Wait until it is completed, and free it. @return its status */
+static inline NTSTATUS irp_end(ntmm_irp *request)
+{
+    (void)KeWaitForSingleObject(&request->completed, Executive, KernelMode, FALSE, NULL);
+    IoFreeIrp(request->irp);
+    request->irp = NULL;
+    return request->status;
+}
+/** irp_start() and irp_end(). */
+static inline NTSTATUS irp_send(ntmm_irp *request, PDEVICE_OBJECT device, const IO_STACK_LOCATION *what, void *buffer)
+{
+    irp_start(request, device, what, buffer);
+    return irp_end(request);
+}
+
+/** The request was completed with this status and this many bytes, or whatever else IoStatus.Information says. */
+#define assert_irp(request, expected_status, expected_information) \
+    do { \
+        assert_int_equal((request)->status, (expected_status)); \
+        assert_int_equal((request)->information, (expected_information)); \
     } while (0)
 
 #ifdef __cplusplus

@@ -149,6 +149,14 @@ NTMM_PUBLIC const char *ntmm_stop_report(void);
  */
 NTMM_PUBLIC bool ntmm_describe_allocation(const void *address, char *text, size_t bytes);
 
+/**
+ * Who is told of a stop on a thread that is in no ntmm_catch_bugcheck. It outlives the machine.
+ *
+ * @param handler  runs on that thread, when the report is complete and the machine halted; it may leave by longjmp(), as the failing assertion of
+ *                 a test framework does. When it returns the process aborts, as it does without one. NULL: nobody is told
+ */
+NTMM_PUBLIC void ntmm_on_uncaught_stop(void (*handler)(const ntmm_bugcheck *stop));
+
 /* The pieces of ntmm_catch_bugcheck, for macros (ntmm/cmocka.h) that guard an expression in place:
  *     ntmm_catch_frame f;  if (sigsetjmp(*ntmm_catch_push(&f), 0) == 0) { expression; ntmm_catch_pop(&f); }  if (f.caught) f.stop says why */
 typedef struct ntmm_catch_frame {
@@ -181,6 +189,8 @@ NTMM_PUBLIC bool ntmm_on_kernel_stack(void (*body)(void *), void *context);
 
 /** The nth allocation from now fails once; 0 = off. An allocation is any call of a driver routine that can fail for want of memory. */
 NTMM_PUBLIC void ntmm_fail_allocation(uint64_t nth);
+/** Has the failure happened that was armed last? */
+NTMM_PUBLIC bool ntmm_allocation_failed(void);
 /** Runs body failing its 1st, 2nd, ... allocation until one run has no failure. @return runs made */
 NTMM_PUBLIC size_t ntmm_for_each_failure(void (*body)(void *), void *context);
 

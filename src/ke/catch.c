@@ -228,6 +228,17 @@ static void thread_put_out(void)
     atomic_store(&self->in_library, 0);
 }
 
+static void (*uncaught_stop)(const ntmm_bugcheck *stop);
+
+void ntmm_on_uncaught_stop(void (*handler)(const ntmm_bugcheck *stop)) { uncaught_stop = handler; }
+
+/* It comes back only from a handler that does not know better. */
+static void tell_of_uncaught_stop(const ntmm_bugcheck *stop)
+{
+    if (uncaught_stop != NULL && thread_start == NULL)
+        uncaught_stop(stop);
+}
+
 static void go_to_thread_start(void *start) { ke_escape_take(start); }
 
 static void end_host_thread(void *unused)
@@ -271,6 +282,7 @@ _Noreturn void ke_catch_leave(const ntmm_bugcheck *stop, uintptr_t sp, bool firs
     catches_drop_stale(sp);
     if (ke_catch_count > 0)
         catch_enter(stop);
+    tell_of_uncaught_stop(stop);
     if (first && !somebody_catches) {
         ke_report_print_at_the_end();
         abort(); /* the stop report has said everything */

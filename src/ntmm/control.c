@@ -92,6 +92,8 @@ void ntmm_fail_allocation(uint64_t nth)
     mm_faults_forgive(false);
 }
 
+bool ntmm_allocation_failed(void) { return machine_is_there(__func__) && ke_inject_fired(); }
+
 size_t ntmm_for_each_failure(void (*body)(void *), void *context)
 {
     size_t runs = 0;

@@ -98,6 +98,98 @@ static void config_does_not_stick(void **state)
     assert_int_equal(KeQueryActiveProcessorCount(NULL), 4);
 }
 
+static void statements_run_at_an_irql(void **state)
+{
+    (void)state;
+    at_irql(DISPATCH_LEVEL, assert_irql(DISPATCH_LEVEL); at_irql(HIGH_LEVEL, assert_irql(HIGH_LEVEL)));
+    assert_irql(PASSIVE_LEVEL);
+    assert_bugcheck(BAD_POOL_CALLER, 8, at_irql(DISPATCH_LEVEL, ExAllocatePool2(POOL_FLAG_PAGED, 24, NTMM_TAG("Tst1"))));
+}
+
+static void statements_run_in_a_process(void **state)
+{
+    ntmm_process *process = ntmm_process_create();
+    PEPROCESS     system = PsGetCurrentProcess();
+    (void)state;
+    in_process(process, assert_ptr_not_equal(PsGetCurrentProcess(), system));
+    assert_ptr_equal(PsGetCurrentProcess(), system);
+    ntmm_process_destroy(process);
+}
+
+static void look_at_stack(void *remaining) { *(SIZE_T *)remaining = IoGetRemainingStackSize(); }
+static void body_runs_on_a_kernel_stack(void **state)
+{
+    SIZE_T remaining = 0;
+    (void)state;
+    on_kernel_stack(look_at_stack, &remaining);
+    assert_in_range(remaining, 1, 8 * 64 * 1024);
+}
+
+static void each_failure_is_survived(void **state)
+{
+    unsigned runs = 0, refused = 0;
+    (void)state;
+    for_each_failure(PVOID a = allocate(); PVOID b = allocate(); runs++; refused += a == NULL || b == NULL; if (a != NULL) ExFreePool(a);
+                     if (b != NULL) ExFreePool(b));
+    assert_int_equal(runs, 3);
+    assert_int_equal(refused, 2);
+}
+
+/* A driver that keeps one read until somebody cancels it, and completes everything else. */
+static PIRP     kept;
+static NTSTATUS complete(PIRP irp, NTSTATUS status, ULONG_PTR information)
+{
+    irp->IoStatus.Status = status;
+    irp->IoStatus.Information = information;
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+    return status;
+}
+static VOID cancel_read(PDEVICE_OBJECT device, PIRP irp)
+{
+    (void)device;
+    IoReleaseCancelSpinLock(irp->CancelIrql);
+    complete(irp, STATUS_CANCELLED, 0);
+}
+static NTSTATUS dispatch(PDEVICE_OBJECT device, PIRP irp)
+{
+    PIO_STACK_LOCATION at = IoGetCurrentIrpStackLocation(irp);
+    (void)device;
+    if (at->MajorFunction != IRP_MJ_READ)
+        return complete(irp, STATUS_SUCCESS, at->MinorFunction + 40u);
+    IoMarkIrpPending(irp);
+    (void)IoSetCancelRoutine(irp, cancel_read);
+    kept = irp;
+    return STATUS_PENDING;
+}
+static VOID     unload(PDRIVER_OBJECT driver) { IoDeleteDevice(driver->DeviceObject); }
+static NTSTATUS entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    PDEVICE_OBJECT device;
+    (void)path;
+    driver->DriverUnload = unload;
+    driver->MajorFunction[IRP_MJ_READ] = driver->MajorFunction[IRP_MJ_PNP] = dispatch;
+    return IoCreateDevice(driver, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+}
+
+static void requests_of_any_kind(void **state)
+{
+    PDRIVER_OBJECT          driver = ntmm_driver_load(entry);
+    const IO_STACK_LOCATION pnp = { .MajorFunction = IRP_MJ_PNP, .MinorFunction = 2 }, read = { .MajorFunction = IRP_MJ_READ };
+    ntmm_irp                irp;
+    (void)state;
+    assert_non_null(driver);
+    assert_int_equal(irp_send(&irp, driver->DeviceObject, &pnp, NULL), STATUS_SUCCESS);
+    assert_irp(&irp, STATUS_SUCCESS, 42);
+    irp_start(&irp, driver->DeviceObject, &read, NULL);
+    assert_ptr_equal(irp.irp, kept);
+    assert_int_equal(irp.returned, STATUS_PENDING);
+    assert_true(irp_is_pending(&irp));
+    assert_true(irp_cancel(&irp));
+    assert_false(irp_is_pending(&irp));
+    assert_int_equal(irp_end(&irp), STATUS_CANCELLED);
+    assert_int_equal(ntmm_driver_unload(driver), 0);
+}
+
 /* ---- what must fail: each group below has one failing test, and one after it that passes ---- */
 
 static void null_call(void **state)
@@ -170,6 +262,40 @@ static void ends_at_dispatch(void **state)
     (void)state;
     KeRaiseIrql(DISPATCH_LEVEL, &old);
 }
+static void stops_unexpectedly(void **state)
+{
+    (void)state;
+    ExFreePoolWithTag(allocate(), NTMM_TAG("Oops"));
+}
+static void stop_on_kernel_stack(void *context)
+{
+    (void)context;
+    KeBugCheckEx(0xE2, 1, 2, 3, 4);
+}
+static void stops_on_a_kernel_stack(void **state)
+{
+    (void)state;
+    on_kernel_stack(stop_on_kernel_stack, NULL);
+}
+static void loses_a_block_when_refused(void **state)
+{
+    (void)state;
+    for_each_failure(PVOID a = allocate(); PVOID b = allocate(); if (a != NULL && b != NULL) {
+        ExFreePool(a);
+        ExFreePool(b);
+    });
+}
+static void stops_when_refused(void **state)
+{
+    (void)state;
+    for_each_failure(PVOID a = allocate(); ExFreePoolWithTag(a, NTMM_TAG("Tst1")));
+}
+static void expects_another_end_of_irp(void **state)
+{
+    ntmm_irp irp = { .status = STATUS_SUCCESS, .information = 4 };
+    (void)state;
+    assert_irp(&irp, STATUS_SUCCESS, 5);
+}
 static void expects_another_irql(void **state)
 {
     (void)state;
@@ -192,6 +318,11 @@ static const struct failing_group {
       "What the driver probably did wrong:\n  Nothing: somebody stopped the machine on purpose.\n\n" },
     { "leaks", leaks, "tag 'Tst1'" },
     { "holds_something", holds_something, "1 allocation(s) leaked" },
+    { "stops_unexpectedly", stops_unexpectedly, "no assertion expected it\n\n*** STOP 0x000000C2 BAD_POOL_CALLER" },
+    { "stops_on_a_kernel_stack", stops_on_a_kernel_stack, "*** STOP 0x000000E2" },
+    { "loses_a_block_when_refused", loses_a_block_when_refused, "with allocation number 1 refused, 1 block(s)" },
+    { "stops_when_refused", stops_when_refused, "with allocation number 1 refused\nexpected no bug check" },
+    { "expects_another_end_of_irp", expects_another_end_of_irp, "0x4 != 0x5" },
     { "ends_at_dispatch", ends_at_dispatch, "ended at IRQL 2" },
     { "expects_another_irql", expects_another_irql, "FAILED" },
 };
@@ -325,6 +456,11 @@ int main(int argc, char **argv)
          ntmm_cmocka_test(no_leaks_shuts_down_to_look),
          ntmm_cmocka_test_config(config_of_the_row, &TWO_PROCESSORS),
          ntmm_cmocka_test(config_does_not_stick),
+         ntmm_cmocka_test(statements_run_at_an_irql),
+         ntmm_cmocka_test(statements_run_in_a_process),
+         ntmm_cmocka_test(body_runs_on_a_kernel_stack),
+         ntmm_cmocka_test(each_failure_is_survived),
+         ntmm_cmocka_test(requests_of_any_kind),
     };
     const struct CMUnitTest sharing[] = {
         cmocka_unit_test(group_member_allocates),
