@@ -7,6 +7,8 @@
 #     #pragma alloc_text(PAGE, f)                 a declaration of f that says so
 #     #pragma code_seg("PAGE")                    said of each function that is defined until the next one
 #     L#x, "a" ## b, 10i64                        L"" #x, "a" b, 10LL
+#     __FUNCTION__ ": "                           "f" ": ", in a macro the file's name: to Visual C++ it is a literal
+#     DECLSPEC_ALIGN(16) struct S {               struct DECLSPEC_ALIGN(16) S {
 #     __try {                                     the file is compiled so that handlers find their variables (NTMM_USES_TRY)
 #
 # Three passes: all files that the source includes are read, and what is to be changed is noted (read_file); whoever includes a file that is to be
@@ -261,9 +263,9 @@ function mentions(path, word,    n)
     return 0
 }
 
-function scan(path,    n, line, in_comment, is_define, seg_wanted)
+function scan(path,    n, line, in_comment, is_define, names_wanted)
 {
-    seg_wanted = mentions(path, "code_seg")
+    names_wanted = mentions(path, "code_seg") || mentions(path, "__FUNCTION__")
     begin_functions()
     in_comment = 0
     is_define = 0
@@ -275,14 +277,14 @@ function scan(path,    n, line, in_comment, is_define, seg_wanted)
             n = note_directive(path, n, line)
             is_define = text[path, n] ~ /\\$/
             if (is_define || code ~ /^[ \t]*#[ \t]*define/)
-                note_tokens(path, n)
+                note_tokens(path, n, "__FILE__")
             continue
         }
-        if (seg_wanted && !is_define)
+        if (names_wanted && !is_define)
             note_functions(path, n)
         if (code ~ (is_cxx ? "(^|[^A-Za-z0-9_])(__try|_try)[ \t]*([{]|$)" : "(^|[^A-Za-z0-9_])(__try|_try|try)[ \t]*([{]|\\\\|$)"))
             uses_try = 1
-        note_tokens(path, n)
+        note_tokens(path, n, is_define || function_name == "" ? "__FILE__" : "\"" function_name "\"")
         is_define = is_define && line ~ /\\$/
     }
 }
@@ -408,7 +410,7 @@ function alloc_text(pragma,    n, i, parts, section, result)
 
 function begin_functions()
 {
-    segment = ""
+    segment = function_name = ""
     segment_depth = branch_depth = braces = parens = 0
     begin_declaration()
 }
@@ -479,7 +481,8 @@ function note_token(path, n, token, column)
             begin_declaration()
     } else if (braces == 0) {
         if (token == "(") {
-            parens++
+            if (parens++ == 0 && starts > 0 && start_name[starts] == "")
+                start_name[starts] = last_word
             has_paren = 1
             is_type = 0
         } else if (token == ")") {
@@ -502,8 +505,10 @@ function note_word(n, token, column)
         start_line[++starts] = n
         start_column[starts] = column
         start_words[starts] = 0
+        start_name[starts] = ""
         after_paren = 0
     }
+    last_word = token
     start_words[starts]++
     is_type = is_type || token ~ /^(struct|union|enum|class)$/
 }
@@ -514,11 +519,14 @@ function open_brace(path,    i)
         begin_declaration()
         return
     }
-    if (braces == 0 && has_paren && !is_initialised && !is_type && segment != "" && first_word != "typedef") {
+    if (braces == 0 && has_paren && !is_initialised && !is_type && first_word != "typedef") {
         for (i = starts; i > 1 && start_words[i] < 2; i--)
             ;
-        insertion[path, start_line[i]] = insertion[path, start_line[i]] start_column[i] " NTMM_IN_SECTION_(\"" segment "\")\n"
-        is_changed[path] = 1
+        function_name = start_name[i]
+        if (segment != "") {
+            insertion[path, start_line[i]] = insertion[path, start_line[i]] start_column[i] " NTMM_IN_SECTION_(\"" segment "\")\n"
+            is_changed[path] = 1
+        }
     }
     braces++
 }
@@ -538,9 +546,9 @@ function insert(path, n, line,    k, i, parts, column, words_in)
 
 # ---- tokens that only Visual C++ takes ----
 
-function note_tokens(path, n,    i, changed, result, before)
+function note_tokens(path, n, function_text,    i, changed, result, before)
 {
-    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)/)
+    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)|__FUNCTION__|ALIGN|align/)
         return
     result = ""
     changed = 0
@@ -551,7 +559,11 @@ function note_tokens(path, n,    i, changed, result, before)
                 sub(/^[ \t]*##/, " ", piece[i])
             if (i < pieces && piece_kind[i + 1] == "s" && piece[i + 1] ~ /^"/ && piece[i] !~ /(^|[^A-Za-z0-9_])(L|u|U|u8)[ \t]*##[ \t]*$/)
                 sub(/##[ \t]*$/, " ", piece[i])
-            piece[i] = plain_numbers(wide_stringizing(piece[i]))
+            if (i > 1 && piece_kind[i - 1] == "s")
+                sub(/^[ \t]*__FUNCTION__/, " " function_text, piece[i])
+            if (i < pieces && piece_kind[i + 1] == "s")
+                sub(/__FUNCTION__[ \t]*$/, function_text " ", piece[i])
+            piece[i] = plain_numbers(wide_stringizing(aligned_type(piece[i])))
         }
         if (piece[i] != before)
             changed = 1
@@ -561,6 +573,18 @@ function note_tokens(path, n,    i, changed, result, before)
         replacement[path, n] = result
         is_changed[path] = 1
     }
+}
+
+function aligned_type(part,    before, alignment, word)
+{
+    if (!match(part, /(DECLSPEC_ALIGN[ \t]*\([^()]*\)|DECLSPEC_CACHEALIGN|__declspec[ \t]*\([ \t]*align[ \t]*\([^()]*\)[ \t]*\))[ \t]+(struct|union)/))
+        return part
+    before = substr(part, 1, RSTART - 1)
+    alignment = substr(part, RSTART, RLENGTH)
+    part = substr(part, RSTART + RLENGTH)
+    word = alignment ~ /struct$/ ? "struct" : "union"
+    sub(/[ \t]+(struct|union)$/, "", alignment)
+    return before word " " alignment part
 }
 
 function wide_stringizing(part,    done)

@@ -9,10 +9,10 @@ DRIVER_UNLOAD     OddUnload;
 ULONG             OddShared(void), OddInit(void), OddResident(ULONG By), PlainShared(void);
 NTSTATUS          OddCallHelper(PDEVICE_OBJECT Device);
 NTSTATUS          OddTouch(volatile UCHAR *Address);
-PCSTR             OddJoined(VOID), OddFile(VOID);
+PCSTR             OddJoined(VOID), OddFile(VOID), OddFunction(VOID), OddOtherFunction(VOID), OddSays(VOID);
 PCWSTR            OddWide(VOID);
 ULONGLONG         OddMask(VOID);
-ULONG             OddLine(VOID);
+ULONG             OddLine(VOID), OddAlignments(VOID);
 ULONG             OddBefore(ULONG x), OddAnnotated(ULONG x), OddOther(ULONG x), OddAfter(ULONG x), OddDeclared(ULONG x);
 VOID              OddAgain(ULONG *x);
 extern ULONG      OddEvaluated;
@@ -28,6 +28,10 @@ static void tokens_mean_what_they_mean_to_Visual_Cxx(void **state)
     assert_int_equal(OddWide()[3], L'e');
     assert_int_equal(OddWide()[4], 0);
     assert_int_equal(OddMask(), 0xFF + 7);
+    assert_string_equal(OddFunction(), "in OddFunction()");
+    assert_string_equal(OddOtherFunction(), "OddOtherFunction: %d");
+    assert_non_null(strstr(OddSays(), "driver.c: hello"));
+    assert_int_equal(OddAlignments(), 64 + 32);
 }
 
 static void places_are_those_of_the_original(void **state)
@@ -127,6 +131,25 @@ static void code_seg_is_heard(void **state)
     assert_int_equal(x, 6);
 }
 
+#ifdef HAVE_PLUS
+ULONG    PlusPaged(ULONG x), PlusSegment(ULONG x), PlusLength(ULONG x);
+NTSTATUS PlusTouch(volatile UCHAR *Address);
+
+static void the_same_in_Cxx(void **state)
+{
+    (void)state;
+    assert_int_equal(PlusTouch(NULL), STATUS_ACCESS_VIOLATION);
+    ntmm_page_out();
+    assert_hard_faults(1, sink = PlusPaged(1));
+    assert_int_equal(sink, 0x100);
+    assert_hard_faults(1, sink = PlusSegment(1));
+    assert_int_equal(sink, 3);
+    ntmm_page_out();
+    assert_hard_faults(1, sink = PlusLength(4)); /* constructor and method, in one page */
+    assert_int_equal(sink, 4);
+}
+#endif
+
 static void sections_have_pages_of_their_own(void **state)
 {
     (void)state;
@@ -146,6 +169,9 @@ int main(void)
         ntmm_cmocka_test(alloc_text_is_heard),
         ntmm_cmocka_test(pageable_code_at_DISPATCH_LEVEL_stops_the_machine),
         ntmm_cmocka_test(code_seg_is_heard),
+#ifdef HAVE_PLUS
+        ntmm_cmocka_test(the_same_in_Cxx),
+#endif
 #endif
         ntmm_cmocka_test(tokens_mean_what_they_mean_to_Visual_Cxx),
         ntmm_cmocka_test(places_are_those_of_the_original),

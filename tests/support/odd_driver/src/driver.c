@@ -24,6 +24,10 @@ ULONG OddInit(VOID);
 #pragma alloc_text(PAGEODD1, OddHelper) /* by a name that no linker script knows */
 #endif
 
+__declspec(align(64)) struct ODD_ALIGNED { ULONG x; };
+typedef DECLSPEC_ALIGN(32) union ODD_UNION { ULONG x; } ODD_UNION;
+ULONG OddAlignments(VOID) { return sizeof(struct ODD_ALIGNED) + sizeof(union ODD_UNION); }
+
 ULONG OddEvaluated;
 ULONG OddShared(void) { return 1; }
 
@@ -79,6 +83,14 @@ ULONG OddResident(ULONG By) { return By + WPP_BIT_ODD_QUEUE; }
 PCSTR OddJoined(VOID) { return JOINED("joined"); }
 PCWSTR OddWide(VOID) { return WIDE(wide); }
 ULONGLONG OddMask(VOID) { return ODD_MASK + NUMBER; }
+#define ODD_SAYS(text) __FUNCTION__ ": " text
+PCSTR OddFunction(VOID) { return "in " __FUNCTION__ "()"; }
+PCSTR
+OddOtherFunction(VOID)
+{
+    return __FUNCTION__ ": %d";
+}
+PCSTR OddSays(VOID) { return ODD_SAYS("hello"); }
 PCSTR OddFile(VOID) { return __FILE__; }
 ULONG OddLine(VOID) { return __LINE__; }
 
