@@ -445,7 +445,7 @@ NTMM_PUBLIC void ntmm_device_destroy(ntmm_device *device);
 
 /**
  * Make a DRIVER_OBJECT ready, whose dispatch routines all answer STATUS_INVALID_DEVICE_REQUEST, and call DriverEntry on this thread. A driver
- * that is not unloaded is a leak, tag `Driv`.
+ * that is not unloaded is a leak, tag `Driv`. Its INIT section, if on pages of its own, is gone until then (docs/fidelity.md).
  *
  * @param name  of the service, at most 64 characters: \Driver\name, \Registry\Machine\System\CurrentControlSet\Services\name; without one: Test
  * @return NULL, with the reason in ntmm_error(): no machine, no memory, or DriverEntry failed. IRQL PASSIVE_LEVEL

@@ -1,7 +1,8 @@
 /*
  * driver.c - the test's side of drivers: load one, send its devices requests, unload it.
  *
- *     ntmm_driver_load      a DRIVER_OBJECT, whose dispatch routines all refuse; DriverEntry; its devices are not DO_DEVICE_INITIALIZING any more
+ *     ntmm_driver_load      a DRIVER_OBJECT, whose dispatch routines all refuse; DriverEntry; then its INIT section is gone, and its devices are not
+ *                           DO_DEVICE_INITIALIZING any more
  *     ntmm_request_...      an IRP to the top of the device's stack, and the wait for its end
  *     ntmm_driver_unload    DriverUnload; the DRIVER_OBJECT goes, unless somebody refers to it
  *
@@ -18,6 +19,7 @@
 #include "io/driver_hook.h"
 #include "io/irp.h"
 #include "ke/bugcheck.h"
+#include "mm/mm.h"
 
 #define TAG_DRIVER NTMM_TAG("Driv")
 
@@ -98,6 +100,7 @@ PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
     if (driver == NULL)
         return NULL;
     object_init(driver, name, entry);
+    mm_driver_init_restore((uintptr_t)entry);
     NTSTATUS status = entry(&driver->object, &driver->registry_path);
     if (!NT_SUCCESS(status)) {
         (void)ke_error(0, "%s: DriverEntry returned 0x%08X", __func__, (unsigned)status);
@@ -106,6 +109,7 @@ PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
         (void)ex_object_dereference(__func__, driver);
         return NULL;
     }
+    mm_driver_init_discard((uintptr_t)entry);
     for (PDEVICE_OBJECT device = driver->object.DeviceObject; device != NULL; device = device->NextDevice)
         device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
     io_driver_reinitialize();
@@ -122,6 +126,7 @@ int ntmm_driver_unload(PDRIVER_OBJECT driver)
     if (driver->DriverUnload == NULL)
         return ke_error(-ENOTSUP, "%s: the driver has no DriverUnload, so it stays", __func__);
     driver->DriverUnload(driver);
+    mm_driver_init_restore((uintptr_t)driver->DriverInit);
     if (driver->DeviceObject != NULL)
         return ke_error(-EBUSY, "%s: DriverUnload left the device object %p behind", __func__, (void *)driver->DeviceObject);
     (void)ex_object_dereference(__func__, driver);

@@ -3,6 +3,7 @@
  *
  *     driver_sections.c   which there are, who has locked them, MmLockPagableCodeSection and its like
  *     driver_paging.c     their pages, from state to state
+ *     driver_init.c       sections that are discarded when DriverEntry has returned: INIT
  *
  *     section    as the linker made it: PAGE, PAGELK, PAGEDATA ..      what is locked
  *     run        pages in a row that belong to such sections alone     what comes and goes, page by page
@@ -89,6 +90,12 @@ bool mm_driver_pin(uintptr_t va, bool write);
 void mm_driver_unpin(uintptr_t va); /* of no pageable section: nothing */
 bool mm_driver_has(uintptr_t va);   /* the address lies in a pageable section */
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes);
+
+/* ---- driver_init.c ---- */
+
+void mm_driver_init_reset(void);       /* every INIT section can be executed again */
+bool mm_driver_init_has(uintptr_t va); /* in an INIT section that is gone. Async-signal-safe */
+bool mm_driver_init_describe(uintptr_t va, char *line, size_t bytes);
 
 /* ---- bad_pointer.c ---- */
 

@@ -274,12 +274,14 @@ static void end_all(void)
 void mm_driver_shutdown(void)
 {
     end_all();
+    mm_driver_init_reset();
     mm_driver_page_file_reset(false);
 }
 
 void mm_driver_forget(void)
 {
     end_all();
+    mm_driver_init_reset();
     mm_driver_page_file_reset(true);
 }
 

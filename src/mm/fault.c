@@ -176,7 +176,7 @@ ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *faul
 {
     if (mm_driver_has(fault->address))
         return portion_of_driver(thread, fault);
-    if (mm_is_bad_pointer(fault->address))
+    if (mm_is_bad_pointer(fault->address) || mm_driver_init_has(fault->address))
         return nobodys_page(thread, fault);
     if (fault->non_canonical)
         return KE_FAULT_UNKNOWN;
@@ -341,6 +341,8 @@ static bool describe(uintptr_t va, char *line, size_t bytes)
         snprintf(line, bytes, "MM_BAD_POINTER, which nobody may follow");
         return true;
     }
+    if (mm_driver_init_describe(va, line, bytes))
+        return true;
     if (mm_driver_has(va))
         return mm_driver_describe(va, line, bytes);
     if (mm_in(&mm_physical_map, va))

@@ -223,6 +223,10 @@ void mm_visit_owners(void (*visit)(void *context, void *page, mm_owner_t *owner)
 /* ---- paging (page_fault.c, paging_control.c) ---- */
 /* Between the two the calling thread may touch pageable memory at any IRQL: the machine's own walks, not the driver. They nest. */
 void mm_faults_forgive(bool on);
+
+/* The INIT section of the driver whose DriverEntry is at `entry`: closed, if it has pages of its own; and open again. */
+void mm_driver_init_discard(uintptr_t entry);
+void mm_driver_init_restore(uintptr_t entry);
 bool mm_may_touch_pageable(void);  /* the calling thread is below DISPATCH_LEVEL, or forgiven */
 void mm_force_irql(bool on);       /* part of boot: whoever raises to DISPATCH_LEVEL loses all pageable memory (force_irql.c) */
 void mm_balance_working_set(void); /* a step of the working set manager: trims and writes when memory is short. At APC_LEVEL or below */

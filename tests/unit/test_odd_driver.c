@@ -150,6 +150,33 @@ static void the_same_in_Cxx(void **state)
 }
 #endif
 
+static void init_at_dispatch_level(void)
+{
+    KIRQL irql;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    OddInit();
+    KeLowerIrql(irql);
+}
+
+static void INIT_is_gone_when_DriverEntry_has_returned(void **state)
+{
+    (void)state;
+    assert_int_equal(OddInit(), 1);
+    for (unsigned round = 0; round < 2; round++) {
+        PDRIVER_OBJECT driver = ntmm_driver_load(odd_DriverEntry);
+        assert_non_null(driver);
+        assert_int_equal(ntmm_driver_unload(driver), 0);
+        assert_int_equal(OddInit(), 1);
+    }
+    assert_non_null(ntmm_driver_load(odd_DriverEntry));
+    assert_bugcheck(PAGE_FAULT_IN_NONPAGED_AREA, (uintptr_t)OddInit, OddInit());
+    assert_non_null(strstr(ntmm_stop_report(), "section INIT of a driver, which was discarded"));
+    ntmm_cmocka_reboot();
+    assert_int_equal(OddInit(), 1);
+    assert_non_null(ntmm_driver_load(odd_DriverEntry));
+    assert_bugcheck(DRIVER_IRQL_NOT_LESS_OR_EQUAL, (uintptr_t)OddInit, init_at_dispatch_level());
+}
+
 static void sections_have_pages_of_their_own(void **state)
 {
     (void)state;
@@ -169,6 +196,7 @@ int main(void)
         ntmm_cmocka_test(alloc_text_is_heard),
         ntmm_cmocka_test(pageable_code_at_DISPATCH_LEVEL_stops_the_machine),
         ntmm_cmocka_test(code_seg_is_heard),
+        ntmm_cmocka_test(INIT_is_gone_when_DriverEntry_has_returned),
 #ifdef HAVE_PLUS
         ntmm_cmocka_test(the_same_in_Cxx),
 #endif
