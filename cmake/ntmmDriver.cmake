@@ -11,7 +11,7 @@
 # it is that of the library that comes first.
 #
 # EXPORT           nothing but mydriver_DriverEntry and these symbols can be seen from outside, so that two drivers may both have an AddDevice.
-#                  For a STATIC library, on Linux. Without it a test sees every function.
+#                  For a STATIC library, on Linux; a SHARED one means its own functions anyway. Without it a test sees every function.
 # STUB_HEADERS     empty headers, for those that another tool makes, by mc or mofcomp for instance
 # TRACE_FUNCTIONS  trace functions of WPP that the project file declares; what the sources declare is found there
 #
@@ -55,6 +55,9 @@ function(ntmm_add_driver name)
   else()
     add_library(${name} ${kind} ${sources} ${entry})
     set(compiled ${name})
+  endif()
+  if(kind STREQUAL SHARED AND CMAKE_SYSTEM_NAME STREQUAL Linux)
+    target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
   endif()
   target_link_libraries(${name} PUBLIC ntmm::ntmm)
 

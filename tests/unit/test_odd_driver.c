@@ -4,9 +4,9 @@
  */
 #include <ntmm/cmocka.h>
 
-DRIVER_INITIALIZE odd_DriverEntry, plain_DriverEntry, DriverEntry;
+DRIVER_INITIALIZE odd_DriverEntry, plain_DriverEntry, apart_DriverEntry, DriverEntry;
 DRIVER_UNLOAD     OddUnload;
-ULONG             OddShared(void), OddInit(void), OddResident(ULONG By), PlainShared(void);
+ULONG             OddShared(void), OddInit(void), OddResident(ULONG By), PlainShared(void), ApartShared(void);
 NTSTATUS          OddCallHelper(PDEVICE_OBJECT Device);
 NTSTATUS          OddTouch(volatile UCHAR *Address);
 PCSTR             OddJoined(VOID), OddFile(VOID), OddFunction(VOID), OddOtherFunction(VOID), OddSays(VOID);
@@ -65,6 +65,8 @@ static void two_drivers_with_the_same_names(void **state)
     (void)state;
     assert_int_equal(OddShared(), 1);
     assert_int_equal(PlainShared(), 2);
+    assert_int_equal(ApartShared(), 2);
+    assert_null(ntmm_driver_load(apart_DriverEntry));
     assert_null(ntmm_driver_load(plain_DriverEntry));
     PDRIVER_OBJECT driver = ntmm_driver_load(DriverEntry); /* that of the library that comes first */
     assert_non_null(driver);

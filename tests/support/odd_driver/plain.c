@@ -4,7 +4,10 @@
 
 DRIVER_INITIALIZE DriverEntry;
 ULONG OddShared(void) { return 2; }
-ULONG PlainShared(void) { return OddShared(); }
+#ifndef ODD_APART
+#define ODD_APART PlainShared
+#endif
+ULONG ODD_APART(void) { return OddShared(); }
 
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
