@@ -81,7 +81,7 @@ static inline void ntmm_cmocka_uncaught_(const ntmm_bugcheck *stop)
 
 static inline int ntmm_cmocka_boot_(const char *who)
 {
-    static const ntmm_config defaults = { .quiet = true, .stack_traces = 10000 };
+    static const ntmm_config defaults = { .stack_traces = 10000, .quiet = true };
 
     ntmm_cmocka_runs_here_ = true;
     ntmm_on_uncaught_stop(ntmm_cmocka_uncaught_);

@@ -6,7 +6,7 @@
  *     NTMM_OWN_PAGES_("PAGEVIDE")     a section of which the linker script knows nothing begins and ends on a page, in each object file
  *
  * A function is where it says only if it is called, and not inlined, or cloned, or called for something else.
- * In Mach-O such sections share pages with others: there they stay resident (docs/fidelity.md).
+ * Mach-O has other and shorter names of sections, and they share pages: there functions stay where they are (docs/fidelity.md).
  */
 #ifndef NTMM_DDK_REWRITTEN_H
 #define NTMM_DDK_REWRITTEN_H
@@ -24,7 +24,7 @@
     __asm__(".pushsection " name ",\"ax\",%progbits\n.balign 16384\n.popsection\n" \
             ".pushsection " name ",1,\"ax\",%progbits\n.balign 16384\n.popsection\n");
 #else
-#define NTMM_IN_SECTION_(name) __attribute__((section("__TEXT," name ",regular,pure_instructions"))) NTMM_KEPT_WHOLE_
+#define NTMM_IN_SECTION_(name) NTMM_KEPT_WHOLE_
 #define NTMM_OWN_PAGES_(name)
 #endif
 #define NTMM_ALLOC_TEXT_(name, function) __typeof__(function) function NTMM_IN_SECTION_(name);
