@@ -43,6 +43,7 @@ NTSTATUS DriverEntry(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRING Regi
     FuncEntry(ODD_INIT);
     TraceEvents(TRACE_LEVEL_ERROR, ODD_INIT, "%!FUNC! %!STATUS!", OddEvaluated++);
     DoTraceMessage(ODD_QUEUE, "hello %d", OddEvaluated++);
+    OddTrace("%d", OddEvaluated++); // as the project file has it
     if (OddInit() != 1)
         return STATUS_UNSUCCESSFUL;
     status = IoCreateDevice(DriverObject, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);

@@ -3,6 +3,7 @@
  */
 /* clang-format off */
 #include <wdm.h>
+#include "REAL.tmh"
 
 ULONG OddBefore(ULONG x);
 static VOID Silent(ULONG *x);
@@ -45,6 +46,6 @@ VOID OddAgain(ULONG *x) { Silent(x); }
 static VOID Silent(ULONG *x) { *x += 1; }
 #pragma code_seg()
 
-ULONG OddAfter(ULONG x) { return x + 1; }
+ULONG OddAfter(ULONG x) { return x + ODD_REAL - 6; }
 
 __declspec(code_seg("PAGE")) ULONG OddDeclared(ULONG x) { return x + 5; }
