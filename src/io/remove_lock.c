@@ -76,10 +76,13 @@ static void forget(IO_REMOVE_LOCK_DBG_BLOCK *dbg, PVOID tag)
                   __LINE__, NULL);
 }
 
-static void tell_holders(const IO_REMOVE_LOCK_DBG_BLOCK *dbg)
+static void tell_holders(IO_REMOVE_LOCK_DBG_BLOCK *dbg)
 {
+    KIRQL old;
+    KeAcquireSpinLock(&dbg->Spin, &old); /* they may let go meanwhile */
     for (const holder_t *holder = dbg->Blocks; holder != NULL; holder = holder->next)
         DbgPrint("IoReleaseRemoveLockAndWait waits for a holder with Tag %p, acquired at %s:%u\n", holder->tag, holder->file, holder->line);
+    KeReleaseSpinLock(&dbg->Spin, old);
 }
 
 /* ---- the count ---- */
