@@ -120,5 +120,5 @@ void ex_secure_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), 
 {
     for (unsigned i = 0; i < POOLS_MAX; i++)
         if (pools[i].handle != 0)
-            visit(context, &(ntmm_leak){ (void *)(uintptr_t)pools[i].handle, 0, pools[i].tag, NonPagedPoolNx });
+            visit(context, &(ntmm_leak){ .address = (void *)(uintptr_t)pools[i].handle, .tag = pools[i].tag, .type = NonPagedPoolNx });
 }

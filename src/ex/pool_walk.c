@@ -51,7 +51,7 @@ static void page_leaks(void *context, void *page, mm_owner_t *owner)
     leak_walk_t *walk = context;
     POOL_TYPE    type = ex_pool_type((mm_pool_t)owner->pool);
     if (owner->use == MM_USE_POOL_RUN && (owner->flags & MM_OWNER_PERMANENT) == 0)
-        walk->visit(walk->context, &(ntmm_leak){ page, ex_big_bytes(owner), owner->tag, type });
+        walk->visit(walk->context, &(ntmm_leak){ .address = page, .bytes = ex_big_bytes(owner), .tag = owner->tag, .type = type });
     for (unsigned unit = first_block_unit(owner); unit < EX_PAGE_UNITS; unit += ex_at(page, unit)->BlockSize) {
         POOL_HEADER *header = ex_at(page, unit);
         if (header->BlockSize == 0)
@@ -59,7 +59,7 @@ static void page_leaks(void *context, void *page, mm_owner_t *owner)
         if (!is_live(header))
             continue;
         char *body = ex_block_body(header), *end = (char *)ex_at(page, unit + header->BlockSize);
-        walk->visit(walk->context, &(ntmm_leak){ body, (size_t)(end - body), header->PoolTag, type });
+        walk->visit(walk->context, &(ntmm_leak){ .address = body, .bytes = (size_t)(end - body), .tag = header->PoolTag, .type = type });
     }
 }
 
