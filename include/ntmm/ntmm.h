@@ -336,6 +336,9 @@ NTMM_PUBLIC void ntmm_process_query_quota(ntmm_process *process, ntmm_quota_usag
  * @return  0; -EINVAL no machine is up or IRQL above PASSIVE_LEVEL, -ENOMEM, or why the host does not open it; *handle is NULL then
  */
 NTMM_PUBLIC int ntmm_file_open(const char *path, bool writable, HANDLE *handle);
+/** Lend a folder of the host to ZwCreateFile and its like: what a driver opens below `name`, as in \??\C: or \SystemRoot, is in that folder.
+ *  Backslashes become slashes; names are as the host has them. @return 0, -EINVAL, -ENOMEM, -ENODEV */
+NTMM_PUBLIC int ntmm_files_mount(const char *name, const char *folder);
 
 /* ---- hardware that a test plays ---- */
 
@@ -538,6 +541,30 @@ NTMM_PUBLIC NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *ch
 #define NTMM_PNP_STATE 0x10000u                 /* IoInvalidateDeviceState */
 #define NTMM_PNP_EJECT 0x20000u                 /* IoRequestDeviceEject */
 NTMM_PUBLIC uint32_t ntmm_pnp_take_invalidated(ntmm_device *device);
+
+/* ---- power, and what drivers report ---- */
+
+/** Send IRP_MN_SET_POWER or IRP_MN_QUERY_POWER to the stack that a device is in, and wait. @param state a DEVICE_POWER_STATE or a
+ *  SYSTEM_POWER_STATE, as `type` says @return how it was completed. IRQL PASSIVE_LEVEL */
+NTMM_PUBLIC NTSTATUS ntmm_power_set(PDEVICE_OBJECT device, POWER_STATE_TYPE type, uint32_t state);
+NTMM_PUBLIC NTSTATUS ntmm_power_query(PDEVICE_OBJECT device, POWER_STATE_TYPE type, uint32_t state);
+/** A power setting has that value now: who registered with PoRegisterPowerSettingCallback is told, and who registers later.
+ *  @return 0, -ENOMEM, -ENODEV. IRQL PASSIVE_LEVEL */
+NTMM_PUBLIC int ntmm_power_setting(const GUID *guid, const void *value, uint32_t bytes);
+
+/**
+ * Send a request of IRP_MJ_SYSTEM_CONTROL for the data of a provider.
+ *
+ * @param device  that called IoWMIRegistrationControl, or whose stack has the provider
+ * @param minor   IRP_MN_REGINFO_EX, IRP_MN_QUERY_ALL_DATA, IRP_MN_EXECUTE_METHOD ...
+ * @param guid    of the block; NULL for a registration
+ * @param buffer  a WNODE_ALL_DATA or what else the request takes, filled in as it wants; the answer
+ * @param used    NULL, or receives IoStatus.Information
+ */
+NTMM_PUBLIC NTSTATUS ntmm_wmi_request(PDEVICE_OBJECT device, uint8_t minor, const GUID *guid, void *buffer, uint32_t bytes, size_t *used);
+/** Called with each event that a driver sends, a WNODE_HEADER and what follows; NULL: nobody listens, as at first. Outlives the machine. */
+typedef void (*ntmm_wmi_listener)(void *context, const void *wnode);
+NTMM_PUBLIC void ntmm_wmi_listen(ntmm_wmi_listener listen, void *context);
 
 /* ---- the registry ---- */
 

@@ -13,6 +13,7 @@
  */
 #include "ex/handle.h"
 
+#include "ex/object_callbacks.h"
 #include "ke/bugcheck.h"
 #include "ke/lock.h"
 #include "ke/process.h"
@@ -53,7 +54,7 @@ static void *pseudo_object(HANDLE value)
 
 /* ---- opening ---- */
 
-NTSTATUS ex_handle_open(void *object, ACCESS_MASK access, ULONG attributes, HANDLE *value)
+static NTSTATUS open_as(void *object, ACCESS_MASK access, ULONG attributes, HANDLE *value)
 {
     *value = NULL;
     handle_t *handle = ExAllocatePool2(POOL_FLAG_PAGED, sizeof *handle, HANDLE_TAG);
@@ -61,7 +62,7 @@ NTSTATUS ex_handle_open(void *object, ACCESS_MASK access, ULONG attributes, HAND
         return STATUS_INSUFFICIENT_RESOURCES;
     handle->object = object;
     handle->process = (attributes & OBJ_KERNEL_HANDLE) != 0 ? NULL : ke_process_current(ke_self());
-    handle->access = ex_object_map_access(ex_object_type_of(object), access);
+    handle->access = access;
     handle->attributes = attributes & (OBJ_INHERIT | OBJ_KERNEL_HANDLE);
     (void)ex_object_reference("ObOpenObjectByPointer", object);
     ex_object_handle_opened(object);
@@ -73,6 +74,19 @@ NTSTATUS ex_handle_open(void *object, ACCESS_MASK access, ULONG attributes, HAND
     handles = handle;
     ke_unlock(&handle_lock);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS ex_handle_open(void *object, ACCESS_MASK access, ULONG attributes, HANDLE *value)
+{
+    ex_object_opening_t     opening;
+    const ex_object_type_t *type = ex_object_type_of(object);
+    access = ex_object_map_access(type, access);
+    if (type != *PsProcessType && type != *PsThreadType)
+        return open_as(object, access, attributes, value);
+    access = ex_object_opening_begin(&opening, object, access, (attributes & OBJ_KERNEL_HANDLE) != 0);
+    NTSTATUS status = open_as(object, access, attributes, value);
+    ex_object_opening_end(&opening, access, status);
+    return status;
 }
 
 /* ---- looking up ---- */

@@ -9,6 +9,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_depth.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside_registry.c
   ${CMAKE_CURRENT_LIST_DIR}/object.c
+  ${CMAKE_CURRENT_LIST_DIR}/object_callbacks.c
   ${CMAKE_CURRENT_LIST_DIR}/object_ps.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_aligned.c
   ${CMAKE_CURRENT_LIST_DIR}/os_version.c
@@ -39,6 +40,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/resource.c
   ${CMAKE_CURRENT_LIST_DIR}/rundown.c
   ${CMAKE_CURRENT_LIST_DIR}/rundown_cache.c
+  ${CMAKE_CURRENT_LIST_DIR}/process_notify.c
   ${CMAKE_CURRENT_LIST_DIR}/slist.c
   ${CMAKE_CURRENT_LIST_DIR}/string_case.c
   ${CMAKE_CURRENT_LIST_DIR}/string_convert.c

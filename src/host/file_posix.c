@@ -115,6 +115,21 @@ int host_file_open(host_file_t *file, const char *name, bool writable)
     return file->fd >= 0 ? 0 : -errno;
 }
 
+int host_file_open_as(host_file_t *file, const char *name, unsigned how)
+{
+    bool writes = (how & (HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EMPTY)) != 0; /* O_TRUNC is for who may write */
+    int  flags = (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    flags |= (how & HOST_FILE_CREATE) != 0 ? O_CREAT : 0;
+    flags |= (how & HOST_FILE_NEW) != 0 ? O_EXCL : 0;
+    flags |= (how & HOST_FILE_EMPTY) != 0 ? O_TRUNC : 0;
+    file->fd = open(name, flags, 0666);
+    return file->fd >= 0 ? 0 : -errno;
+}
+
+bool host_file_is_there(const char *name) { return access(name, F_OK) == 0; }
+
+int host_file_remove(const char *name) { return unlink(name) == 0 ? 0 : -errno; }
+
 int host_file_duplicate(const host_file_t *file, host_file_t *twin)
 {
     twin->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);

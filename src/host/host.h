@@ -75,8 +75,16 @@ typedef struct host_file_identity {
     uint64_t bytes;
     bool     is_regular; /* bytes that can be read anywhere; not a folder or a pipe */
 } host_file_identity_t;
-int  host_file_open(host_file_t *file, const char *path, bool writable); /* one that is there */
-int  host_file_duplicate(const host_file_t *file, host_file_t *twin);    /* the same file, another descriptor */
+int host_file_open(host_file_t *file, const char *path, bool writable); /* one that is there */
+/* The same, made or emptied first; removed. */
+#define HOST_FILE_WRITE 1u
+#define HOST_FILE_CREATE 2u
+#define HOST_FILE_NEW 4u /* with HOST_FILE_CREATE: -EEXIST, there is one */
+#define HOST_FILE_EMPTY 8u
+int  host_file_open_as(host_file_t *file, const char *path, unsigned how);
+bool host_file_is_there(const char *path);
+int  host_file_remove(const char *path);
+int  host_file_duplicate(const host_file_t *file, host_file_t *twin); /* the same file, another descriptor */
 int  host_file_identify(const host_file_t *file, host_file_identity_t *out);
 int  host_file_set_size(const host_file_t *file, uint64_t bytes);
 bool host_file_is_locked(const host_file_t *file); /* somebody else holds an exclusive lock of it, by flock() */

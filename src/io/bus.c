@@ -237,7 +237,7 @@ static NTSTATUS bus_power(PDEVICE_OBJECT device, PIRP irp)
     if (location->MinorFunction == IRP_MN_WAIT_WAKE)
         return complete(irp, STATUS_NOT_SUPPORTED);
     if (location->MinorFunction == IRP_MN_SET_POWER && location->Parameters.Power.Type == DevicePowerState)
-        atomic_store(&io_bus_device_of(device)->power, (int32_t)location->Parameters.Power.State.DeviceState);
+        atomic_store(&io_bus_device_of(device)->extension.power, (int32_t)location->Parameters.Power.State.DeviceState);
     return complete(irp, STATUS_SUCCESS);
 }
 
@@ -267,7 +267,7 @@ static void device_starts(PDEVICE_OBJECT object, void *upper)
     known->extension.known.Type = IO_TYPE_DEVICE_OBJECT_EXTENSION;
     known->extension.known.DeviceObject = object;
     known->number = atomic_fetch_add(&devices_made, 1) + 1;
-    known->power = PowerDeviceD0;
+    known->extension.power = PowerDeviceD0;
     known->extension.name = &known->name;
     known->name.device = object;
     io_device_automatic_name(known->name_text, &known->name.text);

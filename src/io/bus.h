@@ -15,7 +15,6 @@ typedef struct io_bus_device {
     bool                  placed;      /* ntmm_device_place: it has a slot, */
     ULONG                 bus, slot;   /* on this bus */
     _Atomic uint32_t      invalidated; /* what its drivers asked the PnP manager for: NTMM_PNP_* */
-    _Atomic int32_t       power;       /* DEVICE_POWER_STATE */
 } io_bus_device_t;
 
 void             io_bus_boot(void);

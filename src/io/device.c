@@ -13,8 +13,12 @@
  */
 #include <string.h>
 
+#include <wdmsec.h>
+
 #include "hal/hal.h"
 #include "io/device.h"
+#include "io/device_property.h"
+#include "io/pnp.h"
 #include "ke/bugcheck.h"
 #include "ke/lock.h"
 
@@ -101,6 +105,16 @@ NTSTATUS IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, 
     return STATUS_SUCCESS;
 }
 
+NTSTATUS WdmlibIoCreateDeviceSecure(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName,
+                                    DEVICE_TYPE DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive,
+                                    PCUNICODE_STRING DefaultSDDLString, LPCGUID DeviceClassGuid, PDEVICE_OBJECT *DeviceObject)
+{
+    (void)DefaultSDDLString;
+    (void)DeviceClassGuid;
+    KE_REQUIRE_IRQL(APC_LEVEL);
+    return IoCreateDevice(DriverObject, DeviceExtensionSize, DeviceName, DeviceType, DeviceCharacteristics, Exclusive, DeviceObject);
+}
+
 /* ---- delete ---- */
 
 static void unlist_locked(PDEVICE_OBJECT device)
@@ -123,6 +137,10 @@ VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
     if (extension == NULL || hal_device_is_at(DeviceObject) || extension->deleted || extension->attached_to != NULL)
         ke_bugcheck(__func__, "The device object is still attached to another one, was deleted before, or is not a driver's.",
                     DEVICE_REFERENCE_COUNT_NOT_ZERO, (ULONG_PTR)DeviceObject, 0, 0, 0);
+    if ((DeviceObject->Flags & DO_BUS_ENUMERATED_DEVICE) != 0) { /* a child that a bus driver has reported */
+        io_interfaces_forget(DeviceObject);
+        io_device_properties_forget(DeviceObject);
+    }
     ke_lock(&devices_lock);
     unlist_locked(DeviceObject);
     ke_unlock(&devices_lock);

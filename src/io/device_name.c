@@ -109,7 +109,8 @@ void io_device_automatic_name(WCHAR *text, UNICODE_STRING *name)
 
 static UNICODE_STRING copy_behind(void *room, PCUNICODE_STRING text)
 {
-    memcpy(room, text->Buffer, text->Length);
+    if (text->Length != 0)
+        memcpy(room, text->Buffer, text->Length);
     return (UNICODE_STRING){ .Length = text->Length, .MaximumLength = text->Length, .Buffer = room };
 }
 

@@ -76,7 +76,8 @@ int ntmm_device_set_property(PDEVICE_OBJECT device, DEVICE_REGISTRY_PROPERTY pro
     fresh->device = device;
     fresh->property = property;
     fresh->bytes = bytes;
-    memcpy(fresh->data, data, bytes);
+    if (bytes != 0)
+        memcpy(fresh->data, data, bytes);
     ke_lock(&properties_lock);
     fresh->next = properties;
     properties = fresh;

@@ -265,9 +265,9 @@ static io_file_t *make_object(const char *path, bool writable, io_open_t *open, 
     return file;
 }
 
-static int open_host(const char *path, bool writable, io_open_t *open, host_file_identity_t *identity)
+static int open_host(const char *path, unsigned how, io_open_t *open, host_file_identity_t *identity)
 {
-    int status = host_file_open(&open->file, path, writable);
+    int status = host_file_open_as(&open->file, path, how);
     if (status != 0)
         return status;
     status = host_file_identify(&open->file, identity);
@@ -276,18 +276,28 @@ static int open_host(const char *path, bool writable, io_open_t *open, host_file
     return status;
 }
 
-static int open_file(const char *path, bool writable, HANDLE *handle)
+int io_file_open_host(const char *path, unsigned how, io_file_t **file)
 {
     host_file_identity_t identity;
     io_open_t           *open = calloc(1, sizeof *open);
-    int                  status = open != NULL ? open_host(path, writable, open, &identity) : -ENOMEM;
+    int                  status = open != NULL ? open_host(path, how, open, &identity) : -ENOMEM;
+    *file = NULL;
     if (status != 0) {
         free(open);
-        return ke_error(status, "the host does not open %s: %s", path, strerror(-status));
+        return status;
     }
-    io_file_t *file = make_object(path, writable, open, &identity);
-    if (file == NULL)
+    *file = make_object(path, (how & HOST_FILE_WRITE) != 0, open, &identity);
+    return *file != NULL ? 0 : -ENOMEM;
+}
+
+static int open_file(const char *path, bool writable, HANDLE *handle)
+{
+    io_file_t *file;
+    int        status = io_file_open_host(path, writable ? HOST_FILE_WRITE : 0, &file);
+    if (status == -ENOMEM)
         return ke_error(-ENOMEM, "there is no memory for a file object");
+    if (status != 0)
+        return ke_error(status, "the host does not open %s: %s", path, strerror(-status));
     NTSTATUS opened = ex_handle_open(file, GENERIC_READ | (writable ? GENERIC_WRITE : 0), OBJ_KERNEL_HANDLE, handle);
     (void)ex_object_dereference("ntmm_file_open", file); /* the handle keeps it */
     return NT_SUCCESS(opened) ? 0 : ke_error(-ENOMEM, "there is no memory for a handle");

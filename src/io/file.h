@@ -51,6 +51,8 @@ extern const struct _OBJECT_TYPE io_file_type;
 
 io_file_t *io_file_make(size_t name_bytes); /* zero name; NULL: no memory */
 void       io_file_close_host(io_file_t *file);
+int        io_file_open_host(const char *path, unsigned how, io_file_t **file); /* HOST_FILE_*; a negative errno value */
+void       io_mounts_reset(void);                                               /* no folder of the host has a name */
 
 /* How a device is to be opened. */
 typedef struct io_open_want {

@@ -53,7 +53,24 @@ void io_file_clean_up(io_file_t *file)
     file->object.Flags |= FO_CLEANUP_COMPLETE;
 }
 
-static void file_closed_last(void *object) { io_file_clean_up(object); }
+/* Its name is the host's. */
+static void remove_from_host(const io_file_t *file)
+{
+    char   path[1024];
+    size_t count = file->object.FileName.Length / sizeof(WCHAR);
+    for (size_t i = 0; i < count && i < sizeof path - 1; i++)
+        path[i] = (char)file->name[i];
+    path[count < sizeof path - 1 ? count : sizeof path - 1] = '\0';
+    (void)host_file_remove(path);
+}
+
+static void file_closed_last(void *object)
+{
+    io_file_t *file = object;
+    io_file_clean_up(file);
+    if (file->host != NULL && file->object.DeletePending)
+        remove_from_host(file);
+}
 
 static void close_device(io_file_t *file)
 {
@@ -127,7 +144,8 @@ static io_file_t *make_for_device(PDEVICE_OBJECT device, PCUNICODE_STRING rest, 
         return NULL;
     FILE_OBJECT *object = &file->object;
     bool         synchronous = (want->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT)) != 0;
-    memcpy(file->name, rest->Buffer, rest->Length);
+    if (rest->Length != 0)
+        memcpy(file->name, rest->Buffer, rest->Length);
     object->DeviceObject = device;
     object->ReadAccess = (access & (FILE_READ_DATA | FILE_EXECUTE)) != 0;
     object->WriteAccess = (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;

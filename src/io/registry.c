@@ -96,7 +96,8 @@ static io_key_t *make_key(PCUNICODE_STRING name)
         free(key);
         return NULL;
     }
-    memcpy(key->name.Buffer, name->Buffer, name->Length);
+    if (name->Length != 0)
+        memcpy(key->name.Buffer, name->Buffer, name->Length);
     key->name.Length = key->name.MaximumLength = name->Length;
     io_key_touch_locked(key);
     return key;

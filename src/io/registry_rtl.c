@@ -118,7 +118,8 @@ static void copy_found(const WCHAR *name, size_t name_bytes, ULONG type, const v
     found->no_memory = found->name == NULL || found->data == NULL;
     if (found->no_memory)
         return;
-    memcpy(found->name, name, name_bytes);
+    if (name_bytes != 0)
+        memcpy(found->name, name, name_bytes);
     if (bytes != 0)
         memcpy(found->data, data, bytes);
     found->type = type;

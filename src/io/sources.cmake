@@ -23,9 +23,12 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/object_name.c
   ${CMAKE_CURRENT_LIST_DIR}/mdl_io_space.c
   ${CMAKE_CURRENT_LIST_DIR}/named_event.c
+  ${CMAKE_CURRENT_LIST_DIR}/error_log.c
+  ${CMAKE_CURRENT_LIST_DIR}/etw.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
   ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
+  ${CMAKE_CURRENT_LIST_DIR}/power.c
   ${CMAKE_CURRENT_LIST_DIR}/registry.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_device.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_key.c
@@ -41,3 +44,6 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/request.c
   ${CMAKE_CURRENT_LIST_DIR}/share_access.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)
+  ${CMAKE_CURRENT_LIST_DIR}/work_item.c
+  ${CMAKE_CURRENT_LIST_DIR}/wmi.c
+  ${CMAKE_CURRENT_LIST_DIR}/zw_file.c)

@@ -28,6 +28,7 @@ static ke_lock_t     process_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 
 PEPROCESS          PsInitialSystemProcess;
 ke_process_hooks_t ke_process_hooks;
+NTSTATUS (*ke_process_notice)(ke_process_t *process, bool created);
 
 static ke_process_t *record_of(ntmm_process *process) { return (ke_process_t *)(void *)process; }
 
@@ -256,24 +257,9 @@ static ke_process_t *create(void)
     return process;
 }
 
-ntmm_process *ntmm_process_create(void)
+static void destroy(const char *routine, ke_process_t *record)
 {
-    ke_thread_t *thread = ke_thread_enter(__func__);
-    if (thread == NULL)
-        return NULL;
-    ke_process_t *process = create();
-    ke_thread_leave(thread);
-    return (ntmm_process *)(void *)process;
-}
-
-void ntmm_process_destroy(ntmm_process *process)
-{
-    ke_process_t *record = record_of(process);
-    if (process == NULL || ke_thread_ready(__func__) == NULL || !is_ours(process, __func__))
-        return;
-    if (ke_process_hooks.ending != NULL)
-        ke_process_hooks.ending(record);
-    ke_thread_t *thread = ke_thread_enter(__func__);
+    ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return;
     ke_lock(&process_lock);
@@ -284,6 +270,34 @@ void ntmm_process_destroy(ntmm_process *process)
         ke_process_unuse(record);
     }
     ke_thread_leave(thread);
+}
+
+ntmm_process *ntmm_process_create(void)
+{
+    ke_thread_t *thread = ke_thread_enter(__func__);
+    if (thread == NULL)
+        return NULL;
+    ke_process_t *process = create();
+    ke_thread_leave(thread);
+    NTSTATUS status = process != NULL && ke_process_notice != NULL ? ke_process_notice(process, true) : STATUS_SUCCESS;
+    if (NT_ERROR(status)) {
+        ke_error(0, "ntmm_process_create: a driver forbids it with CreationStatus 0x%08X", (unsigned)status);
+        destroy(__func__, process);
+        process = NULL;
+    }
+    return (ntmm_process *)(void *)process;
+}
+
+void ntmm_process_destroy(ntmm_process *process)
+{
+    ke_process_t *record = record_of(process);
+    if (process == NULL || ke_thread_ready(__func__) == NULL || !is_ours(process, __func__))
+        return;
+    if (ke_process_notice != NULL)
+        (void)ke_process_notice(record, false);
+    if (ke_process_hooks.ending != NULL)
+        ke_process_hooks.ending(record);
+    destroy(__func__, record);
 }
 
 void ntmm_process_attach(ntmm_process *process)

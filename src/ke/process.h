@@ -68,6 +68,8 @@ typedef struct ke_process_hooks {
     void (*stop)(void *space);             /* its last user has left */
 } ke_process_hooks_t;
 extern ke_process_hooks_t ke_process_hooks;
+/* ex hears of processes that come and go: called outside of the library. An error: the process must not come. */
+extern NTSTATUS (*ke_process_notice)(ke_process_t *process, bool created);
 /* The address space that it has from now on: this one, or another that it has already. NULL: it has ended. */
 void *ke_process_set_space(ke_process_t *process, void *space);
 

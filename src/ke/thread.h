@@ -180,6 +180,10 @@ void    ke_thread_end_record(void);   /* the calling thread is about to end, and
 void    ke_thread_fork_leave(void);   /* in a forked child, at once: the thread has no record, so no fast path knows it */
 void    ke_threads_fork_forget(void); /* in a forked child: the other threads are not in this process */
 
+/* Driver code is called from inside of the library: the thread is outside meanwhile. */
+static inline uint8_t ke_thread_step_out(void) { return atomic_exchange_explicit(&ke_self()->in_library, 0, memory_order_acq_rel); }
+static inline void    ke_thread_step_in(uint8_t depth) { atomic_store_explicit(&ke_self()->in_library, depth, memory_order_release); }
+
 /* Work that must not be done under an upper layer's locks: the thread that leaves the library next does it, before it is outside. The layer
  * leaves a word that is not 0, and the hook takes it back. */
 extern _Atomic uint32_t ke_leave_due;

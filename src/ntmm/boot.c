@@ -22,17 +22,22 @@
 
 #include "ex/ex.h"
 #include "ex/handle.h"
+#include "ex/object_callbacks.h"
+#include "ex/process_notify.h"
 #include "ex/work_queue.h"
 #include "hal/hal.h"
 #include "host/host.h"
 #include "io/bus.h"
 #include "io/device_property.h"
 #include "io/driver.h"
+#include "io/etw.h"
 #include "io/file.h"
 #include "io/named_event.h"
 #include "io/pnp.h"
+#include "io/power.h"
 #include "io/registry.h"
 #include "io/section.h"
+#include "io/wmi.h"
 #include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
@@ -174,6 +179,8 @@ static int boot_layers(const ntmm_config *config)
     ex_work_boot();
     ex_handles_boot();
     ex_process_objects_register();
+    ex_object_callbacks_boot();
+    ex_process_notify_boot();
     hal_ports_reset();
     hal_pci_reset();
     hal_dma_reset();
@@ -184,6 +191,10 @@ static int boot_layers(const ntmm_config *config)
     io_bus_boot();
     io_interfaces_reset();
     io_registry_reset();
+    io_power_boot();
+    io_wmi_boot();
+    io_etw_boot();
+    io_mounts_reset();
     io_pnp_notifications_boot();
     io_named_events_boot();
     io_files_reset();
@@ -314,6 +325,8 @@ static void shutdown_layers(void)
     io_interfaces_reset();
     io_device_properties_reset();
     io_registry_reset();
+    io_power_boot();
+    io_mounts_reset();
 }
 
 static size_t shutdown_locked(ntmm_report *report)

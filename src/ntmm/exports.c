@@ -9,6 +9,7 @@
 
 #include <ntifs.h>
 #include <usermode_accessors.h>
+#include <wdmsec.h>
 
 #include "ke/bugcheck.h"
 #include "ke/version.h"

@@ -6,6 +6,7 @@
 #include "ntddk/mm_system_view.h" /* MmMapViewInSystemSpace */
 #include "ntddk/os_version.h"     /* versions of Windows */
 #include "ntddk/ps_notify.h"      /* who hears of processes */
+#include "ntddk/ps_register.h"    /* PsSetCreateProcessNotifyRoutine, ZwOpenProcess */
 #include "ntddk/rtl_table.h"      /* generic tables, splay links */
 #include "ntddk/rtl_hash_table.h" /* dynamic hash tables */
 #endif

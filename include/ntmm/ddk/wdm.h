@@ -101,8 +101,14 @@
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */
 #include "wdm/po_fx.h"          /* components of a device and their power */
 #include "wdm/io_types.h"       /* volumes, shares, the error log */
+#include "wdm/io_log.h"         /* the error log, WMI */
+#include "wdm/io_zw_file.h"     /* ZwCreateFile and its like */
+#include "wdm/po_power.h"       /* power requests and settings */
 #include "wdm/fast_io.h"        /* requests without an IRP */
-#include "wdm/ob_callbacks.h"   /* who hears of handles */
-#include "wdm/ke_floating.h"    /* floating point in kernel mode */
+
+#include "evntprov.h"         /* event tracing */
+#include "wdm/ob_callbacks.h" /* who hears of handles */
+#include "wdm/ob_register.h"  /* ObRegisterCallbacks */
+#include "wdm/ke_floating.h"  /* floating point in kernel mode */
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * wdmsec.h - security descriptors as text, for IoCreateDeviceSecure. There is no security here, and that routine is absent: the strings let
- * drivers compile that name them.
+ * wdmsec.h - security descriptors as text, for IoCreateDeviceSecure. There is no security here: nobody looks at them.
  *
  * Source  WDK reference: wdmsec.h, IoCreateDeviceSecure; "SDDL for device objects" (what each string grants).
  */
@@ -21,5 +20,18 @@ NTMM_SDDL(SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_R_RES_R, L"D:P(A;;GA;;;SY)(A;;GRGWGX
 NTMM_SDDL(SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_RW_RES_R, L"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GRGW;;;WD)(A;;GR;;;RC)");
 NTMM_SDDL(SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_RWX_RES_RWX, L"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GRGWGX;;;WD)(A;;GRGWGX;;;RC)");
 #undef NTMM_SDDL
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/** IoCreateDevice. @irql <= APC_LEVEL @models the security descriptor and the class are not looked at: there is no security
+ *  @source WDK reference: wdmsec.h, IoCreateDeviceSecure (WdmlibIoCreateDeviceSecure) */
+NTKERNELAPI NTSTATUS WdmlibIoCreateDeviceSecure(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName,
+                                                DEVICE_TYPE DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive,
+                                                PCUNICODE_STRING DefaultSDDLString, LPCGUID DeviceClassGuid, PDEVICE_OBJECT *DeviceObject);
+#define IoCreateDeviceSecure WdmlibIoCreateDeviceSecure
+#ifdef __cplusplus
+}
+#endif
 
 #endif
