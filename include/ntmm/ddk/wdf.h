@@ -19,7 +19,8 @@
 #include "wdfmemory.h"
 #include "wdfcollection.h"
 #include "wdfstring.h"
-#include "wdfcontrol.h"
+#include "wdfverifier.h"
+#include "wdf/power_framework.h"
 
 /* ---- requests and what serves them ---- */
 #include "wdfrequest.h"

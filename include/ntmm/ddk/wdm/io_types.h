@@ -203,6 +203,21 @@ typedef enum _IO_SESSION_STATE {
 } IO_SESSION_STATE,
     *PIO_SESSION_STATE;
 
+/*
+ * ---- clients of Windows management instrumentation: absent, so that a driver compiles and its test does not link until it defines them ----
+ * Source  WDK reference: wdm.h, the page of each.
+ */
+typedef VOID                        FWMI_NOTIFICATION_CALLBACK(PVOID Wnode, PVOID Context);
+typedef FWMI_NOTIFICATION_CALLBACK *WMI_NOTIFICATION_CALLBACK;
+NTSTATUS                            IoWMIOpenBlock(LPCGUID Guid, ULONG DesiredAccess, PVOID *DataBlockObject);
+NTSTATUS                            IoWMISetNotificationCallback(PVOID Object, WMI_NOTIFICATION_CALLBACK Callback, PVOID Context);
+NTSTATUS                            IoWMIQueryAllData(PVOID DataBlockObject, PULONG InOutBufferSize, PVOID OutBuffer);
+NTSTATUS IoWMIQuerySingleInstance(PVOID DataBlockObject, PUNICODE_STRING InstanceName, PULONG InOutBufferSize, PVOID OutBuffer);
+NTSTATUS IoWMISetSingleInstance(PVOID DataBlockObject, PUNICODE_STRING InstanceName, ULONG Version, ULONG ValueBufferSize,
+                                PVOID ValueBuffer);
+NTSTATUS IoWMIExecuteMethod(PVOID DataBlockObject, PUNICODE_STRING InstanceName, ULONG MethodId, ULONG InBufferSize, PULONG OutBufferSize,
+                            PUCHAR InOutBuffer);
+
 #ifdef __cplusplus
 }
 #endif

@@ -187,6 +187,40 @@ typedef struct _PO_FX_PERF_STATE_CHANGE {
 typedef VOID PO_FX_COMPONENT_PERF_STATE_CALLBACK(PVOID Context, ULONG Component, BOOLEAN Succeeded, PVOID RequestContext);
 typedef PO_FX_COMPONENT_PERF_STATE_CALLBACK *PPO_FX_COMPONENT_PERF_STATE_CALLBACK;
 
+/*
+ * ---- the routines, for drivers that call them: absent, so that a driver compiles and its test does not link until it defines them itself ----
+ * Source  WDK reference: wdm.h, the page of each.
+ */
+NTSTATUS PoFxRegisterDevice(PDEVICE_OBJECT Pdo, PPO_FX_DEVICE Device, POHANDLE *Handle);
+VOID     PoFxUnregisterDevice(POHANDLE Handle);
+VOID     PoFxStartDevicePowerManagement(POHANDLE Handle);
+VOID     PoFxActivateComponent(POHANDLE Handle, ULONG Component, ULONG Flags);
+VOID     PoFxIdleComponent(POHANDLE Handle, ULONG Component, ULONG Flags);
+VOID     PoFxCompleteIdleCondition(POHANDLE Handle, ULONG Component);
+VOID     PoFxCompleteIdleState(POHANDLE Handle, ULONG Component);
+VOID     PoFxCompleteDevicePowerNotRequired(POHANDLE Handle);
+VOID     PoFxReportDevicePoweredOn(POHANDLE Handle);
+VOID     PoFxSetComponentLatency(POHANDLE Handle, ULONG Component, ULONGLONG Latency);
+VOID     PoFxSetComponentResidency(POHANDLE Handle, ULONG Component, ULONGLONG Residency);
+VOID     PoFxSetComponentWake(POHANDLE Handle, ULONG Component, BOOLEAN WakeHint);
+VOID     PoFxSetDeviceIdleTimeout(POHANDLE Handle, ULONGLONG IdleTimeout);
+VOID     PoFxSetTargetDripsDevicePowerState(POHANDLE Handle, DEVICE_POWER_STATE TargetState);
+VOID     PoFxNotifySurprisePowerOn(PDEVICE_OBJECT Pdo);
+NTSTATUS PoFxPowerControl(POHANDLE Handle, LPCGUID PowerControlCode, PVOID InBuffer, SIZE_T InBufferSize, PVOID OutBuffer,
+                          SIZE_T OutBufferSize, PSIZE_T BytesReturned);
+NTSTATUS PoFxRegisterComponentPerfStates(POHANDLE Handle, ULONG Component, ULONGLONG Flags,
+                                         PPO_FX_COMPONENT_PERF_STATE_CALLBACK ComponentPerfStateCallback,
+                                         PPO_FX_COMPONENT_PERF_INFO InputStateInfo, PPO_FX_COMPONENT_PERF_INFO *OutputStateInfo);
+VOID PoFxIssueComponentPerfStateChange(POHANDLE Handle, ULONG Flags, ULONG Component, PPO_FX_PERF_STATE_CHANGE PerfChange, PVOID Context);
+VOID PoFxCompleteDirectedPowerDown(POHANDLE Handle);
+
+NTSTATUS PoCreatePowerLimitRequest(PVOID *PowerLimitRequest, PDEVICE_OBJECT TargetDeviceObject, PDEVICE_OBJECT PolicyDeviceObject,
+                                   PCOUNTED_REASON_CONTEXT Context);
+VOID     PoDeletePowerLimitRequest(PVOID PowerLimitRequest);
+NTSTATUS PoQueryPowerLimitAttributes(PVOID PowerLimitRequest, ULONG BufferCount, PPOWER_LIMIT_ATTRIBUTES Buffer, PULONG AttributeCount);
+NTSTATUS PoQueryPowerLimitValue(PVOID PowerLimitRequest, ULONG ValueCount, PPOWER_LIMIT_VALUE Values);
+NTSTATUS PoSetPowerLimitValue(PVOID PowerLimitRequest, PCOUNTED_REASON_CONTEXT Reason, ULONG ValueCount, PPOWER_LIMIT_VALUE Values);
+
 #ifdef __cplusplus
 }
 #endif
