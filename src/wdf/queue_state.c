@@ -181,11 +181,17 @@ NTSTATUS WdfIoQueueReadyNotify(WDFQUEUE Queue, PFN_WDF_IO_QUEUE_STATE QueueReady
 
 /* ---- power ---- */
 
+/* Whether it keeps the request, or has sent it on. */
+static bool is_the_drivers(const wdf_request_t *request)
+{
+    return request->place == WDF_REQUEST_DRIVER || request->place == WDF_REQUEST_SENT;
+}
+
 static wdf_request_t *next_to_tell_locked(wdf_queue_t *queue)
 {
     for (PLIST_ENTRY entry = queue->owned.Flink; entry != &queue->owned; entry = entry->Flink) {
         wdf_request_t *request = CONTAINING_RECORD(entry, wdf_request_t, link);
-        if (!request->in_stop && !request->is_cancelled && request->place == WDF_REQUEST_DRIVER)
+        if (!request->in_stop && !request->is_cancelled && is_the_drivers(request))
             return request;
     }
     return NULL;
@@ -258,7 +264,7 @@ static void tell_resume(wdf_queue_t *queue)
     while ((request = next_to_resume_locked(queue)) != NULL) {
         request->in_stop = false;
         request->stop = WDF_STOP_UNKNOWN;
-        if (queue->config.EvtIoResume == NULL || request->is_cancelled || request->place != WDF_REQUEST_DRIVER)
+        if (queue->config.EvtIoResume == NULL || request->is_cancelled || !is_the_drivers(request))
             continue;
         wdf_object_reference(&request->object);
         wdf_unlock(&queue->lock);
@@ -318,7 +324,6 @@ void wdf_queue_end(wdf_queue_t *queue)
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     wdf_lock(&queue->lock);
     queue->purged = (wdf_queue_notice_t){ .routine = NULL };
-    queue->power = WDF_QUEUE_ON;
     wdf_unlock(&queue->lock);
     drain("WdfObjectDelete", queue, true, &notice);
     wait_for("WdfObjectDelete", &event);

@@ -107,12 +107,21 @@ static VOID        on_default(WDFQUEUE queue, WDFREQUEST request)
     queued = request;
 }
 
+static int  stops;
+static VOID on_stop(WDFQUEUE queue, WDFREQUEST request, ULONG flags)
+{
+    (void)queue, (void)flags;
+    stops++;
+    WdfRequestStopAcknowledge(request, FALSE);
+}
+
 static NTSTATUS make(WDFDEVICE device)
 {
     WDF_IO_TARGET_OPEN_PARAMS open;
     WDF_IO_QUEUE_CONFIG       config;
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchParallel);
     config.EvtIoDefault = on_default;
+    config.EvtIoStop = on_stop;
     NTSTATUS status = WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, NULL);
     if (NT_SUCCESS(status))
         status = WdfIoTargetCreate(device, WDF_NO_OBJECT_ATTRIBUTES, &target);
@@ -550,6 +559,22 @@ static void passes_a_queued_one_on(void **state)
     assert_int_equal(bytes[7], 6);
 }
 
+static void the_driver_is_asked_about_a_sent_one(void **state)
+{
+    unsigned char bytes[8] = { 0 };
+    (void)state;
+    stops = 0;
+    pends = true;
+    ntmm_request *request = read_begin(bytes, sizeof bytes);
+    WdfRequestFormatRequestUsingCurrentType(queued);
+    WdfRequestSetCompletionRoutine(queued, complete_queued, NULL);
+    assert_true(WdfRequestSend(queued, target, WDF_NO_SEND_OPTIONS));
+    assert_int_equal(wdf_test_pnp(IRP_MN_STOP_DEVICE, NULL), STATUS_SUCCESS);
+    assert_int_equal(stops, 1);
+    let_go(STATUS_SUCCESS, 0);
+    assert_int_equal(ntmm_request_end(request, NULL), STATUS_SUCCESS);
+}
+
 static void sends_and_forgets(void **state)
 {
     WDF_REQUEST_SEND_OPTIONS options;
@@ -677,6 +702,7 @@ int main(void)
         row(asks_for_an_interface),
         row(a_timeout_cancels),
         row(passes_a_queued_one_on),
+        row(the_driver_is_asked_about_a_sent_one),
         row(sends_and_forgets),
         row(memory_with_another_request),
         row(memory_with_another_request_reused),
