@@ -43,7 +43,6 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pnp_notify.c
   ${CMAKE_CURRENT_LIST_DIR}/request.c
   ${CMAKE_CURRENT_LIST_DIR}/share_access.c
-  ${CMAKE_CURRENT_LIST_DIR}/work_item.c)
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c
   ${CMAKE_CURRENT_LIST_DIR}/wmi.c
   ${CMAKE_CURRENT_LIST_DIR}/zw_file.c)
