@@ -7,8 +7,6 @@
 #ifndef NTMM_DDK_WDF_POWER_FRAMEWORK_H
 #define NTMM_DDK_WDF_POWER_FRAMEWORK_H
 
-#include "../wdftypes.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
