@@ -70,7 +70,7 @@ check_tree() # $1: root; the findings on stdout, status 1 if there are any
         } else if (text ~ /^#[ \t]*(include|import|include_next)/) {
             finding("an include that this check cannot read: " text)
         } else if (layer != "host" && layer != "tool" &&
-                   text ~ /(^|[^A-Za-z0-9_])(__linux|__gnu_linux__|__APPLE__|__MACH__|__unix|__FreeBSD__|__NetBSD__|__OpenBSD__|_WIN32|_WIN64|TARGET_OS_|__ANDROID__|__has_include)/) {
+                   text ~ /(__linux|__gnu_linux__|__APPLE__|__MACH__|__unix|__FreeBSD__|__NetBSD__|__OpenBSD__|(^|[^A-Za-z0-9_])_WIN(32|64)([^A-Za-z0-9_]|$)|TARGET_OS_|__ANDROID__|__has_include)/) {
             finding("asks which operating system this is, which only src/host knows: " text)
         }
     }
@@ -126,6 +126,7 @@ self_test()
     plant src/ex/planted.c '#include <sys/mman.h>' 'operating system'
     plant src/ke/planted.c '#include <pthread.h>' 'operating system'
     plant src/mm/planted.c '#if defined(__APPLE__)' 'which operating system'
+    plant src/mm/planted.c '#ifdef _WIN32' 'which operating system'
     plant src/mm/planted.c '#if 1 || \
   defined(__linux__)' 'which operating system'
     plant include/ntmm/planted.h '#include "../../src/ke/thread.h"' 'public header'

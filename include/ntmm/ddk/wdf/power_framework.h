@@ -2,6 +2,7 @@
  * power_framework.h - how a KMDF driver of one component takes part in the power management framework. There is no such framework here: the types
  * let drivers compile, and a test of one that calls WdfDeviceWdmAssignPowerFrameworkSettings does not link until it defines it.
  *
+ * A part of wdf.h, which includes what it needs.
  * Source  WDK reference: wdfdevice.h, WDF_POWER_FRAMEWORK_SETTINGS, WdfDeviceWdmAssignPowerFrameworkSettings; KMDF 1.33 headers (order of members).
  */
 #ifndef NTMM_DDK_WDF_POWER_FRAMEWORK_H
