@@ -192,6 +192,7 @@ static void dpc_thread_serve(void *argument)
         if (thread == NULL)
             return;
         atomic_store(&thread->is_system, 1);
+        atomic_store(&thread->idle, 1); /* whether it has something to do idle_at says */
         thread->serves = processor;
         if (!run_ordinary(processor, thread))
             return;

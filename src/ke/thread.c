@@ -141,7 +141,7 @@ static ke_thread_t *record_take(void)
         record = record_make();
     if (record == NULL)
         return NULL;
-    record->generation = 0; /* made ready afresh, whoever had it before */
+    __atomic_store_n(&record->generation, 0, __ATOMIC_RELAXED); /* made ready afresh, whoever had it before */
     atomic_store(&record->is_system, 0);
     if (host_at_thread_exit(thread_ended, record) != 0) {
         atomic_store(&record->alive, false);
@@ -156,7 +156,7 @@ static void record_start(ke_thread_t *record)
 {
     record_reset(record);
     memset(record->upper, 0, sizeof record->upper);
-    record->generation = ke_machine_generation;
+    __atomic_store_n(&record->generation, ke_machine_generation, __ATOMIC_RELEASE); /* others look at it: time_advance.c */
     ke_thread_object_start(record);
     if (ke_thread_hooks.start != NULL)
         ke_thread_hooks.start(record);

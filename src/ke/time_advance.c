@@ -34,12 +34,12 @@ static bool waits_on(ke_thread_t *thread, uint64_t now)
     return atomic_load(&thread->asleep) != 0 && atomic_load(&thread->granted) == 0 && atomic_load(&thread->wake_at) > now;
 }
 
-static bool rests(ke_thread_t *thread, uint64_t now)
-{
-    return thread->serves != NULL || atomic_load(&thread->idle) != 0 || waits_on(thread, now); /* DPC threads are asked elsewhere */
-}
+static bool rests(ke_thread_t *thread, uint64_t now) { return atomic_load(&thread->idle) != 0 || waits_on(thread, now); }
 
-static bool counts(const ke_thread_t *thread) { return atomic_load(&thread->alive) && thread->generation == ke_machine_generation; }
+static bool counts(const ke_thread_t *thread)
+{
+    return atomic_load(&thread->alive) && __atomic_load_n(&thread->generation, __ATOMIC_ACQUIRE) == ke_machine_generation;
+}
 
 /* Looked at twice, so that nobody has got up behind our back. */
 static bool all_rest(const ke_thread_t *self, bool machine_only)
@@ -49,8 +49,8 @@ static bool all_rest(const ke_thread_t *self, bool machine_only)
     if (atomic_load(&ke_work_waiting) != 0 || !ke_dpc_is_settled())
         return false;
     for (ke_thread_t *thread = ke_thread_first(); thread != NULL; thread = thread->next) {
-        bool asleep_in_test = !thread->made_by_machine && atomic_load(&thread->asleep) == 0;
-        if (thread != self && counts(thread) && !(machine_only && asleep_in_test) && !rests(thread, now))
+        bool runs_in_test = atomic_load(&thread->is_system) == 0 && atomic_load(&thread->asleep) == 0;
+        if (thread != self && counts(thread) && !(machine_only && runs_in_test) && !rests(thread, now))
             return false;
     }
     return atomic_load(&ke_activity) == activity && atomic_load(&ke_work_waiting) == 0;

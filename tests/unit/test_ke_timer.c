@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,8 @@ __attribute__((unused)) static void the_clock_of_a_forked_child_goes(void **stat
     KTIMER timer;
     int    status = -1;
     (void)state;
+    if (getenv("NTMM_EMULATED") != NULL) /* qemu-user stops at an assertion of its own when such a child starts a thread */
+        skip();
     KeInitializeTimer(&timer);
     (void)KeSetTimer(&timer, in(3600 * SECOND), NULL); /* so the parent has a clock thread, which the child has not */
     pid_t child = fork();
