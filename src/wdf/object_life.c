@@ -227,7 +227,7 @@ static void clean_up_tree(wdf_object_t *root)
 /* The reference that it was created with. */
 static inline void let_go(wdf_object_t *object)
 {
-    object->flags |= WDF_OBJECT_DELETED;
+    __atomic_store_n(&object->flags, (uint8_t)(object->flags | WDF_OBJECT_DELETED), __ATOMIC_RELAXED); /* others may look */
     if (atomic_load_explicit(&object->references, memory_order_acquire) == 1 || atomic_fetch_sub(&object->references, 1) == 1)
         last_reference_gone(object);
 }
@@ -297,7 +297,7 @@ static inline bool claim_under(wdf_object_t *object, const wdf_object_t *parent)
 
 static inline bool claim_and_leave(wdf_object_t *object)
 {
-    if (NTMM_UNLIKELY((object->flags & WDF_OBJECT_UNDER) == 0))
+    if (NTMM_UNLIKELY((EX_GLANCE(object->flags) & WDF_OBJECT_UNDER) == 0))
         return try_claim(object) && leave_parent(object);
     bool mine = false;
     ke_reading_begin();
@@ -424,7 +424,7 @@ static inline bool is_ordinary(const ke_thread_t *self, const void *handle)
     const wdf_object_t *object = handle;
     return self->irql <= DISPATCH_LEVEL && self->generation == ke_machine_generation && ex_fast_in(MM_NONPAGED_NX, handle) &&
            (uintptr_t)handle % 16 == 0 && EX_GLANCE(object->mark) == (WDF_OBJECT_MARK ^ (uintptr_t)handle) &&
-           object->flags == (WDF_OBJECT_ORDINARY | WDF_OBJECT_UNDER);
+           EX_GLANCE(object->flags) == (WDF_OBJECT_ORDINARY | WDF_OBJECT_UNDER);
 }
 
 static __attribute__((noinline)) void delete_checked(const char *routine, WDFOBJECT handle, ULONG_PTR caller)
@@ -435,7 +435,7 @@ static __attribute__((noinline)) void delete_checked(const char *routine, WDFOBJ
     KIRQL         limit = (object->type->options & WDF_TYPE_PASSIVE_DELETE) != 0 ? PASSIVE_LEVEL : DISPATCH_LEVEL;
     if (ke_self()->irql > limit)
         ke_irql_too_high(routine, 0, caller);
-    if ((object->type->options & WDF_TYPE_NO_DELETE) != 0 || (object->flags & WDF_OBJECT_NO_DELETE) != 0)
+    if ((object->type->options & WDF_TYPE_NO_DELETE) != 0 || (EX_GLANCE(object->flags) & WDF_OBJECT_NO_DELETE) != 0)
         (void)ke_error(0, "%s: the %s %p is deleted by the framework alone", routine, object->type->name, (void *)object);
     else
         delete_object(object);
