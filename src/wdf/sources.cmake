@@ -50,4 +50,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/serialize.c
   ${CMAKE_CURRENT_LIST_DIR}/string.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c
+  ${CMAKE_CURRENT_LIST_DIR}/timer.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

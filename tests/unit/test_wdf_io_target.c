@@ -535,6 +535,47 @@ static void asks_for_an_interface(void **state)
     assert_int_equal(WdfIoTargetQueryForInterface(target, &id, &interface, sizeof interface, 3, NULL), STATUS_INVALID_DEVICE_STATE);
 }
 
+static const ntmm_config stopped_clock = { .quiet = true, .stopped_clock = true };
+static int               setup_stopped(void **state)
+{
+    ntmm_cmocka_config = &stopped_clock;
+    return setup(state);
+}
+static int teardown_stopped(void **state)
+{
+    int result = wdf_device_teardown(state);
+    ntmm_cmocka_config = NULL;
+    return result;
+}
+static void a_timeout_cancels_without_a_waiter(void **state)
+{
+    WDF_REQUEST_SEND_OPTIONS options;
+    (void)state;
+    pends = true;
+    WDFREQUEST request = new_request();
+    WDF_REQUEST_SEND_OPTIONS_INIT(&options, 0);
+    WDF_REQUEST_SEND_OPTIONS_SET_TIMEOUT(&options, WDF_REL_TIMEOUT_IN_MS(5));
+    assert_int_equal(WdfRequestAllocateTimer(request), STATUS_SUCCESS);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(WdfIoTargetFormatRequestForRead(target, request, NULL, NULL, NULL), STATUS_SUCCESS);
+        assert_true(WdfRequestSend(request, target, &options));
+        assert_int_equal(ntmm_time_advance(49999), 0);
+        assert_int_equal(completions, 2 * i - 2);
+        assert_int_equal(ntmm_time_advance(1), 0);
+        assert_int_equal(completions, 2 * i - 1);
+        assert_int_equal(came_with, STATUS_IO_TIMEOUT);
+        reuse(request);
+        assert_int_equal(WdfIoTargetFormatRequestForRead(target, request, NULL, NULL, NULL), STATUS_SUCCESS);
+        assert_true(WdfRequestSend(request, target, &options));
+        let_go(STATUS_SUCCESS, 0); /* in time */
+        assert_int_equal(completions, 2 * i);
+        assert_int_equal(came_with, STATUS_SUCCESS);
+        assert_int_equal(ntmm_time_advance(100000), 0);
+        reuse(request);
+    }
+    WdfObjectDelete(request);
+}
+
 /* ---- requests of a queue ---- */
 
 static ntmm_request *read_begin(PVOID to, uint32_t bytes)
@@ -701,6 +742,7 @@ int main(void)
         row(every_descriptor_will_do),
         row(asks_for_an_interface),
         row(a_timeout_cancels),
+        cmocka_unit_test_setup_teardown(a_timeout_cancels_without_a_waiter, setup_stopped, teardown_stopped),
         row(passes_a_queued_one_on),
         row(the_driver_is_asked_about_a_sent_one),
         row(sends_and_forgets),
