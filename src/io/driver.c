@@ -18,6 +18,7 @@
 #include "io/driver.h"
 #include "io/driver_hook.h"
 #include "io/irp.h"
+#include "io/registry.h"
 #include "ke/bugcheck.h"
 #include "mm/mm.h"
 
@@ -87,6 +88,21 @@ PCUNICODE_STRING io_driver_registry_path(PDRIVER_OBJECT driver)
     return ex_object_type_of(driver) == &io_driver_type ? &((const driver_t *)driver)->registry_path : NULL;
 }
 
+/* The key that RegistryPath names, as the installation of a driver makes it. */
+static bool service_key_make(const driver_t *driver)
+{
+    const size_t   front = sizeof L"\\Registry\\" - sizeof(WCHAR);
+    io_key_t      *key;
+    bool           created;
+    UNICODE_STRING path = driver->registry_path;
+    path.Buffer += front / sizeof(WCHAR);
+    path.Length = (USHORT)(path.Length - front);
+    io_registry_lock();
+    NTSTATUS status = io_key_find_locked(NULL, path, IO_KEY_CREATE_ALL, false, &key, &created);
+    io_registry_unlock();
+    return NT_SUCCESS(status);
+}
+
 PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
@@ -100,6 +116,11 @@ PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
     if (driver == NULL)
         return NULL;
     object_init(driver, name, entry);
+    if (!service_key_make(driver)) {
+        (void)ke_error(0, "%s: the host has no memory for the driver's registry key", __func__);
+        (void)ex_object_dereference(__func__, driver);
+        return NULL;
+    }
     mm_driver_init_restore((uintptr_t)entry);
     NTSTATUS status = entry(&driver->object, &driver->registry_path);
     if (!NT_SUCCESS(status)) {

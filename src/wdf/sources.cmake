@@ -29,6 +29,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_target.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_format.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_sync.c
+  ${CMAKE_CURRENT_LIST_DIR}/key.c
+  ${CMAKE_CURRENT_LIST_DIR}/key_values.c
   ${CMAKE_CURRENT_LIST_DIR}/lock.c
   ${CMAKE_CURRENT_LIST_DIR}/lookaside.c
   ${CMAKE_CURRENT_LIST_DIR}/memory.c

@@ -43,6 +43,7 @@
 #include "wdfdmaenabler.h"
 #include "wdfdmatransaction.h"
 #include "wdfcommonbuffer.h"
+#include "wdfregistry.h"
 #include "wdfroletypes.h"
 #include "wdfhwaccess.h"
 
