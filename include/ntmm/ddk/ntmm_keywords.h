@@ -149,6 +149,22 @@
 #define _AddressOfReturnAddress() ((void *)((char *)__builtin_frame_address(0) + sizeof(void *)))
 #endif
 
+/* A last member that counts for one element, and has as many as there are, in a structure that is itself an element of an array: there gcc would
+ * take [1] for the truth, and end an optimised loop over them after the first. In C++ it still does; -fno-aggressive-loop-optimizations helps there. */
+#ifdef __cplusplus
+#define NTMM_ANY_NUMBER(type, name) type name[1]
+#else
+#define NTMM_ANY_NUMBER(type, name) \
+    union { \
+        type ntmm_first_of_##name; \
+        struct { \
+            struct { \
+            } ntmm_in_front_of_##name; \
+            type name[]; \
+        }; \
+    }
+#endif
+
 #ifdef __cplusplus /* a layout that drivers can see, checked where it is declared */
 #define NTMM_LAYOUT(condition, what) static_assert(condition, what)
 #else

@@ -101,9 +101,9 @@ typedef struct _IO_RESOURCE_DESCRIPTOR {
 } IO_RESOURCE_DESCRIPTOR, *PIO_RESOURCE_DESCRIPTOR;
 
 typedef struct _IO_RESOURCE_LIST {
-    USHORT                 Version, Revision; /* 1, 1 */
-    ULONG                  Count;
-    IO_RESOURCE_DESCRIPTOR Descriptors[1];
+    USHORT Version, Revision; /* 1, 1 */
+    ULONG  Count;
+    NTMM_ANY_NUMBER(IO_RESOURCE_DESCRIPTOR, Descriptors);
 } IO_RESOURCE_LIST, *PIO_RESOURCE_LIST;
 typedef struct _IO_RESOURCE_REQUIREMENTS_LIST {
     ULONG            ListSize; /* bytes, all of it */

@@ -196,10 +196,10 @@ typedef struct _CM_PARTIAL_RESOURCE_DESCRIPTOR {
 } CM_PARTIAL_RESOURCE_DESCRIPTOR, *PCM_PARTIAL_RESOURCE_DESCRIPTOR;
 
 typedef struct _CM_PARTIAL_RESOURCE_LIST {
-    USHORT                         Version;
-    USHORT                         Revision;
-    ULONG                          Count;
-    CM_PARTIAL_RESOURCE_DESCRIPTOR PartialDescriptors[ANYSIZE_ARRAY];
+    USHORT Version;
+    USHORT Revision;
+    ULONG  Count;
+    NTMM_ANY_NUMBER(CM_PARTIAL_RESOURCE_DESCRIPTOR, PartialDescriptors);
 } CM_PARTIAL_RESOURCE_LIST, *PCM_PARTIAL_RESOURCE_LIST;
 
 typedef struct _CM_FULL_RESOURCE_DESCRIPTOR {
