@@ -55,8 +55,8 @@ typedef struct tagWNODE_ALL_DATA {
     struct _WNODE_HEADER WnodeHeader;
     ULONG                DataBlockOffset, InstanceCount, OffsetInstanceNameOffsets;
     union {
-        ULONG                       FixedInstanceSize;
-        OFFSETINSTANCEDATAANDLENGTH OffsetInstanceDataAndLength[1];
+        ULONG FixedInstanceSize;
+        NTMM_ANY_NUMBER(OFFSETINSTANCEDATAANDLENGTH, OffsetInstanceDataAndLength);
     };
 } WNODE_ALL_DATA, *PWNODE_ALL_DATA;
 typedef struct tagWNODE_SINGLE_INSTANCE {
