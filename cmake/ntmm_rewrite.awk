@@ -7,6 +7,7 @@
 #     #pragma alloc_text(PAGE, f)                 a declaration of f that says so
 #     #pragma code_seg("PAGE")                    said of each function that is defined until the next one
 #     L#x, "a" ## b, 10i64                        L"" #x, "a" b, 10LL
+#     f(x, __VA_ARGS__)                           f(x __VA_OPT__(,) __VA_ARGS__): without arguments, Visual C++ leaves out the comma
 #     __FUNCTION__ ": "                           "f" ": ", in a macro the file's name: to Visual C++ it is a literal
 #     DECLSPEC_ALIGN(16) struct S {               struct DECLSPEC_ALIGN(16) S {
 #     __try {                                     the file is compiled so that handlers find their variables (NTMM_USES_TRY)
@@ -20,7 +21,7 @@
 #     NTMM_REWRITE_FUNCS   further trace functions of WPP, one a line
 #     NTMM_DRIVER          name of the driver: its INIT section is one of its own, INIT_name
 #
-# Source  Visual C++ documentation: alloc_text, code_seg, #include, "Stringizing operator", "Numeric constants"; WDK documentation: WPP Software
+# Source  Visual C++ documentation: alloc_text, code_seg, #include, "Stringizing operator", "Numeric constants", "Variadic macros"; WDK documentation: WPP Software
 #         Tracing, "Can I customize DoTraceMessage?", WPP_CONTROL_GUIDS.
 
 BEGIN {
@@ -267,11 +268,14 @@ function scan(path,    n, line, in_comment, is_define, names_wanted)
 {
     names_wanted = mentions(path, "code_seg") || mentions(path, "__FUNCTION__")
     begin_functions()
+    code = code_before = ""
     in_comment = 0
     is_define = 0
     for (n = 1; n <= line_count[path]; n++) {
         line = text[path, n]
         note_wpp(line)
+        if (code !~ /^[ \t]*$/)
+            code_before = code
         in_comment = split_line(line, in_comment)
         if (code ~ /^[ \t]*(#|%:)/ && !is_define) {
             n = note_directive(path, n, line)
@@ -548,10 +552,12 @@ function insert(path, n, line,    k, i, parts, column, words_in)
 
 function note_tokens(path, n, function_text,    i, changed, result, before)
 {
-    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)|__FUNCTION__|ALIGN|align/)
+    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)|__FUNCTION__|ALIGN|align|__VA_ARGS__/)
         return
     result = ""
     changed = 0
+    if (piece[1] ~ /^[ \t]*__VA_ARGS__/ && takes_comma(path, n - 1))
+        sub(/__VA_ARGS__/, ", &", piece[1])
     for (i = 1; i <= pieces; i++) {
         before = piece[i]
         if (piece_kind[i] == "c") {
@@ -563,7 +569,7 @@ function note_tokens(path, n, function_text,    i, changed, result, before)
                 sub(/^[ \t]*__FUNCTION__/, " " function_text, piece[i])
             if (i < pieces && piece_kind[i + 1] == "s")
                 sub(/__FUNCTION__[ \t]*$/, function_text " ", piece[i])
-            piece[i] = plain_numbers(wide_stringizing(aligned_type(piece[i])))
+            piece[i] = optional_commas(plain_numbers(wide_stringizing(aligned_type(piece[i]))))
         }
         if (piece[i] != before)
             changed = 1
@@ -598,6 +604,29 @@ function wide_stringizing(part,    done)
         part = substr(part, RSTART + 2)
     }
     return done part
+}
+
+# `##` before __VA_ARGS__ would not do: its arguments would not be expanded before they are passed on.
+function optional_commas(part,    done, found)
+{
+    done = ""
+    while (match(part, /,[ \t]*__VA_ARGS__/)) {
+        found = substr(part, RSTART, RLENGTH)
+        done = done substr(part, 1, RSTART - 1)
+        part = substr(part, RSTART + RLENGTH)
+        done = done (part ~ /^([A-Za-z0-9_]|[ \t]*##)/ ? found : " __VA_OPT__(,) __VA_ARGS__")
+    }
+    return done part
+}
+
+# Whether the line ends in a comma and goes on: the comma is then one of the next line.
+function takes_comma(path, n)
+{
+    if (code_before !~ /,[ \t]*\\$/ || text[path, n] !~ /,[ \t]*\\$/)
+        return 0
+    if (!((path, n) in replacement))
+        replacement[path, n] = text[path, n]
+    return sub(/,[ \t]*\\$/, " \\", replacement[path, n])
 }
 
 function plain_numbers(part,    done, token)

@@ -10,6 +10,7 @@ ULONG             OddShared(void), OddInit(void), OddResident(ULONG By), PlainSh
 NTSTATUS          OddCallHelper(PDEVICE_OBJECT Device);
 NTSTATUS          OddTouch(volatile UCHAR *Address);
 PCSTR             OddJoined(VOID), OddFile(VOID), OddFunction(VOID), OddOtherFunction(VOID), OddSays(VOID);
+PCSTR             OddSayNothingMore(VOID), OddSayMore(VOID), OddSayAll(VOID), OddSayOnLines(VOID), OddSayThrough(VOID), OddQuote(VOID);
 PCWSTR            OddWide(VOID);
 ULONGLONG         OddMask(VOID);
 ULONG             OddLine(VOID), OddAlignments(VOID);
@@ -32,6 +33,17 @@ static void tokens_mean_what_they_mean_to_Visual_Cxx(void **state)
     assert_string_equal(OddOtherFunction(), "OddOtherFunction: %d");
     assert_non_null(strstr(OddSays(), "driver.c: hello"));
     assert_int_equal(OddAlignments(), 64 + 32);
+}
+
+static void no_comma_is_left_before_arguments_that_are_not_there(void **state)
+{
+    (void)state;
+    assert_string_equal(OddSayNothingMore(), "odd: nothing");
+    assert_string_equal(OddSayMore(), "odd: 2 3");
+    assert_string_equal(OddSayAll(), "all");
+    assert_string_equal(OddSayOnLines(), "lines");
+    assert_string_equal(OddSayThrough(), "odd: through");
+    assert_string_equal(OddQuote(), "one is 1"); /* macros among the arguments are expanded before they are passed on */
 }
 
 static void places_are_those_of_the_original(void **state)
@@ -134,13 +146,14 @@ static void code_seg_is_heard(void **state)
 }
 
 #ifdef HAVE_PLUS
-ULONG    PlusPaged(ULONG x), PlusSegment(ULONG x), PlusLength(ULONG x);
+ULONG    PlusPaged(ULONG x), PlusSegment(ULONG x), PlusLength(ULONG x), PlusSums(VOID);
 NTSTATUS PlusTouch(volatile UCHAR *Address);
 
 static void the_same_in_Cxx(void **state)
 {
     (void)state;
     assert_int_equal(PlusTouch(NULL), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(PlusSums(), 35);
     ntmm_page_out();
     assert_hard_faults(1, sink = PlusPaged(1));
     assert_int_equal(sink, 0x100);
@@ -204,6 +217,7 @@ int main(void)
 #endif
 #endif
         ntmm_cmocka_test(tokens_mean_what_they_mean_to_Visual_Cxx),
+        ntmm_cmocka_test(no_comma_is_left_before_arguments_that_are_not_there),
         ntmm_cmocka_test(places_are_those_of_the_original),
         ntmm_cmocka_test(trace_messages_are_not_evaluated),
         ntmm_cmocka_test(an_exception_finds_variables_as_they_are),

@@ -6,6 +6,7 @@
 #include "inc\public.h"
 
 extern "C" ULONG PlusPaged(ULONG x);
+extern "C" ULONG PlusSums(VOID);
 extern "C" NTSTATUS PlusTouch(volatile UCHAR *Address);
 #pragma alloc_text(PAGE, PlusPaged)
 
@@ -33,6 +34,10 @@ Queue::Queue(ULONG x) : x_(x) {}
 ULONG Queue::Length() const { return x_; }
 #pragma code_seg(pop)
 }
+
+static ULONG Sum(const char *, ULONG x = 1, ULONG y = 2) { return x + y; }
+#define PLUS_SUM(text, ...) Sum("plus", __VA_ARGS__)
+extern "C" ULONG PlusSums(VOID) { return PLUS_SUM("nothing") * 10 + PLUS_SUM("two", 2, 3); }
 
 extern "C" ULONG PlusLength(ULONG x) { return Odd::Queue(x).Length(); }
 

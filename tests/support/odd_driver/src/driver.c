@@ -6,6 +6,7 @@
 #include "..\INC\Public.h"
 #include "trace.H"
 #include <String.h>
+#include <ntstrsafe.h>
 #include "generated.h"
 #include "driver.tmh"
 
@@ -94,6 +95,33 @@ OddOtherFunction(VOID)
 PCSTR OddSays(VOID) { return ODD_SAYS("hello"); }
 PCSTR OddFile(VOID) { return __FILE__; }
 ULONG OddLine(VOID) { return __LINE__; }
+
+static PCSTR OddFormat(PCSTR format, ...)
+{
+    static CHAR text[32];
+    va_list     list;
+
+    va_start(list, format);
+    (VOID)RtlStringCbVPrintfA(text, sizeof text, format, list);
+    va_end(list);
+    return text;
+}
+
+#define ODD_SAY(text, ...) OddFormat("odd: " text, __VA_ARGS__)
+#define ODD_SAY_ALL(...) OddFormat("all",__VA_ARGS__)
+#define ODD_SAY_ON_LINES(level, text, ...) \
+    ((level) ? OddFormat(text, \
+                         __VA_ARGS__) : #__VA_ARGS__)
+#define ODD_THROUGH(text, ...) ODD_SAY(text, __VA_ARGS__)
+#define ODD_ONE 1
+#define ODD_QUOTE(text, ...) ODD_QUOTE_(text, __VA_ARGS__)
+#define ODD_QUOTE_(text, ...) text #__VA_ARGS__
+PCSTR OddSayNothingMore(VOID) { return ODD_SAY("nothing"); }
+PCSTR OddSayMore(VOID) { return ODD_SAY("%d %d", 2, 3); }
+PCSTR OddSayAll(VOID) { return ODD_SAY_ALL(); }
+PCSTR OddSayOnLines(VOID) { return ODD_SAY_ON_LINES(OddResident(1), "lines"); }
+PCSTR OddSayThrough(VOID) { return ODD_THROUGH("through"); }
+PCSTR OddQuote(VOID) { return ODD_QUOTE("one is ", ODD_ONE); }
 
 NTSTATUS OddTouch(volatile UCHAR *Address)
 {
