@@ -7,6 +7,7 @@
 #     #pragma alloc_text(PAGE, f)                 a declaration of f that says so
 #     #pragma code_seg("PAGE")                    said of each function that is defined until the next one
 #     L#x, "a" ## b, 10i64                        L"" #x, "a" b, 10LL
+#     #pragma data_seg("PAGE")                    nothing: data stays where it is, in gcc; clang would put it beside the functions of PAGE
 #     f(x, __VA_ARGS__)                           f(x __VA_OPT__(,) __VA_ARGS__): without arguments, Visual C++ leaves out the comma
 #     __FUNCTION__ ": "                           "f" ": ", in a macro the file's name: to Visual C++ it is a literal
 #     DECLSPEC_ALIGN(16) struct S {               struct DECLSPEC_ALIGN(16) S {
@@ -359,7 +360,7 @@ function note_directive(path, n, line,    whole, last)
         return n
     }
     note_branch(code)
-    if (code !~ /^[ \t]*#[ \t]*pragma[ \t]+(alloc_text|code_seg)([^A-Za-z0-9_]|$)/)
+    if (code !~ /^[ \t]*#[ \t]*pragma[ \t]+(alloc_text|(code|data|const|bss)_seg)([^A-Za-z0-9_]|$)/)
         return n
     whole = line
     for (last = n; whole ~ /\\$/ && last < line_count[path]; ) {
@@ -373,7 +374,8 @@ function note_directive(path, n, line,    whole, last)
         replacement[path, n] = alloc_text(whole)
     else {
         replacement[path, n] = ""
-        set_segment(whole)
+        if (whole ~ /pragma[ \t]+code_seg/)
+            set_segment(whole)
     }
     is_changed[path] = 1
     return last

@@ -16,7 +16,9 @@ ULONGLONG         OddMask(VOID);
 ULONG             OddLine(VOID), OddAlignments(VOID);
 ULONG             OddBefore(ULONG x), OddAnnotated(ULONG x), OddOther(ULONG x), OddAfter(ULONG x), OddDeclared(ULONG x);
 VOID              OddAgain(ULONG *x);
-extern ULONG      OddEvaluated;
+extern ULONG      OddEvaluated, OddDatum, OddZero;
+
+extern const ULONG OddConstant;
 
 static volatile ULONG sink;
 
@@ -52,6 +54,15 @@ static void places_are_those_of_the_original(void **state)
     assert_non_null(strstr(OddFile(), "odd_driver/src/driver.c"));
     assert_null(strstr(OddFile(), ".ntmm"));
     assert_int_equal(OddLine(), ODD_LINE);
+}
+
+static void data_is_resident_whatever_segment_it_asks_for(void **state)
+{
+    (void)state;
+    ntmm_page_out();
+    OddDatum++;
+    OddZero++;
+    assert_int_equal(OddDatum + OddZero + OddConstant, 7);
 }
 
 static void trace_messages_are_not_evaluated(void **state)
@@ -219,6 +230,7 @@ int main(void)
         ntmm_cmocka_test(tokens_mean_what_they_mean_to_Visual_Cxx),
         ntmm_cmocka_test(no_comma_is_left_before_arguments_that_are_not_there),
         ntmm_cmocka_test(places_are_those_of_the_original),
+        ntmm_cmocka_test(data_is_resident_whatever_segment_it_asks_for),
         ntmm_cmocka_test(trace_messages_are_not_evaluated),
         ntmm_cmocka_test(an_exception_finds_variables_as_they_are),
         ntmm_cmocka_test(two_drivers_with_the_same_names),

@@ -9,6 +9,20 @@ ULONG OddBefore(ULONG x);
 static VOID Silent(ULONG *x);
 struct ODD_TABLE { ULONG (*Routine)(ULONG x); };
 
+#ifdef ALLOC_DATA_PRAGMA
+#pragma data_seg("PAGE")
+#pragma const_seg("PAGE") // where code is, too
+#pragma bss_seg(push, stack, "PAGE")
+#endif
+ULONG OddDatum = 1;
+const ULONG OddConstant = 4;
+ULONG OddZero;
+#ifdef ALLOC_DATA_PRAGMA
+#pragma data_seg()
+#pragma const_seg()
+#pragma bss_seg(pop, stack)
+#endif
+
 ULONG OddBefore(ULONG x) { return x + 1; }
 
 #pragma code_seg("PAGE")
