@@ -11,6 +11,7 @@
 #     f(x, __VA_ARGS__)                           f(x __VA_OPT__(,) __VA_ARGS__): without arguments, Visual C++ leaves out the comma
 #     __FUNCTION__ ": "                           "f" ": ", in a macro the file's name: to Visual C++ it is a literal
 #     DECLSPEC_ALIGN(16) struct S {               struct DECLSPEC_ALIGN(16) S {
+#     &((PVOID)(x))                               (PVOID *)&(x), in C: to Visual C++ a cast of a variable is a variable
 #     __try {                                     the file is compiled so that handlers find their variables (NTMM_USES_TRY)
 #
 # Three passes: all files that the source includes are read, and what is to be changed is noted (read_file); whoever includes a file that is to be
@@ -552,12 +553,14 @@ function insert(path, n, line,    k, i, parts, column, words_in)
 
 # ---- tokens that only Visual C++ takes ----
 
-function note_tokens(path, n, function_text,    i, changed, result, before)
+function note_tokens(path, n, function_text,    i, changed, result, before, context)
 {
-    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)|__FUNCTION__|ALIGN|align|__VA_ARGS__/)
+    if (code !~ /##|L#|[0-9A-Fa-f][uU]?[iI](8|16|32|64)|__FUNCTION__|ALIGN|align|__VA_ARGS__|&[ \t]*\(/)
         return
     result = ""
     changed = 0
+    context = code_before
+    sub(/\\$/, "", context)
     if (piece[1] ~ /^[ \t]*__VA_ARGS__/ && takes_comma(path, n - 1))
         sub(/__VA_ARGS__/, ", &", piece[1])
     for (i = 1; i <= pieces; i++) {
@@ -572,7 +575,11 @@ function note_tokens(path, n, function_text,    i, changed, result, before)
             if (i < pieces && piece_kind[i + 1] == "s")
                 sub(/__FUNCTION__[ \t]*$/, function_text " ", piece[i])
             piece[i] = optional_commas(plain_numbers(wide_stringizing(aligned_type(piece[i]))))
-        }
+            if (!is_cxx)
+                piece[i] = addresses_of_casts(piece[i], context)
+            context = context piece[i]
+        } else if (piece_kind[i] == "s")
+            context = context "\"\""
         if (piece[i] != before)
             changed = 1
         result = result piece[i]
@@ -593,6 +600,38 @@ function aligned_type(part,    before, alignment, word)
     word = alignment ~ /struct$/ ? "struct" : "union"
     sub(/[ \t]+(struct|union)$/, "", alignment)
     return before word " " alignment part
+}
+
+# Of an & behind something that has a value, as in `a & ((T)(b))`, nothing is said. Where it does take an address, what follows can only be a cast:
+# the result of a call has none in C.
+function addresses_of_casts(part, context,    done, found, type, word)
+{
+    word = "[A-Za-z_][A-Za-z0-9_]*"
+    type = "\\([ \t]*" word "([ \t]+" word ")*[* \t]*\\)"
+    done = ""
+    while (match(part, "&[ \t]*(\\([ \t]*" type "[ \t]*(" word "|\\([^()]*\\))[ \t]*\\)|" type "[ \t]*" word "[ \t]*[,;)])")) {
+        found = substr(part, RSTART, RLENGTH)
+        done = done substr(part, 1, RSTART - 1)
+        part = substr(part, RSTART + RLENGTH)
+        done = done ((context done) ~ /([(,=?:{;]|(^|[^A-Za-z0-9_])return)[ \t]*$/ ? address_of_cast(found) : found)
+    }
+    return done part
+}
+
+# &((T)(x)) as it is, or &(T)x with what ends it.
+function address_of_cast(text,    last, type, object)
+{
+    last = substr(text, length(text))
+    sub(/^&[ \t]*/, "", text)
+    if (text ~ /^\([ \t]*\(/) {
+        sub(/^\([ \t]*/, "", text)
+        last = ""
+    }
+    type = object = substr(text, 1, length(text) - 1)
+    sub(/^\([ \t]*/, "", type)
+    sub(/\).*$/, "", type)
+    sub(/^[^)]*\)[ \t]*/, "", object)
+    return "NTMM_ADDRESS_OF_CAST_(" type ", " object ")" last
 }
 
 function wide_stringizing(part,    done)

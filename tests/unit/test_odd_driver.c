@@ -13,7 +13,7 @@ PCSTR             OddJoined(VOID), OddFile(VOID), OddFunction(VOID), OddOtherFun
 PCSTR             OddSayNothingMore(VOID), OddSayMore(VOID), OddSayAll(VOID), OddSayOnLines(VOID), OddSayThrough(VOID), OddQuote(VOID);
 PCWSTR            OddWide(VOID);
 ULONGLONG         OddMask(VOID);
-ULONG             OddLine(VOID), OddAlignments(VOID);
+ULONG             OddLine(VOID), OddAlignments(VOID), OddCastAddresses(ULONG mask);
 ULONG             OddBefore(ULONG x), OddAnnotated(ULONG x), OddOther(ULONG x), OddAfter(ULONG x), OddDeclared(ULONG x);
 VOID              OddAgain(ULONG *x);
 extern ULONG      OddEvaluated, OddDatum, OddZero;
@@ -35,6 +35,7 @@ static void tokens_mean_what_they_mean_to_Visual_Cxx(void **state)
     assert_string_equal(OddOtherFunction(), "OddOtherFunction: %d");
     assert_non_null(strstr(OddSays(), "driver.c: hello"));
     assert_int_equal(OddAlignments(), 64 + 32);
+    assert_int_equal(OddCastAddresses(7), 1 + 2 + 4);
 }
 
 static void no_comma_is_left_before_arguments_that_are_not_there(void **state)

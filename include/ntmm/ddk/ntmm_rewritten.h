@@ -3,6 +3,7 @@
  *
  *     NTMM_ALLOC_TEXT_("PAGE", f)     stands for #pragma alloc_text(PAGE, f): between f's declaration and its definition, as there
  *     NTMM_IN_SECTION_("PAGE")        before a function's definition, for #pragma code_seg("PAGE")
+ *     NTMM_ADDRESS_OF_CAST_(T, x)     &((T)(x)): x is a variable, and T another type of its size
  *     NTMM_OWN_PAGES_("PAGEVIDE")     a section of which the linker script knows nothing begins and ends on a page, in each object file
  *
  * A function is where it says only if it is called, and not inlined, or cloned, or called for something else.
@@ -28,5 +29,8 @@
 #define NTMM_OWN_PAGES_(name)
 #endif
 #define NTMM_ALLOC_TEXT_(name, function) __typeof__(function) function NTMM_IN_SECTION_(name);
+
+/* As an array of -1 elements does not compile, neither does a cast to another size. */
+#define NTMM_ADDRESS_OF_CAST_(type, object) ((type *)&(object) + 0 * sizeof(char[sizeof(type) == sizeof(object) ? 1 : -1]))
 
 #endif

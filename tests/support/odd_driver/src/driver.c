@@ -137,3 +137,23 @@ NTSTATUS OddTouch(volatile UCHAR *Address)
     }
     return STATUS_SUCCESS;
 }
+
+/* Which variable a routine fills in, as another type of pointer. */
+static VOID OddFill(PVOID *first, PVOID *second, ULONG_PTR mask, PUCHAR *third)
+{
+    *first = (PVOID)(1 & mask);
+    *second = (PVOID)(2 & mask);
+    *third = (PUCHAR)(4 & mask);
+}
+ULONG OddCastAddresses(ULONG mask)
+{
+    PULONG       one = NULL;
+    struct { PULONG Member; } two = { NULL };
+    const CHAR  *three = NULL;
+    ULONG_PTR    not_a_cast = mask
+                              &((ULONG)(mask)); /* an address would be one of a cast, too */
+    OddFill(&(PVOID)one, // the first
+            &((PVOID)(two.Member)),
+            not_a_cast &((ULONG_PTR)(mask)), & ( (UCHAR *) three ));
+    return (ULONG)((ULONG_PTR)one + (ULONG_PTR)two.Member + (ULONG_PTR)three);
+}
