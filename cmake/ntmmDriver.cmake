@@ -17,7 +17,8 @@
 #
 # Besides what ntmm::ntmm itself asks for (16-bit wchar_t, signed char, anonymous members), drivers get what their usual compiler does: no
 # assumptions from types of pointers or from signed overflow, multi-character constants, foreign pragmas. A routine that is not declared is an
-# error: its pointer would be cut to 32 bits.
+# error: its pointer would be cut to 32 bits. _WIN64, _AMD64_, AMD64, _M_X64 and _M_AMD64 are defined on any host, since the simulated machine is an
+# x64 one; a header of another library that takes them for Windows wants target_compile_options(mydriver PRIVATE -U_WIN64).
 #
 # ntmm-cc stands in front of the compiler, and sees to the rest at each compilation: names of headers in any letter case and with backslashes, .tmh
 # files of WPP, alloc_text and code_seg, tokens that only Visual C++ takes, and files with a __try. Its opening comment has the list. Where
@@ -106,7 +107,7 @@ function(ntmm_driver_options_ target id trace_functions)
   if(NOT standard)
     set_target_properties(${target} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
   endif()
-  target_compile_definitions(${target} PRIVATE DriverEntry=${id}_DriverEntry)
+  target_compile_definitions(${target} PRIVATE DriverEntry=${id}_DriverEntry _WIN64 _AMD64_ AMD64 _M_X64=100 _M_AMD64=100)
   target_compile_options(${target} PRIVATE -fno-strict-aliasing -fwrapv -Wno-multichar -Wno-unknown-pragmas $<$<C_COMPILER_ID:Clang>:-Wno-pragma-pack>
     $<$<COMPILE_LANGUAGE:C>:-Werror=implicit-function-declaration -Werror=implicit-int
       -Wno-error=int-conversion -Wno-error=incompatible-pointer-types>)

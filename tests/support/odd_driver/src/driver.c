@@ -157,3 +157,7 @@ ULONG OddCastAddresses(ULONG mask)
             not_a_cast &((ULONG_PTR)(mask)), & ( (UCHAR *) three ));
     return (ULONG)((ULONG_PTR)one + (ULONG_PTR)two.Member + (ULONG_PTR)three);
 }
+
+#if !defined(_WIN64) || !defined(_AMD64_) || !defined(AMD64) || _M_X64 != 100 || _M_AMD64 != 100
+#error "a driver for x64 is compiled here, whatever the host"
+#endif
