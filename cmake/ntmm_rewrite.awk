@@ -23,8 +23,8 @@
 #     NTMM_REWRITE_FUNCS   further trace functions of WPP, one a line
 #     NTMM_DRIVER          name of the driver: its INIT section is one of its own, INIT_name
 #
-# Source  Visual C++ documentation: alloc_text, code_seg, #include, "Stringizing operator", "Numeric constants", "Variadic macros"; WDK documentation: WPP Software
-#         Tracing, "Can I customize DoTraceMessage?", WPP_CONTROL_GUIDS.
+# Source  Visual C++ documentation: alloc_text, code_seg, #include, "Stringizing operator", "Numeric constants", "Variadic macros"; WDK documentation:
+#         WPP Software Tracing, "Can I customize DoTraceMessage?", WPP_CONTROL_GUIDS.
 
 BEGIN {
     out = ARGV[1]
