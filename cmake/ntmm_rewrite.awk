@@ -667,7 +667,9 @@ function takes_comma(path, n)
         return 0
     if (!((path, n) in replacement))
         replacement[path, n] = text[path, n]
-    return sub(/,[ \t]*\\$/, " \\", replacement[path, n])
+    sub(/,[ \t]*\\$/, "", replacement[path, n])
+    replacement[path, n] = replacement[path, n] " \\"
+    return 1
 }
 
 function plain_numbers(part,    done, token)
