@@ -559,6 +559,17 @@ WDFAPI VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TY
  *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
 WDFAPI NTSTATUS WdfDeviceAssignS0IdleSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_IDLE_SETTINGS Settings);
 WDFAPI NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_WAKE_SETTINGS Settings);
+
+/* ---- absent: declared for drivers that have them in their sources, and not defined (docs/fidelity.md) ---- */
+
+/** @source WDK reference: wdfdevice.h */
+WDFAPI NTSTATUS WdfDeviceOpenRegistryKey(WDFDEVICE Device, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
+                                         PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
+WDFAPI NTSTATUS WdfDeviceQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength, PVOID PropertyBuffer,
+                                       PULONG ResultLength);
+WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
+                                               PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
+WDFAPI VOID     WdfDeviceSetBusInformationForChildren(WDFDEVICE Device, PPNP_BUS_INFORMATION BusInformation);
 /** @return STATUS_SUCCESS; STATUS_POWER_STATE_INVALID: it is not in D0, and does not come there for that @irql <= DISPATCH_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceStopIdle */
 WDFAPI NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0);

@@ -8,6 +8,11 @@
 
 #include "wdftypes.h"
 
+/** The expression is evaluated always, and should be true: NT_VERIFY. @source WDK: wdfassert.h, part of wdf.h */
+#ifndef WDFVERIFY
+#define WDFVERIFY(exp) NT_VERIFY(exp)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
