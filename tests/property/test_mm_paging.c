@@ -141,7 +141,7 @@ static void pages_hold_what_was_written(void **state)
     config.no_magazines = wanted->no_magazines;
     if (!boot(&config))
         skip();
-    play(operations(20000));
+    play(operations(8000));
     ntmm_query_faults(&faults);
     assert_true(faults.soft > 100 && faults.hard > 100 && faults.demand_zero > 10);
     assert_int_equal(faults.access_violations + faults.copy_on_write, 0);
@@ -168,7 +168,7 @@ static void blocks_survive_as_well(void **state)
 {
     const ntmm_config *wanted = *state;
     ntmm_config        config = small(wanted->page_gate, wanted->page_replacement);
-    uint64_t           rnd = seed * 2 + 1, steps = operations(20000);
+    uint64_t           rnd = seed * 2 + 1, steps = operations(8000);
     config.page_file_size *= 2; /* pages of mixed sizes are far from full */
     if (!boot(&config))
         skip();
@@ -243,7 +243,7 @@ static _Atomic uint64_t wrong;
 static void *touch(void *argument)
 {
     uintptr_t       self = (uintptr_t)argument;
-    uint64_t        rnd = seed * 8 + 2 * self + 1, steps = operations(30000) / 4;
+    uint64_t        rnd = seed * 8 + 2 * self + 1, steps = operations(12000) / 4;
     static uint32_t expected[THREADS][4 * RAM_PAGES];
     memset(expected[self], 0, sizeof expected[self]);
     for (uint64_t i = 0; i < steps; i++) {
