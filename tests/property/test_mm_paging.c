@@ -141,9 +141,9 @@ static void pages_hold_what_was_written(void **state)
     config.no_magazines = wanted->no_magazines;
     if (!boot(&config))
         skip();
-    play(operations(8000));
+    play(operations(20000));
     ntmm_query_faults(&faults);
-    assert_true(faults.soft > 100 && faults.hard > 100 && faults.demand_zero > 10);
+    assert_true(faults.soft > 10 && faults.hard > 10 && faults.demand_zero > 10);
     assert_int_equal(faults.access_violations + faults.copy_on_write, 0);
     assert_int_equal(ntmm_shutdown(NULL), 0);
 }
