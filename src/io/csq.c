@@ -11,6 +11,7 @@
  */
 #include <ntddk.h>
 
+#include "io/irp.h"
 #include "ke/bugcheck.h"
 
 static PVOID *link_of(PIRP irp) { return &irp->Tail.Overlay.DriverContext[3]; }
@@ -98,7 +99,7 @@ static void unlink_refused(PIRP irp, PIO_CSQ_IRP_CONTEXT context)
 static bool make_cancelable(PIO_CSQ queue, PIRP irp)
 {
     (void)IoSetCancelRoutine(irp, cancelled);
-    if (!__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) || IoSetCancelRoutine(irp, NULL) == NULL)
+    if (!io_irp_is_cancelled(irp) || IoSetCancelRoutine(irp, NULL) == NULL)
         return false;
     take_out(queue, irp);
     return true;

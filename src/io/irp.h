@@ -16,6 +16,10 @@
 
 static inline bool io_irp_is_of_system(const IRP *irp) { return (irp->AllocationFlags & IO_IRP_OF_SYSTEM) != 0; }
 
+/* IoCancelIrp may be writing both on another processor. */
+static inline bool           io_irp_is_cancelled(const IRP *irp) { return __atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) != FALSE; }
+static inline PDRIVER_CANCEL io_irp_cancel_routine(const IRP *irp) { return __atomic_load_n(&irp->CancelRoutine, __ATOMIC_SEQ_CST); }
+
 /* Of IoAllocateIrp, its next location filled in: the status that it was completed with. The IRP is the caller's again. At most APC_LEVEL. */
 NTSTATUS io_irp_send(PDEVICE_OBJECT device, PIRP irp);
 

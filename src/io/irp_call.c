@@ -67,7 +67,7 @@ NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 static bool asked_for(UCHAR control, const IRP *irp)
 {
     UCHAR outcome = NT_SUCCESS(irp->IoStatus.Status) ? SL_INVOKE_ON_SUCCESS : SL_INVOKE_ON_ERROR;
-    return (control & outcome) != 0 || (irp->Cancel && (control & SL_INVOKE_ON_CANCEL) != 0);
+    return (control & outcome) != 0 || (io_irp_is_cancelled(irp) && (control & SL_INVOKE_ON_CANCEL) != 0);
 }
 
 /* No completion routine looked at PendingReturned. */
@@ -114,7 +114,7 @@ static void check_complete(const char *routine, PIRP irp)
     if (irp->IoStatus.Status == STATUS_PENDING || irp->IoStatus.Status == -1)
         ke_bugcheck(routine, "An IRP was completed with a status that says that it is not complete.", DRIVER_VERIFIER_IOMANAGER_VIOLATION,
                     6, (ULONG_PTR)irp->IoStatus.Status, (ULONG_PTR)irp, 0);
-    if (irp->CancelRoutine != NULL)
+    if (io_irp_cancel_routine(irp) != NULL)
         ke_bugcheck(routine, "An IRP was completed while its cancel routine was set.", DRIVER_VERIFIER_IOMANAGER_VIOLATION, 7,
                     (ULONG_PTR)irp->CancelRoutine, (ULONG_PTR)irp, 0);
 }

@@ -14,6 +14,7 @@
  */
 #include <ntddk.h>
 
+#include "io/irp.h"
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
 
@@ -143,7 +144,7 @@ static bool wait_in_queue(PDEVICE_OBJECT device, PIRP irp, const ULONG *key)
 /* It waits, with its cancel routine set, under the cancel lock: was it cancelled before that? */
 static void cancel_if_late(PDEVICE_OBJECT device, PIRP irp, KIRQL cancel_irql)
 {
-    PDRIVER_CANCEL cancel = irp->Cancel ? IoSetCancelRoutine(irp, NULL) : NULL;
+    PDRIVER_CANCEL cancel = io_irp_is_cancelled(irp) ? IoSetCancelRoutine(irp, NULL) : NULL;
     if (cancel == NULL) {
         IoReleaseCancelSpinLock(cancel_irql);
         return;

@@ -11,6 +11,7 @@
  * Locks       the queue's lock.
  * Source      WDK reference: "Canceling I/O Requests" (KMDF), WdfRequestMarkCancelable; the published framework.
  */
+#include "io/irp.h"
 #include "wdf/queue.h"
 
 static wdf_request_t *request_of(PIRP irp) { return irp->Tail.Overlay.DriverContext[0]; }
@@ -21,7 +22,7 @@ static bool arm(wdf_request_t *request, PDRIVER_CANCEL routine)
     PIRP irp = request->irp;
     irp->Tail.Overlay.DriverContext[0] = request;
     (void)IoSetCancelRoutine(irp, routine);
-    return irp->Cancel && IoSetCancelRoutine(irp, NULL) != NULL;
+    return io_irp_is_cancelled(irp) && IoSetCancelRoutine(irp, NULL) != NULL;
 }
 
 /* ---- those that wait ---- */
@@ -192,22 +193,33 @@ NTSTATUS WdfRequestMarkCancelableEx(WDFREQUEST Request, PFN_WDF_REQUEST_CANCEL E
     return status;
 }
 
+/* Of one whose cancel callback is due or has been called, only the flag may be looked at: the callback may have completed it, and nothing but
+ * the caller's reference keeps it here. */
+static NTSTATUS unmark_locked(wdf_request_t *request)
+{
+    if (request->is_cancelled)
+        return STATUS_CANCELLED;
+    if (!request->is_marked)
+        return STATUS_INVALID_DEVICE_REQUEST;
+    if (IoSetCancelRoutine(request->irp, NULL) == NULL)
+        return STATUS_CANCELLED;
+    request->is_marked = false;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS WdfRequestUnmarkCancelable(WDFREQUEST Request)
 {
-    NTSTATUS status = STATUS_SUCCESS;
+    NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
     WDF_ENTER(DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
     wdf_request_t *request = WDF_FROM(Request, &wdf_request_type);
-    wdf_request_require_owned(__func__, request);
-    wdf_lock(&request->queue->lock);
-    if (request->is_cancelled)
-        status = STATUS_CANCELLED;
-    else if (!request->is_marked)
-        status = STATUS_INVALID_DEVICE_REQUEST;
-    else if (IoSetCancelRoutine(request->irp, NULL) == NULL)
-        status = STATUS_CANCELLED;
-    else
-        request->is_marked = false;
-    wdf_unlock(&request->queue->lock);
+    wdf_queue_t   *queue = request->queue;
+    if (queue != NULL) {
+        wdf_lock(&queue->lock);
+        status = unmark_locked(request);
+        wdf_unlock(&queue->lock);
+    }
+    if (status == STATUS_INVALID_DEVICE_REQUEST)
+        wdf_request_require_owned(__func__, request);
     return status;
 }
 
@@ -215,5 +227,11 @@ BOOLEAN WdfRequestIsCanceled(WDFREQUEST Request)
 {
     WDF_ENTER(DISPATCH_LEVEL, FALSE);
     wdf_request_t *request = WDF_FROM(Request, &wdf_request_type);
-    return request->is_cancelled || (request->irp != NULL && request->irp->Cancel);
+    wdf_queue_t   *queue = request->queue;
+    if (queue != NULL)
+        wdf_lock(&queue->lock);
+    bool is_cancelled = request->is_cancelled || (request->irp != NULL && io_irp_is_cancelled(request->irp));
+    if (queue != NULL)
+        wdf_unlock(&queue->lock);
+    return is_cancelled;
 }
