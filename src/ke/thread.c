@@ -9,7 +9,8 @@
  * that was the owner of a processor may still be named there: it is not dispatching, so that the processor is taken over as from any idle
  * thread.
  *
- * Locks       none: list head and `alive` are atomic.
+ * Locks       none for the list, whose head and `alive` are atomic. `resetting` keeps a thread that ends and a shutdown from emptying the
+ *             same record at once; it comes before all other locks.
  * Fidelity    every host thread that calls in is a system thread of the machine; none is scheduled by it.
  */
 #include "ke/thread.h"
@@ -101,6 +102,16 @@ static void record_reset(ke_thread_t *record)
     atomic_store(&record->dispatching, 0);
 }
 
+static _Atomic bool resetting;
+
+static void resets_begin(void)
+{
+    while (atomic_exchange(&resetting, true))
+        host_yield();
+}
+
+static void resets_end(void) { atomic_store(&resetting, false); }
+
 static void give_back(void *argument)
 {
     ke_mutexes_abandon(argument);
@@ -114,6 +125,7 @@ static void thread_ended(void *argument)
 {
     ke_thread_t *record = argument;
 
+    resets_begin();
     record->irql = PASSIVE_LEVEL;
     ke_stacks_thread_ends();
     if (record->generation == ke_machine_generation && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
@@ -121,6 +133,7 @@ static void thread_ended(void *argument)
     ntmm_catch_pop(NULL);                             /* it may have ended inside a catch */
     ke_tries_cut(0);
     record_reset(record);
+    resets_end();
     ke_thread_object_end(record, record->exit_status); /* whoever waits for the thread may count on all of the above */
     ke_current = &ke_empty_thread;
     atomic_store(&record->alive, false);
@@ -248,10 +261,12 @@ bool ke_threads_are_quiet(void) { return are_outside(true); }
 
 void ke_threads_shutdown(void)
 {
+    resets_begin();
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {
         record_reset(record);
         atomic_store(&record->references, 0);
     }
+    resets_end();
 }
 
 void ke_thread_fork_leave(void)
@@ -262,6 +277,7 @@ void ke_thread_fork_leave(void)
 
 void ke_threads_fork_forget(void)
 {
+    resets_end(); /* whoever was at it is not here */
     for (ke_thread_t *record = ke_thread_first(); record != NULL; record = record->next) {
         record_reset(record);
         record->generation = 0;
