@@ -31,6 +31,12 @@ EX_ALWAYS_INLINE bool ex_fast_in(mm_pool_t pool, const void *body)
     return (uintptr_t)body - ex_fast_regions[pool].base < EX_GLANCE(ex_fast_regions[pool].bytes);
 }
 
+/* `block`: bytes of a block. */
+EX_ALWAYS_INLINE ex_magazine_t *ex_magazine_of(ex_thread_t *own, mm_pool_t pool, size_t block)
+{
+    return (ex_magazine_t *)(void *)((char *)own->blocks[pool] + (block >> (EX_UNIT_SHIFT - EX_MAGAZINE_SHIFT)));
+}
+
 /* For 1 to EX_BLOCK_MAX bytes. `near`: try harder. The tag's number may be in a later slot, and an empty magazine is served by the next ones
  * above it, up to 1/EX_NEAR_SHARE larger. */
 EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
@@ -40,30 +46,32 @@ EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t 
     const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
     if (NTMM_UNLIKELY(slot == NULL || thread->irql > ex_irql_limit(pool)))
         return NULL;
-    size_t         units = ex_units(bytes), number = slot->number;
-    ex_magazine_t *magazine = &own->blocks[pool][units], *last = near ? ex_magazine_nearest(own->blocks[pool], units) : magazine;
+    size_t         block = ex_block_bytes(bytes);
+    ex_magazine_t *magazine = ex_magazine_of(own, pool, block),
+                  *last = near ? ex_magazine_nearest(own->blocks[pool], block >> EX_UNIT_SHIFT) : magazine;
     while (NTMM_UNLIKELY(magazine->head == NULL)) {
         if (magazine++ == last)
             return NULL;
-        units++;
+        block += EX_UNIT;
     }
     void *body = magazine->head, *next = *(void **)body;
     __builtin_prefetch(next, 1); /* its link is read when it is taken, and its bytes are written then */
     magazine->head = next;
+    size_t units = block >> EX_UNIT_SHIFT;
     own->room += (ptrdiff_t)units;
-    ex_header_own(ex_header_of(body), (unsigned)units, type, tag, bytes, (unsigned)number);
-    ex_tag_row_alloc(&own->tags[number], units << EX_UNIT_SHIFT, bytes);
+    ex_header_own(ex_header_of(body), (unsigned)units, type, tag, bytes, slot->mark);
+    ex_tag_row_alloc(ex_tag_slot_row(thread, slot), block, bytes);
     return body;
 }
 
 /* The right neighbour knows this block's size; at the end of the page there is none, and the block's own word stands in. Chosen without a
  * branch: for random sizes it would be guessed wrong, and found wrong only when the header has come from memory. */
-EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned unit, unsigned units)
+EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned unit, size_t units)
 {
-    const uint8_t *right = (const uint8_t *)header + ((size_t)units << EX_UNIT_SHIFT), *own = &header->BlockSize;
-    unsigned       end = unit + units;
-    const uint8_t *asked = end < EX_PAGE_UNITS ? right : own;
-    return units != 0 && end <= EX_PAGE_UNITS && *asked == units;
+    const size_t own = offsetof(POOL_HEADER, BlockSize);
+    int64_t      over = (int64_t)(uint32_t)(units - 1) - (int64_t)(EX_PAGE_UNITS - 1 - unit); /* 0: the page's last; much when units is 0 */
+    size_t       to_right = ((units << EX_UNIT_SHIFT) - own) & (size_t)(over >> 63);
+    return over <= 0 && ((const uint8_t *)header)[own + to_right] == units;
 }
 
 /* Tag 0: whatever tag the block has, unless it is protected. */
@@ -82,7 +90,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     if (NTMM_UNLIKELY(!ex_fast_tag_agrees(header, tag) || ex_type(header) != (EX_TYPE_IN_USE | paged)))
         return false;
     ex_thread_t *own = ex_thread_of(thread);
-    unsigned     units = header->BlockSize, number = (uint8_t)ex_tag_number(header);
+    size_t       units = header->BlockSize, number = ex_tag_number(header);
     if (NTMM_UNLIKELY(own->room < (ptrdiff_t)units || !ex_fast_right_agrees(header, unit, units)))
         return false;
     ex_magazine_t *magazine = &own->blocks[pool][units];
@@ -90,7 +98,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     *(void **)body = magazine->head;
     magazine->head = body;
     own->room -= (ptrdiff_t)units;
-    ex_tag_row_free(&own->tags[number], (size_t)units << EX_UNIT_SHIFT, ex_requested_plain(header));
+    ex_tag_row_free(&own->tags[number], units << EX_UNIT_SHIFT, ex_requested_plain(header));
     return true;
 }
 
@@ -112,7 +120,7 @@ EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
 EX_ALWAYS_INLINE unsigned ex_fast_number(uint32_t tag, mm_pool_t pool, bool near)
 {
     const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
-    return NTMM_LIKELY(slot != NULL) ? (unsigned)slot->number : 0;
+    return NTMM_LIKELY(slot != NULL) ? ex_tag_slot_number(slot) : 0;
 }
 
 EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)

@@ -88,10 +88,9 @@ _Static_assert(sizeof(POOL_HEADER) == 16 && offsetof(POOL_HEADER, PoolTag) == 4 
 _Static_assert(EX_BLOCK_MAX <= UINT16_MAX, "the byte count asked for fits two bytes");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "two bytes of the header are written as one number");
 
-static inline unsigned ex_units(size_t bytes) /* of a request of 1 .. EX_BLOCK_MAX bytes */
-{
-    return (unsigned)((bytes + EX_HEADER_BYTES + EX_UNIT - 1) >> EX_UNIT_SHIFT);
-}
+/* Of a request of 1 .. EX_BLOCK_MAX bytes: what its block has, header included. */
+static inline size_t       ex_block_bytes(size_t bytes) { return (bytes + EX_HEADER_BYTES + EX_UNIT - 1) & ~(size_t)(EX_UNIT - 1); }
+static inline unsigned     ex_units(size_t bytes) { return (unsigned)(ex_block_bytes(bytes) >> EX_UNIT_SHIFT); }
 static inline void        *ex_body(POOL_HEADER *header) { return (char *)header + EX_HEADER_BYTES; }
 static inline POOL_HEADER *ex_header_of(const void *body) { return (POOL_HEADER *)((uintptr_t)body - EX_HEADER_BYTES); }
 static inline POOL_HEADER *ex_at(void *page, unsigned unit) { return (POOL_HEADER *)((char *)page + (unit << EX_UNIT_SHIFT)); }
@@ -116,10 +115,11 @@ static inline unsigned ex_plain_type(const POOL_HEADER *header) { return ex_type
 static inline void ex_set_type(POOL_HEADER *header, unsigned type) { __atomic_store_n(&header->PoolType, (uint8_t)type, __ATOMIC_RELAXED); }
 
 /* What whoever holds the block of `units` writes: bytes 2 to 11, and never PreviousSize. In pieces, each of which a free reads back as it was written,
- * or a part of it, so that it need not wait for the store. */
-static inline void ex_header_own(POOL_HEADER *header, unsigned units, unsigned type, uint32_t tag, size_t requested, unsigned tag_number)
+ * or a part of it, so that it need not wait for the store. tag_mark: EX_TAG_MARK of the tag's number. */
+#define EX_TAG_MARK(number) ((uint32_t)(number) << 16)
+static inline void ex_header_own(POOL_HEADER *header, unsigned units, unsigned type, uint32_t tag, size_t requested, uint32_t tag_mark)
 {
-    uint32_t asked_and_number = (uint32_t)requested | tag_number << 16;
+    uint32_t asked_and_number = (uint32_t)requested | tag_mark;
 #if EX_THREAD_SANITIZER /* to which a neighbour's glance at PoolType is atomic only as a byte; BlockSize says so already */
     (void)units;
     ex_set_type(header, type);
@@ -138,7 +138,7 @@ static inline unsigned ex_requested(const POOL_HEADER *header)
 {
     return (ex_type(header) & EX_TYPE_QUOTA) != 0 ? ex_quota_requested(header) : ex_requested_plain(header);
 }
-static inline unsigned ex_tag_number(const POOL_HEADER *header) { return header->PoolTagHash; }
+static inline size_t ex_tag_number(const POOL_HEADER *header) { return *(const uint8_t *)&header->PoolTagHash; } /* less than 256 */
 /* First eight bytes, as bug checks show them. */
 static inline ULONG_PTR ex_header_contents(const POOL_HEADER *header)
 {

@@ -157,7 +157,7 @@ static void *dress_block(ke_thread_t *thread, const ex_request_t *request, POOL_
         ex_tag_count_alloc(ex_thread_of(thread), request->tag, request->pool, (size_t)header->BlockSize << EX_UNIT_SHIFT, request->bytes);
     if (number == 0)
         type |= EX_TYPE_UNNUMBERED;
-    ex_header_own(header, header->BlockSize, type, request->tag, request->bytes, number);
+    ex_header_own(header, header->BlockSize, type, request->tag, request->bytes, EX_TAG_MARK(number));
     if (align)
         ex_second_header_add(header, type);
     if (payer != NULL)

@@ -72,17 +72,19 @@ static ex_tag_slot_t *slot_of(uint64_t key)
 static unsigned number_of(uint64_t key)
 {
     ex_tag_slot_t *slot = slot_of(key);
-    return key_in(slot) != 0 ? (unsigned)slot->number : 0;
+    return key_in(slot) != 0 ? ex_tag_slot_number(slot) : 0;
 }
 
 static unsigned new_number_locked(uint64_t key)
 {
     ex_tag_slot_t *slot = slot_of(key);
     if (key_in(slot) != 0)
-        return (unsigned)slot->number;
+        return ex_tag_slot_number(slot);
     if (numbers_used == EX_TAG_NUMBERS - 1)
         return 0;
-    slot->number = ++numbers_used;
+    numbers_used++;
+    slot->row = (uint32_t)(offsetof(ke_thread_t, upper) + offsetof(ex_thread_t, tags) + numbers_used * sizeof(ex_tag_row_t));
+    slot->mark = EX_TAG_MARK(numbers_used);
     keys[numbers_used] = key;
     __atomic_store_n(&slot->key, ex_pool_is_slow ? key | EX_TAG_CLOSED : key, __ATOMIC_SEQ_CST);
     if (NTMM_UNLIKELY(atomic_load(&ke_machine_state) != KE_MACHINE_UP)) /* whoever stopped the machine may have missed it */

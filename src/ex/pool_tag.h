@@ -30,9 +30,16 @@ static inline mm_pool_t ex_pool_of_key(uint64_t key) { return (mm_pool_t)((key &
  * without. */
 #define EX_TAG_SLOT_BITS 11u /* many more slots than numbers, so that two tags seldom meet in one */
 typedef struct ex_tag_slot {
-    uint64_t key;    /* 0: nobody's */
-    uint64_t number; /* written before the key, and never again */
+    uint64_t key; /* 0: nobody's */
+    /* The number, in the two forms that an allocation uses; written before the key, and never again. */
+    uint32_t row;  /* bytes from the record of a thread to its row of counters */
+    uint32_t mark; /* EX_TAG_MARK */
 } ex_tag_slot_t;
+static inline unsigned      ex_tag_slot_number(const ex_tag_slot_t *slot) { return slot->mark >> 16; }
+static inline ex_tag_row_t *ex_tag_slot_row(ke_thread_t *thread, const ex_tag_slot_t *slot)
+{
+    return (ex_tag_row_t *)(void *)((char *)thread + slot->row);
+}
 extern ex_tag_slot_t ex_tag_slots[1u << EX_TAG_SLOT_BITS];
 
 /* The slot that is looked at first. The same tag in another pool begins elsewhere. */

@@ -29,7 +29,8 @@ typedef struct ex_magazine {
     uint32_t seen;  /* (T) low half of what head was when the clock hand came by: still the same, then hardly anybody used it */
     uint32_t batch; /* (T) blocks that the last refill asked for */
 } ex_magazine_t;
-_Static_assert(sizeof(ex_magazine_t) == 16, "indexed by a shift");
+#define EX_MAGAZINE_SHIFT 4
+_Static_assert(sizeof(ex_magazine_t) == 1u << EX_MAGAZINE_SHIFT, "indexed by a shift");
 
 typedef struct ex_thread {
     ex_tag_row_t  tags[EX_TAG_NUMBERS];                 /* index: the tag's number */
