@@ -345,6 +345,10 @@ NTMM_PUBLIC int ntmm_files_mount(const char *name, const char *folder);
 /** A device interrupt: the connected routine runs at its DIRQL on the calling thread, holding the interrupt spin lock.
  *  @return what the service routine returned; false when the interrupt is masked by the caller's IRQL (then it stays pending until that drops below). */
 NTMM_PUBLIC bool ntmm_fire_interrupt(PKINTERRUPT interrupt);
+/** The same for whoever is connected to a vector, without a look into the driver: the one that ntmm_pnp_start() gave the device. Several that share it
+ *  are called in the order in which they connected: a level-sensitive one until the first claims it, a latched one all of them.
+ *  @return one of them claimed it; false, too, when nobody is connected (see ntmm_error()) or it is masked. IRQL any */
+NTMM_PUBLIC bool ntmm_fire_vector(uint32_t vector);
 
 /** Mark frames bad: free ones leave their list for good. @return pages marked */
 NTMM_PUBLIC size_t ntmm_mark_bad(uint64_t physical, size_t bytes);

@@ -16,7 +16,7 @@ void hal_pci_reset(void);
 /* ---- devices on the bus (device.c) ---- */
 
 /* io keeps its half of a physical device object beside ours: called with no lock held; each may be NULL. */
-#define HAL_DEVICE_UPPER_BYTES 256u
+#define HAL_DEVICE_UPPER_BYTES 384u
 typedef struct hal_device_hooks {
     void (*start)(PDEVICE_OBJECT object, void *upper); /* made, and not seen by anybody yet; upper is zero */
     void (*gone)(PDEVICE_OBJECT object, void *upper);  /* ntmm_device_destroy: off the bus, whoever still refers to it */

@@ -194,6 +194,25 @@ static NTSTATUS transfer_config(PIRP irp, PDEVICE_OBJECT device, const IO_STACK_
     return done == length ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_REQUEST;
 }
 
+/* ---- resources ---- */
+
+static void keep_interrupts(io_bus_device_t *known, const CM_RESOURCE_LIST *translated)
+{
+    known->interrupt_count = 0;
+    if (translated == NULL || translated->Count == 0)
+        return;
+    const CM_PARTIAL_RESOURCE_LIST *list = &translated->List[0].PartialResourceList;
+    for (ULONG i = 0; i < list->Count && known->interrupt_count < IO_BUS_INTERRUPTS; i++) {
+        const CM_PARTIAL_RESOURCE_DESCRIPTOR *resource = &list->PartialDescriptors[i];
+        if (resource->Type == CmResourceTypeInterrupt)
+            known->interrupts[known->interrupt_count++] =
+                (io_bus_interrupt_t){ .vector = resource->u.Interrupt.Vector,
+                                      .irql = (KIRQL)resource->u.Interrupt.Level,
+                                      .is_shared = resource->ShareDisposition == CmResourceShareShared,
+                                      .flags = resource->Flags };
+    }
+}
+
 /* ---- dispatch routines ---- */
 
 static NTSTATUS complete(PIRP irp, NTSTATUS status)
@@ -207,7 +226,7 @@ static NTSTATUS answer(PIRP irp, PDEVICE_OBJECT device, const IO_STACK_LOCATION 
 {
     io_bus_device_t *known = io_bus_device_of(device);
     switch (location->MinorFunction) {
-    case IRP_MN_START_DEVICE:
+    case IRP_MN_START_DEVICE: keep_interrupts(known, location->Parameters.StartDevice.AllocatedResourcesTranslated); return STATUS_SUCCESS;
     case IRP_MN_QUERY_STOP_DEVICE:
     case IRP_MN_CANCEL_STOP_DEVICE:
     case IRP_MN_STOP_DEVICE:

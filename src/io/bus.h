@@ -6,6 +6,15 @@
 
 #include "io/device.h"
 
+/* What a driver may be connected to: an interrupt resource that the device was started with. */
+typedef struct io_bus_interrupt {
+    ULONG    vector;
+    KIRQL    irql;
+    bool     is_shared;
+    uint16_t flags; /* CM_RESOURCE_INTERRUPT_* */
+} io_bus_interrupt_t;
+#define IO_BUS_INTERRUPTS 16u
+
 /* Beside the device object, in HAL_DEVICE_UPPER_BYTES. */
 typedef struct io_bus_device {
     io_device_extension_t extension;
@@ -15,6 +24,8 @@ typedef struct io_bus_device {
     bool                  placed;      /* ntmm_device_place: it has a slot, */
     ULONG                 bus, slot;   /* on this bus */
     _Atomic uint32_t      invalidated; /* what its drivers asked the PnP manager for: NTMM_PNP_* */
+    uint32_t              interrupt_count;
+    io_bus_interrupt_t    interrupts[IO_BUS_INTERRUPTS]; /* the first of those that it was last started with */
 } io_bus_device_t;
 
 void             io_bus_boot(void);

@@ -3,13 +3,15 @@
  *
  *     ntmm_fire_interrupt --IRQL below DIRQL--> service routine at SynchronizeIrql, holding the interrupt's lock, on the calling thread
  *                         `-masked------------> pending on the processor --a lower unmasks it--> the same
+ *     ntmm_fire_vector       the same for all that share the vector, in the order in which they connected: a level-sensitive one is served
+ *                            when the first claims it, a latched one is shown to all
  *
  * There is no device and no wire: who fires is the device, and the processor interrupted is the caller's own. A masked interrupt is
  * remembered once, as a level or an edge would be.
  *
  * Locks       table_lock (a leaf) for the table of interrupts.
  * Source      WDK reference: "Introduction to interrupt service routines", wdm.h, IoConnectInterrupt, KeSynchronizeExecution.
- * Fidelity    affinity, mode and floating-point saving are accepted and ignored. Passive-level interrupts, which only IoConnectInterruptEx
+ * Fidelity    affinity and floating-point saving are accepted and ignored. Passive-level interrupts, which only IoConnectInterruptEx
  *             can make, are absent.
  */
 #include "ke/interrupt.h"
@@ -29,16 +31,20 @@ struct _KINTERRUPT {              /* opaque to drivers.  (L) table_lock  (A) ato
     bool              in_use;     /* (L) the slot is taken */
     _Atomic bool      connected;  /* (A) written under (L), or under the interrupt's own lock */
     _Atomic uint32_t  pending_on; /* (A) 1 + the processor on which it was masked; 0: nothing pending */
+    _Atomic bool      by_vector;  /* (A) it is pending because its vector was fired */
+    uint32_t          number;     /* (L) in the order of connections */
     PKSERVICE_ROUTINE routine;
     PVOID             context;
     PKSPIN_LOCK       lock; /* the caller's, or own_lock */
     KSPIN_LOCK        own_lock;
     ULONG             vector;
     KIRQL             irql, synchronize_irql;
+    KINTERRUPT_MODE   mode;
     BOOLEAN           share;
 };
 
 static struct _KINTERRUPT interrupts[INTERRUPTS_MAX];
+static uint32_t           connections; /* (L) */
 static ke_lock_t          table_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 
 static bool is_connected(const KINTERRUPT *interrupt, const char *routine)
@@ -79,6 +85,16 @@ static void require_same_irql(PKINTERRUPT interrupt, ULONG_PTR called, const cha
                     (ULONG_PTR)irql << 16 | (ULONG_PTR)interrupt->synchronize_irql << 8, called, (ULONG_PTR)interrupt, 0);
 }
 
+/* One of those that share a level has claimed it: the level is gone for the others, too. */
+static void level_is_served(const KINTERRUPT *served)
+{
+    for (uint32_t i = 0; i < INTERRUPTS_MAX; i++)
+        if (atomic_load(&interrupts[i].by_vector) && interrupts[i].vector == served->vector) {
+            atomic_store(&interrupts[i].by_vector, false);
+            atomic_store(&interrupts[i].pending_on, 0);
+        }
+}
+
 static BOOLEAN serve(PKINTERRUPT interrupt, const char *routine)
 {
     BOOLEAN claimed = FALSE;
@@ -92,12 +108,21 @@ static BOOLEAN serve(PKINTERRUPT interrupt, const char *routine)
         claimed = interrupt->routine(interrupt, interrupt->context);
         ke_try_unfence(fence);
         require_same_irql(interrupt, (ULONG_PTR)interrupt->routine, routine);
+        if (claimed && interrupt->mode == LevelSensitive)
+            level_is_served(interrupt); /* before the way down, which delivers what is pending */
     }
     unlock_interrupt(interrupt, old, routine, KE_CALLER());
     return claimed;
 }
 
 /* ---- firing ---- */
+
+static void leave_pending(ke_thread_t *thread, PKINTERRUPT interrupt, bool by_vector)
+{
+    atomic_store(&interrupt->by_vector, by_vector);
+    atomic_store(&interrupt->pending_on, thread->processor->number + 1);
+    atomic_fetch_or(&thread->processor->pending, KE_PENDING_INTERRUPT);
+}
 
 bool ntmm_fire_interrupt(PKINTERRUPT interrupt)
 {
@@ -107,12 +132,52 @@ bool ntmm_fire_interrupt(PKINTERRUPT interrupt)
         return false;
     if (thread->irql < interrupt->irql)
         return serve(interrupt, __func__) != FALSE;
-    atomic_store(&interrupt->pending_on, thread->processor->number + 1);
-    atomic_fetch_or(&thread->processor->pending, KE_PENDING_INTERRUPT);
+    leave_pending(thread, interrupt, false);
     return false;
 }
 
-/* The highest one above irql; *more: others are pending on that processor, masked or not. */
+/* Those that share a vector, in the order in which they connected. */
+static uint32_t sharers_of(ULONG vector, PKINTERRUPT sharers[static INTERRUPTS_MAX])
+{
+    uint32_t count = 0;
+
+    ke_lock(&table_lock);
+    for (uint32_t i = 0; i < INTERRUPTS_MAX; i++) {
+        if (!atomic_load(&interrupts[i].connected) || interrupts[i].vector != vector)
+            continue;
+        uint32_t at = count++;
+        for (; at != 0 && sharers[at - 1]->number > interrupts[i].number; at--)
+            sharers[at] = sharers[at - 1];
+        sharers[at] = &interrupts[i];
+    }
+    ke_unlock(&table_lock);
+    return count;
+}
+
+bool ntmm_fire_vector(uint32_t vector)
+{
+    PKINTERRUPT  sharers[INTERRUPTS_MAX];
+    ke_thread_t *thread = ke_thread_ready(__func__);
+    uint32_t     count = thread != NULL ? sharers_of(vector, sharers) : 0;
+    bool         claimed = false;
+
+    if (thread != NULL && count == 0)
+        return ke_error(false, "%s: no interrupt is connected to vector 0x%X", __func__, vector);
+    for (uint32_t i = 0; i < count && !(claimed && sharers[i]->mode == LevelSensitive); i++) {
+        if (thread->irql < sharers[i]->irql)
+            claimed = serve(sharers[i], __func__) || claimed;
+        else
+            leave_pending(thread, sharers[i], true);
+    }
+    return claimed;
+}
+
+static bool comes_before(const KINTERRUPT *one, const KINTERRUPT *other)
+{
+    return one->irql != other->irql ? one->irql > other->irql : one->number < other->number;
+}
+
+/* The highest one above irql, of these the first connected; *more: others are pending on that processor, masked or not. */
 static PKINTERRUPT next_unmasked(const ke_processor_t *processor, KIRQL irql, bool *more)
 {
     PKINTERRUPT best = NULL;
@@ -123,7 +188,7 @@ static PKINTERRUPT next_unmasked(const ke_processor_t *processor, KIRQL irql, bo
         if (atomic_load_explicit(&interrupt->pending_on, memory_order_relaxed) != processor->number + 1)
             continue;
         *more = *more || best != NULL || interrupt->irql <= irql;
-        if (interrupt->irql > irql && (best == NULL || interrupt->irql > best->irql))
+        if (interrupt->irql > irql && (best == NULL || comes_before(interrupt, best)))
             best = interrupt;
     }
     return best;
@@ -140,8 +205,9 @@ void ke_interrupts_deliver(ke_thread_t *thread, KIRQL irql)
         return;
     thread->irql = level;
     while ((interrupt = next_unmasked(processor, level, &more)) != NULL) {
+        bool by_vector = atomic_exchange(&interrupt->by_vector, false);
         atomic_store(&interrupt->pending_on, 0);
-        (void)serve(interrupt, "ntmm_fire_interrupt");
+        (void)serve(interrupt, by_vector ? "ntmm_fire_vector" : "ntmm_fire_interrupt");
     }
     if (!more)
         atomic_fetch_and(&processor->pending, ~(uint32_t)KE_PENDING_INTERRUPT);
@@ -149,17 +215,17 @@ void ke_interrupts_deliver(ke_thread_t *thread, KIRQL irql)
 
 /* ---- connecting ---- */
 
-static bool vector_is_taken_locked(ULONG vector, BOOLEAN share)
+static bool vector_is_taken_locked(const struct _KINTERRUPT *wanted)
 {
     for (uint32_t i = 0; i < INTERRUPTS_MAX; i++)
-        if (atomic_load(&interrupts[i].connected) && interrupts[i].vector == vector && (!share || !interrupts[i].share))
+        if (atomic_load(&interrupts[i].connected) && interrupts[i].vector == wanted->vector && (!wanted->share || !interrupts[i].share))
             return true;
     return false;
 }
 
 static NTSTATUS connect_locked(const struct _KINTERRUPT *wanted, PKINTERRUPT *out)
 {
-    if (vector_is_taken_locked(wanted->vector, wanted->share))
+    if (vector_is_taken_locked(wanted))
         return STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; i < INTERRUPTS_MAX; i++) {
         PKINTERRUPT slot = &interrupts[i];
@@ -173,7 +239,10 @@ static NTSTATUS connect_locked(const struct _KINTERRUPT *wanted, PKINTERRUPT *ou
         slot->vector = wanted->vector;
         slot->irql = wanted->irql;
         slot->synchronize_irql = wanted->synchronize_irql;
+        slot->mode = wanted->mode;
         slot->share = wanted->share;
+        slot->number = ++connections;
+        atomic_store(&slot->by_vector, false);
         atomic_store(&slot->pending_on, 0);
         atomic_store(&slot->connected, true);
         *out = slot;
@@ -192,10 +261,10 @@ NTSTATUS IoConnectInterrupt(PKINTERRUPT *InterruptObject, PKSERVICE_ROUTINE Serv
                                   .vector = Vector,
                                   .irql = Irql,
                                   .synchronize_irql = SynchronizeIrql,
+                                  .mode = InterruptMode,
                                   .share = ShareVector };
     NTSTATUS           status;
 
-    UNREFERENCED_PARAMETER(InterruptMode);
     UNREFERENCED_PARAMETER(ProcessorEnableMask);
     UNREFERENCED_PARAMETER(FloatingSave);
     *InterruptObject = NULL;
@@ -240,6 +309,7 @@ void ke_interrupts_forget(void)
     for (uint32_t i = 0; i < INTERRUPTS_MAX; i++) {
         interrupts[i].in_use = false;
         atomic_store(&interrupts[i].connected, false);
+        atomic_store(&interrupts[i].by_vector, false);
         atomic_store(&interrupts[i].pending_on, 0);
     }
 }

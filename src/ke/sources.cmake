@@ -22,7 +22,6 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/rwspinlock.c
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
-  ${CMAKE_CURRENT_LIST_DIR}/interrupt_ex.c
   ${CMAKE_CURRENT_LIST_DIR}/device_queue.c
   ${CMAKE_CURRENT_LIST_DIR}/event.c
   ${CMAKE_CURRENT_LIST_DIR}/mutex.c

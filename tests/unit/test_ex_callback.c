@@ -1,4 +1,4 @@
-/* test_ex_callback.c - callback objects, and interrupts connected by IoConnectInterruptEx. */
+/* test_ex_callback.c - callback objects. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -138,83 +138,6 @@ static void at_the_wrong_irql(void **state)
     assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, ExCreateCallback(&object, NULL, TRUE, FALSE));
 }
 
-/* ---- IoConnectInterruptEx ---- */
-
-static uint32_t served;
-static KIRQL    served_at;
-
-static BOOLEAN serve(PKINTERRUPT interrupt, PVOID context)
-{
-    (void)interrupt, (void)context;
-    served_at = KeGetCurrentIrql();
-    served++;
-    return TRUE;
-}
-
-static BOOLEAN serve_message(PKINTERRUPT interrupt, PVOID context, ULONG message)
-{
-    (void)interrupt, (void)context, (void)message;
-    return FALSE;
-}
-
-static void disconnect(ULONG version, PKINTERRUPT interrupt)
-{
-    IO_DISCONNECT_INTERRUPT_PARAMETERS parameters = { .Version = version, .ConnectionContext.InterruptObject = interrupt };
-    IoDisconnectInterruptEx(&parameters);
-}
-
-static void lines_and_messages(void **state)
-{
-    IO_CONNECT_INTERRUPT_PARAMETERS parameters = { .Version = CONNECT_LINE_BASED };
-    PKINTERRUPT                     line, other;
-    (void)state;
-    served = 0;
-    parameters.LineBased.InterruptObject = &line;
-    parameters.LineBased.ServiceRoutine = serve;
-    parameters.LineBased.SynchronizeIrql = 0;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_SUCCESS);
-    assert_true(ntmm_fire_interrupt(line));
-    assert_true(served_at > DISPATCH_LEVEL);
-    memset(&parameters, 0, sizeof parameters);
-    parameters.Version = CONNECT_MESSAGE_BASED;
-    parameters.MessageBased.ConnectionContext.InterruptObject = &other;
-    parameters.MessageBased.MessageServiceRoutine = serve_message;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_NOT_FOUND);
-    parameters.MessageBased.FallBackServiceRoutine = serve;
-    parameters.MessageBased.SynchronizeIrql = 12;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_SUCCESS);
-    assert_int_equal(parameters.Version, CONNECT_LINE_BASED);
-    assert_true(ntmm_fire_interrupt(other));
-    assert_int_equal(served_at, 12);
-    assert_int_equal(served, 2);
-    disconnect(CONNECT_LINE_BASED, line);
-    disconnect(CONNECT_LINE_BASED, other);
-}
-
-static void fully_specified(void **state)
-{
-    IO_CONNECT_INTERRUPT_PARAMETERS parameters = { .Version = CONNECT_FULLY_SPECIFIED };
-    PKINTERRUPT                     interrupt;
-    KIRQL                           old;
-    (void)state;
-    parameters.FullySpecified.InterruptObject = &interrupt;
-    parameters.FullySpecified.ServiceRoutine = serve;
-    parameters.FullySpecified.Vector = 5;
-    parameters.FullySpecified.Irql = parameters.FullySpecified.SynchronizeIrql = 6;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_SUCCESS);
-    assert_true(ntmm_fire_interrupt(interrupt));
-    assert_int_equal(served_at, 6);
-    disconnect(CONNECT_FULLY_SPECIFIED, interrupt);
-    parameters.Version = CONNECT_FULLY_SPECIFIED_GROUP;
-    parameters.FullySpecified.Group = 1;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_INVALID_PARAMETER);
-    parameters.Version = 77;
-    assert_int_equal(IoConnectInterruptEx(&parameters), STATUS_NOT_SUPPORTED);
-    assert_int_equal(parameters.Version, CONNECT_CURRENT_VERSION);
-    KeRaiseIrql(APC_LEVEL, &old);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, IoConnectInterruptEx(&parameters));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,8 +146,6 @@ int main(void)
         ntmm_cmocka_test(unregistering_waits_for_a_call),
         ntmm_cmocka_test(memory_may_be_short),
         ntmm_cmocka_test(at_the_wrong_irql),
-        ntmm_cmocka_test(lines_and_messages),
-        ntmm_cmocka_test(fully_specified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

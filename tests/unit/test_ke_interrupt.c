@@ -110,6 +110,70 @@ static void a_masked_interrupt_waits(void **state)
     assert_int_equal(device.served, 1);
 }
 
+/* ---- by vector ---- */
+
+static NTSTATUS connect_mode(device_t *d, ULONG vector, KIRQL irql, KINTERRUPT_MODE mode)
+{
+    return IoConnectInterrupt(&d->interrupt, serve, d, NULL, vector, irql, irql, mode, TRUE, 1, FALSE);
+}
+
+static void a_level_is_served_by_the_first_that_claims_it(void **state)
+{
+    device_t first = { .answer = FALSE, .letter = 'f' }, second = { .answer = TRUE, .letter = 's' },
+             third = { .answer = TRUE, .letter = 't' };
+    (void)state;
+    assert_int_equal(connect_mode(&second, 9, 6, LevelSensitive), STATUS_SUCCESS); /* leaves the first slot to another */
+    assert_int_equal(connect_mode(&first, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    IoDisconnectInterrupt(second.interrupt);
+    assert_int_equal(connect_mode(&second, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    assert_int_equal(connect_mode(&third, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    assert_true(ntmm_fire_vector(9));
+    assert_string_equal(order, "fs");
+    second.answer = third.answer = FALSE;
+    assert_false(ntmm_fire_vector(9));
+    assert_string_equal(order, "fsfst");
+}
+
+static void an_edge_is_shown_to_all(void **state)
+{
+    device_t first = { .answer = TRUE, .letter = 'f' }, second = { .answer = FALSE, .letter = 's' };
+    (void)state;
+    assert_int_equal(connect_mode(&first, 9, 6, Latched), STATUS_SUCCESS);
+    assert_int_equal(connect_mode(&second, 9, 7, Latched), STATUS_SUCCESS);
+    assert_true(ntmm_fire_vector(9));
+    assert_string_equal(order, "fs");
+}
+
+static void a_masked_vector_waits(void **state)
+{
+    device_t first = { .answer = FALSE, .letter = 'f' }, second = { .answer = TRUE, .letter = 's' },
+             third = { .answer = TRUE, .letter = 't' };
+    KIRQL old;
+    (void)state;
+    assert_int_equal(connect_mode(&first, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    assert_int_equal(connect_mode(&second, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    assert_int_equal(connect_mode(&third, 9, 6, LevelSensitive), STATUS_SUCCESS);
+    KeRaiseIrql(6, &old);
+    assert_false(ntmm_fire_vector(9));
+    assert_string_equal(order, "");
+    KeLowerIrql(old);
+    assert_string_equal(order, "fs"); /* the second claimed it */
+    KeRaiseIrql(6, &old);
+    KeLowerIrql(old);
+    assert_string_equal(order, "fs");
+}
+
+static void a_vector_that_nobody_has(void **state)
+{
+    (void)state;
+    assert_int_equal(connect(&device, 5, 6, 8, FALSE), STATUS_SUCCESS);
+    assert_false(ntmm_fire_vector(6));
+    assert_non_null(strstr(ntmm_error(), "0x6"));
+    assert_true(ntmm_fire_vector(5));
+    IoDisconnectInterrupt(device.interrupt);
+    assert_false(ntmm_fire_vector(5));
+}
+
 static void masked_interrupts_come_highest_first(void **state)
 {
     device_t low = { .answer = TRUE, .letter = 'l' }, middle = { .answer = TRUE, .letter = 'm' }, high = { .answer = TRUE, .letter = 'h' };
@@ -441,6 +505,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(its_dpc_runs_when_irql_drops, fresh, shut_down),
         cmocka_unit_test_setup_teardown(a_masked_interrupt_waits, fresh, shut_down),
         cmocka_unit_test_setup_teardown(masked_interrupts_come_highest_first, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(a_level_is_served_by_the_first_that_claims_it, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(an_edge_is_shown_to_all, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(a_masked_vector_waits, fresh, shut_down),
+        cmocka_unit_test_setup_teardown(a_vector_that_nobody_has, fresh, shut_down),
         cmocka_unit_test_setup_teardown(a_masked_interrupt_is_served_before_the_dpcs, fresh, shut_down),
         cmocka_unit_test_setup_teardown(a_service_routine_returns_at_its_irql, fresh, shut_down),
         cmocka_unit_test_setup_teardown(synchronized_execution_is_like_the_service_routine, fresh, shut_down),

@@ -2,10 +2,11 @@
  * io_interrupt.h - interrupts connected by IoConnectInterruptEx, which knows the device's resources.
  *
  *     CONNECT_FULLY_SPECIFIED  the driver says vector and IRQL, as it would to IoConnectInterrupt
- *     CONNECT_LINE_BASED       they are the device's: here the machine deals out vectors, and DIRQL is 8
- *     CONNECT_MESSAGE_BASED    devices have no messages here: the fallback routine is connected to a line, and Version says so
+ *     CONNECT_LINE_BASED       they are the device's, as ntmm_pnp_start() had it; without such a resource the machine deals out a vector, and DIRQL is 8
+ *     CONNECT_MESSAGE_BASED    one for each message among the device's resources; without any the fallback routine is connected to a line, and
+ *                              Version says so
  *
- * ntmm_fire_interrupt() plays them.
+ * ntmm_fire_vector() and ntmm_fire_interrupt() play them.
  *
  * Source  WDK reference: wdm.h, IoConnectInterruptEx, "Using the CONNECT_MESSAGE_BASED Version of IoConnectInterruptEx"; x64 layouts.
  */
@@ -127,8 +128,8 @@ NTMM_LAYOUT(sizeof(IO_DISCONNECT_INTERRUPT_PARAMETERS) == 16, "x64");
  *         version that is not there, with the one that is in Version; STATUS_INSUFFICIENT_RESOURCES
  * @irql      PASSIVE_LEVEL
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) above
- * @models    PhysicalDeviceObject is not looked at. CONNECT_MESSAGE_BASED_PASSIVE falls back as CONNECT_MESSAGE_BASED does; no routine runs at
- *            PASSIVE_LEVEL
+ * @models    the resources are those of the last IRP_MN_START_DEVICE that reached PhysicalDeviceObject, 16 interrupts at most.
+ *            CONNECT_MESSAGE_BASED_PASSIVE is CONNECT_MESSAGE_BASED; no routine runs at PASSIVE_LEVEL
  * @source    WDK reference: wdm.h, IoConnectInterruptEx
  */
 NTKERNELAPI NTSTATUS IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters);

@@ -149,13 +149,14 @@ typedef KSYNCHRONIZE_ROUTINE *PKSYNCHRONIZE_ROUTINE;
 typedef enum _KINTERRUPT_MODE { LevelSensitive, Latched } KINTERRUPT_MODE;
 
 /**
- * Connect a service routine to an interrupt, which ntmm_fire_interrupt() then plays.
+ * Connect a service routine to an interrupt, which ntmm_fire_interrupt() and ntmm_fire_vector() then play.
  *
  * @param SpinLock         the caller's lock, for several vectors that share one; NULL: the interrupt has its own
  * @param Vector           several routines may share one if all of them say ShareVector
  * @param Irql             DIRQL: above DISPATCH_LEVEL, at most HIGH_LEVEL
  * @param SynchronizeIrql  at which the routine runs: not below Irql
- * @param InterruptMode, ProcessorEnableMask, FloatingSave  accepted and ignored: a routine runs on the thread that fires it
+ * @param InterruptMode    of ntmm_fire_vector(): whether the first that claims a shared interrupt ends it (LevelSensitive)
+ * @param ProcessorEnableMask, FloatingSave  accepted and ignored: a routine runs on the thread that fires it
  * @return  STATUS_SUCCESS; STATUS_INVALID_PARAMETER; STATUS_INSUFFICIENT_RESOURCES
  * @irql    PASSIVE_LEVEL
  * @bugcheck IRQL_NOT_LESS_OR_EQUAL (0xA) above
