@@ -152,7 +152,7 @@ bool ex_work_is_queued(const WORK_QUEUE_ITEM *item)
     return is_queued;
 }
 
-void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item)
+void ex_work_queue_by_type(const char *routine, PWORK_QUEUE_ITEM item, WORK_QUEUE_TYPE type)
 {
     bool         one_more = false;
     ke_thread_t *self = ke_thread_enter(routine);
@@ -164,14 +164,33 @@ void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item)
         make_worker();
     ke_thread_leave(self);
     if (!is_new)
-        ke_bugcheck(routine, "The work item is in the queue already.", WORKER_INVALID, 1, (ULONG_PTR)item, 0, 0);
+        ke_bugcheck(routine, "The work item is in the queue already.", WORKER_INVALID, 1, (ULONG_PTR)item, type, 0);
     atomic_fetch_add(&calls, 1);
     host_wake(&calls, true);
 }
 
+void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item) { ex_work_queue_by_type(routine, item, DelayedWorkQueue); }
+
+/* CustomPriorityWorkQueue and a thread priority added to it name a queue, too. */
+static bool is_queue(WORK_QUEUE_TYPE type)
+{
+    unsigned number = (unsigned)type;
+    return number < MaximumWorkQueue || (number >= CustomPriorityWorkQueue && number <= CustomPriorityWorkQueue + MAXIMUM_PRIORITY - 1);
+}
+
+void ex_work_check_words(const char *routine, const void *item, WORK_QUEUE_TYPE type, ULONG_PTR worker_routine)
+{
+    if (ke_thread_ready(routine) == NULL)
+        return;
+    if (!is_queue(type))
+        ke_bugcheck(routine, "There is no such queue of work items.", WORKER_INVALID, 6, (ULONG_PTR)item, (ULONG)type, 0);
+    if (worker_routine == 0)
+        ke_bugcheck(routine, "The work item has no routine.", WORKER_INVALID, 7, (ULONG_PTR)item, (ULONG)type, 0);
+}
+
 VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 {
-    (void)QueueType;
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    ex_work_queue(__func__, WorkItem);
+    ex_work_check_words(__func__, WorkItem, QueueType, (ULONG_PTR)(uintptr_t)WorkItem->WorkerRoutine);
+    ex_work_queue_by_type(__func__, WorkItem, QueueType);
 }

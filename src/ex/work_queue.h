@@ -13,7 +13,10 @@ void ex_work_stop(void);  /* before the system threads are waited for: workers e
 void ex_work_go_on(void); /* the shutdown was refused */
 /* A routine that called back at another IRQL than PASSIVE_LEVEL stops the machine, naming what the driver queued. */
 void ex_work_check_return(ULONG_PTR routine, ULONG_PTR parameter, ULONG_PTR item);
-void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item);
+void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item); /* the library's own items: the delayed queue */
+void ex_work_queue_by_type(const char *routine, PWORK_QUEUE_ITEM item, WORK_QUEUE_TYPE type);
+/* A driver's words: a queue that there is, and a routine (0: none). */
+void ex_work_check_words(const char *routine, const void *item, WORK_QUEUE_TYPE type, ULONG_PTR worker_routine);
 bool ex_work_is_queued(const WORK_QUEUE_ITEM *item);
 
 #endif

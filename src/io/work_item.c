@@ -20,23 +20,26 @@ typedef struct _IO_WORKITEM {
     PVOID                   context;
 } io_work_item_t;
 
+static ULONG_PTR routine_of(const io_work_item_t *work)
+{
+    return work->routine != NULL ? (ULONG_PTR)(uintptr_t)work->routine : (ULONG_PTR)(uintptr_t)work->routine_ex;
+}
+
 static VOID run(PVOID parameter)
 {
     io_work_item_t      *work = parameter;
     const io_work_item_t copy = *work; /* the routine may free it */
-    uintptr_t            routine = copy.routine != NULL ? (uintptr_t)copy.routine : (uintptr_t)copy.routine_ex;
     if (copy.routine != NULL)
         copy.routine(copy.object, copy.context);
     else
         copy.routine_ex(copy.object, copy.context, work);
-    ex_work_check_return(routine, (ULONG_PTR)copy.context, (ULONG_PTR)work);
+    ex_work_check_return(routine_of(&copy), (ULONG_PTR)copy.context, (ULONG_PTR)work);
 }
 
 static void check_not_queued(const char *routine, const io_work_item_t *work)
 {
     if (ex_work_is_queued(&work->item))
-        ke_bugcheck(routine, "The work item is freed, and still in the queue.", WORKER_INVALID, 0, (ULONG_PTR)work, (ULONG_PTR)work,
-                    (ULONG_PTR)(work + 1));
+        ke_bugcheck(routine, "The work item is freed, and still in the queue.", WORKER_INVALID, 2, (ULONG_PTR)work, routine_of(work), 0);
 }
 
 ULONG IoSizeofWorkItem(VOID) { return sizeof(io_work_item_t); }
@@ -69,26 +72,28 @@ VOID IoFreeWorkItem(PIO_WORKITEM IoWorkItem)
     ExFreePoolWithTag(IoWorkItem, WORK_ITEM_TAG);
 }
 
+/* An item that is queued keeps its words: queueing it again stops the machine. */
+static void queue_item(const char *routine, const io_work_item_t *words, PIO_WORKITEM work, WORK_QUEUE_TYPE type)
+{
+    ex_work_check_words(routine, work, type, routine_of(words));
+    if (!ex_work_is_queued(&work->item)) {
+        work->routine = words->routine;
+        work->routine_ex = words->routine_ex;
+        work->context = words->context;
+    }
+    ex_work_queue_by_type(routine, &work->item, type);
+}
+
 VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine, WORK_QUEUE_TYPE QueueType, PVOID Context)
 {
-    (void)QueueType;
+    const io_work_item_t words = { .routine = WorkerRoutine, .context = Context };
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    if (!ex_work_is_queued(&IoWorkItem->item)) {
-        IoWorkItem->routine = WorkerRoutine;
-        IoWorkItem->routine_ex = NULL;
-        IoWorkItem->context = Context;
-    }
-    ex_work_queue(__func__, &IoWorkItem->item);
+    queue_item(__func__, &words, IoWorkItem, QueueType);
 }
 
 VOID IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine, WORK_QUEUE_TYPE QueueType, PVOID Context)
 {
-    (void)QueueType;
+    const io_work_item_t words = { .routine_ex = WorkerRoutine, .context = Context };
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    if (!ex_work_is_queued(&IoWorkItem->item)) {
-        IoWorkItem->routine = NULL;
-        IoWorkItem->routine_ex = WorkerRoutine;
-        IoWorkItem->context = Context;
-    }
-    ex_work_queue(__func__, &IoWorkItem->item);
+    queue_item(__func__, &words, IoWorkItem, QueueType);
 }

@@ -124,7 +124,30 @@ static void it_is_queued_twice(void **state)
         ExInitializeWorkItem(&items[i], wait_and_count, NULL);
         ExQueueWorkItem(&items[i], DelayedWorkQueue);
     }
-    assert_bugcheck_all(WORKER_INVALID, 1, &items[8], 0, 0, ExQueueWorkItem(&items[8], DelayedWorkQueue));
+    assert_bugcheck_all(WORKER_INVALID, 1, &items[8], CriticalWorkQueue, 0, ExQueueWorkItem(&items[8], CriticalWorkQueue));
+    ntmm_cmocka_reboot();
+    ExInitializeWorkItem(&items[0], NULL, NULL);
+    assert_bugcheck_all(WORKER_INVALID, 7, &items[0], DelayedWorkQueue, 0, ExQueueWorkItem(&items[0], DelayedWorkQueue));
+}
+
+static void it_is_queued_nowhere(void **state)
+{
+    static const unsigned  none[] = { MaximumWorkQueue, CustomPriorityWorkQueue - 1, CustomPriorityWorkQueue + 32, 0xFFFFFFFF };
+    static WORK_QUEUE_ITEM item;
+    (void)state;
+    prepare();
+    ExInitializeWorkItem(&item, look, &done);
+    ExQueueWorkItem(&item, (WORK_QUEUE_TYPE)(CustomPriorityWorkQueue + 31));
+    wait_for(&done);
+    for (volatile unsigned i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_bugcheck_all(WORKER_INVALID, 6, &item, none[i], 0, ExQueueWorkItem(&item, (WORK_QUEUE_TYPE)none[i]));
+        ntmm_cmocka_reboot();
+    }
+    PIO_WORKITEM of_device = IoAllocateWorkItem(NULL);
+    assert_bugcheck_all(WORKER_INVALID, 6, of_device, 7, 0, IoQueueWorkItemEx(of_device, NULL, MaximumWorkQueue, NULL));
+    ntmm_cmocka_reboot();
+    of_device = IoAllocateWorkItem(NULL);
+    assert_bugcheck_all(WORKER_INVALID, 7, of_device, DelayedWorkQueue, 0, IoQueueWorkItem(of_device, NULL, DelayedWorkQueue, NULL));
 }
 
 static VOID stay_raised(PVOID unused)
@@ -209,7 +232,7 @@ static void it_is_freed_in_the_queue(void **state)
         item = IoAllocateWorkItem(&device);
         IoQueueWorkItem(item, wait_for_go, DelayedWorkQueue, NULL);
     }
-    assert_bugcheck_all(WORKER_INVALID, 0, item, item, (uintptr_t)item + IoSizeofWorkItem(), IoFreeWorkItem(item));
+    assert_bugcheck_all(WORKER_INVALID, 2, item, (uintptr_t)wait_for_go, 0, IoFreeWorkItem(item));
 }
 
 static int  refused;
@@ -264,6 +287,7 @@ int main(void)
         ntmm_cmocka_test(one_that_waits_does_not_hold_up_the_others),
         ntmm_cmocka_test(it_queues_itself),
         ntmm_cmocka_test(it_is_queued_twice),
+        ntmm_cmocka_test(it_is_queued_nowhere),
         ntmm_cmocka_test(it_returns_at_another_irql),
         ntmm_cmocka_test(too_high),
         ntmm_cmocka_test(items_of_devices),

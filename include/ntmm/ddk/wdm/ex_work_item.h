@@ -44,9 +44,10 @@ NTMM_LAYOUT(sizeof(WORK_QUEUE_ITEM) == 32 && FIELD_OFFSET(WORK_QUEUE_ITEM, Worke
 /**
  * Have the item's routine called by a thread of the system.
  *
- * @param QueueType  accepted and ignored
+ * @param QueueType  one that there is, or CustomPriorityWorkQueue plus a thread priority; otherwise accepted and ignored
  * @irql      <= DISPATCH_LEVEL
- * @bugcheck  WORKER_INVALID (0xE4): it is queued already; p1 1, p2 the item, p3 and p4 0 (choice). In the thread:
+ * @bugcheck  WORKER_INVALID (0xE4): p1 1 it is queued already, 6 there is no such queue, 7 it has no routine; p2 the item, p3 QueueType, p4 0.
+ *            In the thread:
  *            WORKER_THREAD_RETURNED_AT_BAD_IRQL (0xE1): p1 the routine, p2 the IRQL, p3 the parameter, p4 the item
  * @models    up to eight threads, made when all are busy; ntmm_shutdown waits until all items have run
  * @source    WDK reference: wdm.h, ExQueueWorkItem; Bug Checks 0xE1, 0xE4
@@ -65,7 +66,7 @@ typedef IO_WORKITEM_ROUTINE_EX *PIO_WORKITEM_ROUTINE_EX;
 /** A work item for a device. @return NULL: no memory @irql <= DISPATCH_LEVEL @source WDK reference: wdm.h, IoAllocateWorkItem */
 NTKERNELAPI PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject);
 /** Give it back; its own routine may. @irql <= DISPATCH_LEVEL
- *  @bugcheck WORKER_INVALID (0xE4): it is queued; p1 0, p2 the item, p3 and p4 its first byte and its end (choice)
+ *  @bugcheck WORKER_INVALID (0xE4): it is queued; p1 2, p2 the item, p3 the routine, p4 0
  *  @source WDK reference: wdm.h, IoFreeWorkItem; Bug Check 0xE4 */
 NTKERNELAPI VOID IoFreeWorkItem(PIO_WORKITEM IoWorkItem);
 /** Bytes of a work item in the driver's own nonpaged storage. @irql any @source WDK reference: wdm.h, IoSizeofWorkItem */
