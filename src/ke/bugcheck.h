@@ -99,6 +99,7 @@ typedef enum ke_fault_answer {
  * broken, and whoever had the signal before gets it, catch or not. */
 typedef ke_fault_answer_t (*ke_fault_resolver_t)(ke_thread_t *thread, const host_fault_t *fault);
 extern ke_fault_resolver_t ke_fault_resolver; /* may wait for locks: ke_wait_poll leaves it when the machine has halted */
+uintptr_t                  ke_fault_kind(const host_fault_t *fault); /* the second parameter of 0x50 */
 int                        ke_faults_boot(void);
 void                       ke_faults_shutdown(void);
 

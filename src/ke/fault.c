@@ -28,6 +28,7 @@
 #include "ke/exception.h"
 #include "ke/stack.h"
 #include "ke/try.h"
+#include "ke/version.h"
 
 #define USER_BYTES 0x10000u  /* the lowest 64 KiB belong to no system region */
 #define STACK_REACH 0x10000u /* one frame rarely jumps farther below the stack pointer */
@@ -193,8 +194,11 @@ static uintptr_t access_bits(const host_fault_t *fault) /* as 0xA and 0xD1 count
     return fault->execute ? 8 : fault->write ? 1 : 0;
 }
 
-static uintptr_t access_bits_x64(const host_fault_t *fault) /* as 0x50 counts on x64: 0 read, 2 write, 0x10 execute */
+/* As 0x50 counts on x64: the bits of a page fault's error code. Before Windows 10 it told reads from writes alone. */
+uintptr_t ke_fault_kind(const host_fault_t *fault)
 {
+    if (ke_windows_version < NTDDI_WIN10)
+        return fault->write;
     return fault->execute ? 0x10 : fault->write ? 2 : 0;
 }
 
@@ -269,7 +273,7 @@ static host_fault_verdict_t wild_address(ke_thread_t *thread, host_fault_t *faul
         atomic_fetch_add_explicit(&ke_access_violations, 1, memory_order_relaxed);
         return access_violation(thread, fault, STATUS_ACCESS_VIOLATION, access_bits(fault), fault->address);
     }
-    stop_fill(PAGE_FAULT_IN_NONPAGED_AREA, fault->address, access_bits_x64(fault), fault->pc, fault->non_canonical ? 4 : 2);
+    stop_fill(PAGE_FAULT_IN_NONPAGED_AREA, fault->address, ke_fault_kind(fault), fault->pc, fault->non_canonical ? 4 : 2);
     return stop_send(fault, "A system address with nothing behind it was touched.", NULL);
 }
 

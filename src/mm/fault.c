@@ -74,11 +74,7 @@ static ke_fault_answer_t nobodys_page(ke_thread_t *thread, const host_fault_t *f
         return irql_too_high(thread, fault);
     bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address) ||
                      mm_in(&mm_system_view_region, fault->address);
-    return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address,
-                fault->execute ? 0x10
-                : fault->write ? 2
-                               : 0,
-                fault->pc, has_table ? PTE_IS_FREE : NO_PTE);
+    return stop(thread, PAGE_FAULT_IN_NONPAGED_AREA, fault->address, ke_fault_kind(fault), fault->pc, has_table ? PTE_IS_FREE : NO_PTE);
 }
 
 static ke_fault_answer_t no_pages(ke_thread_t *thread)

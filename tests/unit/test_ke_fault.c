@@ -109,6 +109,29 @@ static void row_stops(void **state)
 
 static int row_up(void **state) { return machine_up(state); }
 
+/* A kind of access as Windows of the time counted it; who was to execute looked like a reader. */
+static void before_windows_10_there_were_two_kinds(void **state)
+{
+    static const ntmm_config old = { .quiet = true, .windows_version = NTDDI_WINBLUE };
+    static void (*const touches[])(void *) = { read_at, write_at, call_at };
+    (void)state;
+    for (unsigned i = 0; i < NTMM_ARRAY_COUNT(touches); i++) {
+        ntmm_bugcheck stop;
+        machine_down(NULL);
+        assert_int_equal(ntmm_boot(&old), 0);
+        ntmm_rearm_faults();
+        assert_true(ntmm_catch_bugcheck(touches[i], (void *)WILD, &stop));
+        assert_int_equal(stop.code, PAGE_FAULT_IN_NONPAGED_AREA);
+        assert_int_equal(stop.parameter[1], i == 1);
+        machine_down(NULL);
+        assert_int_equal(ntmm_boot(&old), 0);
+        ntmm_rearm_faults();
+        assert_true(ntmm_catch_bugcheck(touches[i], MM_BAD_POINTER, &stop)); /* an address of the machine's own */
+        assert_int_equal(stop.code, PAGE_FAULT_IN_NONPAGED_AREA);
+        assert_int_equal(stop.parameter[1], i == 1);
+    }
+}
+
 #if defined(__x86_64__)
 static void non_canonical_address(void **state)
 {
@@ -416,6 +439,7 @@ int main(void)
 #if defined(__x86_64__)
         cmocka_unit_test_setup_teardown(non_canonical_address, machine_up, machine_down),
 #endif
+        cmocka_unit_test_setup_teardown(before_windows_10_there_were_two_kinds, machine_up, machine_down),
         cmocka_unit_test_setup_teardown(report_names_the_place, machine_up, machine_down),
         cmocka_unit_test_setup_teardown(signal_mask_is_as_before, machine_up, machine_down),
         cmocka_unit_test_setup_teardown(thread_without_a_record, machine_up, machine_down),
