@@ -174,6 +174,13 @@ INTERLOCKED_ROUTINES(64, LONG64)
 
 /* ---- kernel addresses ---- */
 
+/* `Routine` is one of those that are in the driver: their page has one IRQL for both modes. */
+VOID ntmm_accessor_in_kernel_mode(PCSTR Routine)
+{
+    if (NTMM_UNLIKELY(ke_self()->irql > APC_LEVEL))
+        ke_irql_too_high(Routine, 0, CALLER);
+}
+
 VOID ntmm_fast_fail_if_user_pointer(const VOID *Pointer)
 {
     if (mm_is_user_range((uintptr_t)Pointer, 1))

@@ -372,6 +372,30 @@ static void too_high(void **state)
     ntmm_cmocka_reboot();
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, CopyFromUser(&old, user, 1));
+    for (volatile int row = 0; row < 8; row++) { /* the rule is the same for what a kernel component asks for */
+        LONG   value = 5, copy = 0;
+        LONG64 value64 = 6;
+        ntmm_cmocka_reboot();
+        KeRaiseIrql(APC_LEVEL, &old);
+        CopyFromMode(&copy, &value, sizeof copy, KernelMode);
+        assert_int_equal(copy, 5);
+        KeLowerIrql(old);
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, {
+            switch (row) {
+            case 0: CopyFromMode(&copy, &value, sizeof copy, KernelMode); break;
+            case 1: CopyToMode(&copy, &value, sizeof copy, KernelMode); break;
+            case 2: ZeroModeMemory(&copy, sizeof copy, KernelMode); break;
+            case 3: (void)ReadLongFromMode(&value, KernelMode); break;
+            case 4: WriteLongToMode(&value, 1, KernelMode); break;
+            case 5: (void)StringLengthFromMode("abc", KernelMode); break;
+            case 6: (void)InterlockedOr64ToMode(&value64, 1, KernelMode); break;
+            default: ReadStructFromMode(&copy, &value, KernelMode); break;
+            }
+        });
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL);
+        assert_true(value == 5 && copy == 5 && value64 == 6); /* nothing was done */
+    }
 }
 
 static void outside_of_a_try(void **state)

@@ -19,9 +19,10 @@
  *     StringLengthFromUser, WideStringLengthFromUser, ..FromMode      characters before the 0
  *     InterlockedAndToUser, ..Or.., ..CompareExchange.., with 64, and ..ToMode
  *
- * All of them: IRQL <= APC_LEVEL, above it IRQL_NOT_LESS_OR_EQUAL (0xA). An address that is no user address of the process in which the thread
- * runs raises STATUS_ACCESS_VIOLATION, one that cannot be accessed raises what a touch of it does, to the nearest __try; with none, bug check
- * 0x1E. No bytes: nothing is checked. What could be accessed before the fault was accessed.
+ * All of them: IRQL <= APC_LEVEL, above it IRQL_NOT_LESS_OR_EQUAL (0xA), also with KernelMode, where Windows does not look (choice). An address
+ * that is no user address of the process in which the thread runs raises STATUS_ACCESS_VIOLATION, one that cannot be accessed raises what a
+ * touch of it does, to the nearest __try; with none, bug check 0x1E. No bytes: nothing is checked. What could be accessed before the fault was
+ * accessed.
  * With KernelMode and DBG defined as 1, a user address is bug check KERNEL_SECURITY_CHECK_FAILURE (0x139), FAST_FAIL_KERNEL_POINTER_EXPECTED.
  *
  * Source  WDK reference: usermode_accessors.h; "User-mode accessors". Interlocked operands that are not aligned raise
@@ -71,6 +72,7 @@ NTKERNELAPI LONG64  RtlInterlockedOr64ToUser(LONG64 volatile *Destination, LONG6
 NTKERNELAPI LONG64  RtlInterlockedCompareExchange64ToUser(LONG64 volatile *Destination, LONG64 ExChange, LONG64 Comperand);
 
 /* Of ntmm's own; nobody else calls them. */
+NTMM_PUBLIC VOID ntmm_accessor_in_kernel_mode(PCSTR Routine);
 NTMM_PUBLIC VOID ntmm_fast_fail_if_user_pointer(const VOID *Pointer);
 NTMM_PUBLIC VOID ntmm_copy_kernel_memory(volatile VOID *Destination, const volatile VOID *Source, SIZE_T Length);
 NTMM_PUBLIC VOID ntmm_set_kernel_memory(volatile VOID *Destination, UCHAR Fill, SIZE_T Length);
@@ -87,7 +89,12 @@ FORCEINLINE VOID RtlFastFailIfUserPointer(const void *Pointer) { ntmm_fast_fail_
 #else
 #define RtlFastFailIfUserPointer(Pointer) ((void)(Pointer))
 #endif
-#define NTMM_UMA_KERNEL_(Pointer) RtlFastFailIfUserPointer((const void *)(ULONG_PTR)(Pointer))
+/* Before an access that is made in the driver's own code. */
+#define NTMM_UMA_KERNEL_(Pointer) \
+    do { \
+        ntmm_accessor_in_kernel_mode(__func__); \
+        RtlFastFailIfUserPointer((const void *)(ULONG_PTR)(Pointer)); \
+    } while (0)
 
 /* ---- one value ---- */
 
