@@ -444,6 +444,9 @@ static void completing_as_pending(void **state)
     IO_STATUS_BLOCK block;
     PIRP            irp = pending_read(&block);
     assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 6, STATUS_PENDING, (ULONG_PTR)irp, 0, complete(irp, STATUS_PENDING, 0));
+    ntmm_cmocka_reboot();
+    irp = IoAllocateIrp(1, FALSE);
+    assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 6, (LONG_PTR)-1, (ULONG_PTR)irp, 0, complete(irp, -1, 0));
 }
 static void completing_an_irp_that_nobody_keeps(void **state)
 {
@@ -465,7 +468,7 @@ static void completing_twice(void **state)
     pends = true;
     IoCallDriver(&function_device, irp);
     complete(irp, STATUS_SUCCESS, 0);
-    assert_bugcheck(MULTIPLE_IRP_COMPLETE_REQUESTS, (ULONG_PTR)irp, complete(irp, STATUS_SUCCESS, 0));
+    assert_bugcheck_all(MULTIPLE_IRP_COMPLETE_REQUESTS, (ULONG_PTR)irp, 0, 0, 0, complete(irp, STATUS_SUCCESS, 0));
 }
 static void too_few_locations(void **state)
 {
@@ -495,17 +498,27 @@ static void returning_at_another_irql(void **state)
     assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)&function_device, PASSIVE_LEVEL, DISPATCH_LEVEL,
                         IoCallDriver(&function_device, irp));
 }
-static void sending_what_is_no_irp(void **state)
+static void sending_or_freeing_what_is_no_irp(void **state)
 {
     (void)state;
     IRP nothing = { .Type = 0 };
-    assert_bugcheck(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 3, IoCallDriver(&function_device, &nothing));
+    assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 3, &nothing, 0, 0, IoCallDriver(&function_device, &nothing));
+    ntmm_cmocka_reboot();
+    assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 1, &nothing, 0, 0, IoFreeIrp(&nothing));
 }
 static void sending_to_nobody(void **state)
 {
     (void)state;
     PIRP irp = IoAllocateIrp(1, FALSE);
-    assert_bugcheck(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 4, IoCallDriver(NULL, irp));
+    assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 4, 0, 0, 0, IoCallDriver(NULL, irp));
+    ntmm_cmocka_reboot();
+    DEVICE_OBJECT without_driver = { .DriverObject = NULL };
+    irp = IoAllocateIrp(1, FALSE);
+    assert_bugcheck_all(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 4, &without_driver, 0, 0, IoCallDriver(&without_driver, irp));
+    ntmm_cmocka_reboot();
+    irp = IoAllocateIrp(1, FALSE);
+    IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_MAXIMUM_FUNCTION + 1;
+    assert_bugcheck_all(INCONSISTENT_IRP, irp, 0, 0, 0, IoCallDriver(&function_device, irp));
 }
 static void freeing_what_is_the_systems(void **state)
 {
@@ -555,7 +568,7 @@ int main(void)
         irp_test(completing_twice),
         irp_test(too_few_locations),
         irp_test(returning_at_another_irql),
-        irp_test(sending_what_is_no_irp),
+        irp_test(sending_or_freeing_what_is_no_irp),
         irp_test(sending_to_nobody),
         irp_test(freeing_what_is_the_systems),
         irp_test(building_above_passive_level),

@@ -264,7 +264,7 @@ static void a_target_must_be_large_enough(void **state)
     char *p = pool(30 * PAGE_SIZE);
     PMDL  source = built(p, 30 * PAGE_SIZE), target = IoAllocateMdl(p, PAGE_SIZE, FALSE, FALSE, NULL);
     IoBuildPartialMdl(source, target, p, 23 * PAGE_SIZE); /* small ones have room for 23 pages */
-    assert_bugcheck_code(TARGET_MDL_TOO_SMALL, IoBuildPartialMdl(source, target, p, 24 * PAGE_SIZE));
+    assert_bugcheck_all(TARGET_MDL_TOO_SMALL, target, source, p, 24 * PAGE_SIZE, IoBuildPartialMdl(source, target, p, 24 * PAGE_SIZE));
 }
 
 static void a_large_target_remembers_its_room(void **state)
@@ -275,7 +275,8 @@ static void a_large_target_remembers_its_room(void **state)
     IoBuildPartialMdl(source, target, p + PAGE_SIZE, PAGE_SIZE);
     IoBuildPartialMdl(source, target, p + 10 * PAGE_SIZE, 30 * PAGE_SIZE); /* as long as it ever was */
     assert_int_equal(MmGetMdlPfnArray(target)[29], MmGetPhysicalAddress(p + 39 * PAGE_SIZE).QuadPart >> PAGE_SHIFT);
-    assert_bugcheck_code(TARGET_MDL_TOO_SMALL, IoBuildPartialMdl(source, target, p + 1, 30 * PAGE_SIZE));
+    assert_bugcheck_all(TARGET_MDL_TOO_SMALL, target, source, p + 1, 30 * PAGE_SIZE,
+                        IoBuildPartialMdl(source, target, p + 1, 30 * PAGE_SIZE));
 }
 
 int main(void)

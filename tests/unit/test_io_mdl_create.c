@@ -307,15 +307,16 @@ static void freed_wrongly(void **state)
         case 0: assert_bugcheck_all(PFN_LIST_CORRUPT, 0x9A, locked, MM_ACTIVE, 1, MmFreePagesFromMdl(mdl)); break;
         case 1: /* twice */
             MmFreePagesFromMdl(mdl);
-            assert_bugcheck(PFN_LIST_CORRUPT, 0x99, MmFreePagesFromMdl(mdl));
-            assert_int_equal(ntmm_cmocka_caught.parameter[1], pfn);
+            assert_bugcheck_all(PFN_LIST_CORRUPT, 0x99, pfn, mm_pfn_entry(pfn)->list, 0, MmFreePagesFromMdl(mdl));
             break;
         case 2: /* an MDL of other memory */
             MmBuildMdlForNonPagedPool(other);
             frames_of(other)[0] = 5;
-            assert_bugcheck(PFN_LIST_CORRUPT, 0x99, MmFreePagesFromMdl(other));
+            assert_bugcheck_all(PFN_LIST_CORRUPT, 0x99, 5, mm_pfn_entry(5)->list, 0, MmFreePagesFromMdl(other));
             break;
-        case 3: /* they were never locked by MmProbeAndLockPages */ assert_bugcheck(PFN_LIST_CORRUPT, 0x7, MmUnlockPages(mdl)); break;
+        case 3: /* they were never locked by MmProbeAndLockPages */
+            assert_bugcheck_all(PFN_LIST_CORRUPT, 0x7, pfn, 0, 0, MmUnlockPages(mdl));
+            break;
         default: /* a number that is none */
             frames_of(mdl)[3] = 0xFFFFFFFFFF;
             assert_bugcheck_all(PFN_LIST_CORRUPT, 0x99, 0xFFFFFFFFFF, MM_LISTS, 0, MmFreePagesFromMdl(mdl));

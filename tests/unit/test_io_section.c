@@ -618,11 +618,10 @@ static void unmapping_what_is_not_mapped(void **state)
     PVOID  object = object_of(section, NULL), base;
     SIZE_T bytes = 0;
     assert_int_equal(MmMapViewInSystemSpace(object, &base, &bytes), STATUS_SUCCESS);
-    assert_bugcheck(DRIVER_UNMAPPING_INVALID_VIEW, (char *)base + PAGE_SIZE, MmUnmapViewInSystemSpace((char *)base + PAGE_SIZE));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], 1);
-    assert_int_equal(ntmm_cmocka_caught.parameter[2], 0);
+    assert_bugcheck_all(DRIVER_UNMAPPING_INVALID_VIEW, (char *)base + PAGE_SIZE, 1, 0, 0,
+                        MmUnmapViewInSystemSpace((char *)base + PAGE_SIZE));
     ntmm_cmocka_reboot();
-    assert_bugcheck(DRIVER_UNMAPPING_INVALID_VIEW, base, MmUnmapViewInSystemSpace(base));
+    assert_bugcheck_all(DRIVER_UNMAPPING_INVALID_VIEW, base, 1, 0, 0, MmUnmapViewInSystemSpace(base));
 }
 
 static void views_that_are_left_are_leaks(void **state)

@@ -162,10 +162,7 @@ static void a_call_at_dispatch_level_stops_at_the_first_instruction(void **state
     (void)state;
     call_at_dispatch(); /* it is there: good luck, as on Windows */
     ntmm_page_out();
-    assert_bugcheck(DRIVER_PORTION_MUST_BE_NONPAGED, (uintptr_t)tiny, call_at_dispatch());
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL);
-    assert_int_equal(ntmm_cmocka_caught.parameter[2], 0);
-    assert_int_equal(ntmm_cmocka_caught.parameter[3], (uintptr_t)tiny);
+    assert_bugcheck_all(DRIVER_PORTION_MUST_BE_NONPAGED, (uintptr_t)tiny, DISPATCH_LEVEL, 0, (uintptr_t)tiny, call_at_dispatch());
     assert_non_null(strstr(ntmm_stop_report(), "pageable section PAGE"));
 }
 
@@ -257,7 +254,7 @@ static void groups_are_locked_apart(void **state)
     MmUnlockPagableImageSection(lock);
     MmUnlockPagableImageSection(video1);
     MmUnlockPagableImageSection(video2);
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1010, MmUnlockPagableImageSection(video2));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1010, video2, 0, 0, MmUnlockPagableImageSection(video2));
 }
 
 static void PAGED_CODE_LOCKED_asserts_the_lock(void **state)
@@ -279,18 +276,17 @@ static void mistakes_with_locks(void **state)
 {
     (void)state;
     int on_the_stack = 0;
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1234, MmLockPagableCodeSection(&on_the_stack));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1234, &on_the_stack, 0, 0, MmLockPagableCodeSection(&on_the_stack));
     ntmm_cmocka_reboot();
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1234, MmLockPagableDataSection(NULL));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1234, 0, 0, 0, MmLockPagableDataSection(NULL));
     ntmm_cmocka_reboot();
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1234, MmLockPagableSectionByHandle(&on_the_stack));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1234, &on_the_stack, 0, 0, MmLockPagableSectionByHandle(&on_the_stack));
     ntmm_cmocka_reboot();
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1010, MmUnlockPagableImageSection(&on_the_stack));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1010, &on_the_stack, 0, 0, MmUnlockPagableImageSection(&on_the_stack));
     ntmm_cmocka_reboot();
     PVOID handle = MmLockPagableCodeSection((PVOID)(uintptr_t)tiny);
     MmUnlockPagableImageSection(handle);
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1010, MmUnlockPagableImageSection(handle));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], (uintptr_t)handle);
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1010, handle, 0, 0, MmUnlockPagableImageSection(handle));
 }
 
 static void lock_at_dispatch(void)
@@ -367,7 +363,7 @@ static void protected_data_can_be_read_only(void **state)
     ntmm_cmocka_reboot();
     initialised = 8;
     initialised = 7;
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1100, MmProtectDriverSection(&on_the_stack, 0, 0));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1100, &on_the_stack, 0, 0, MmProtectDriverSection(&on_the_stack, 0, 0));
 }
 
 /* ---- MM_BAD_POINTER ---- */

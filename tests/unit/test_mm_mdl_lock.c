@@ -466,10 +466,8 @@ static void pageable_memory_is_not_built_for(void **state)
     PMDL  mdl = mdl_for(p, 3 * PAGE_SIZE);
     ntmm_trim_pageable();
     *(volatile char *)p = 1;
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1240, MmBuildMdlForNonPagedPool(mdl));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], (uintptr_t)mdl);
-    assert_int_equal(ntmm_cmocka_caught.parameter[2],
-                     (uintptr_t)&mm_paged_table.ptes[mm_table_index(&mm_paged_table, (uintptr_t)p + PAGE_SIZE)]);
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1240, mdl, &mm_paged_table.ptes[mm_table_index(&mm_paged_table, (uintptr_t)p + PAGE_SIZE)], 0,
+                        MmBuildMdlForNonPagedPool(mdl));
 }
 
 static void pages_that_stay_locked_are_leaks(void **state)

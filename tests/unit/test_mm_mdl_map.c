@@ -177,7 +177,8 @@ static void a_mapping_without_the_right_to_write_is_its_own(void **state)
     p[77] = 12;
     assert_int_equal(seen[77], 12);
     assert_true(ntmm_check());
-    assert_bugcheck(ATTEMPTED_WRITE_TO_READONLY_MEMORY, seen + 77, *(volatile char *)(seen + 77) = 1);
+    assert_bugcheck_all(ATTEMPTED_WRITE_TO_READONLY_MEMORY, seen + 77, mm_pte_of((uintptr_t)seen), 0, 0, *(volatile char *)(seen + 77) = 1);
+    assert_int_equal(ntmm_cmocka_caught.parameter[1] & MM_PTE_WRITE, 0);
 }
 
 static void a_mapping_without_the_right_to_execute(void **state)
@@ -249,12 +250,13 @@ static void no_mapping_is_null_or_a_bug_check(void **state)
     assert_null(MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmMaximumCacheType, NULL, FALSE, HighPagePriority));
     mdl->MdlFlags &= ~MDL_MAPPING_CAN_FAIL;
     ntmm_fail_allocation(1);
-    assert_bugcheck(NO_MORE_SYSTEM_PTES, 0, MmGetSystemAddressForMdl(mdl));
+    assert_bugcheck_all(NO_MORE_SYSTEM_PTES, 0, 1, mm_system_pte_free(), mm_table_pages(&mm_system_table), MmGetSystemAddressForMdl(mdl));
     ntmm_cmocka_reboot();
     p = allocate(POOL_FLAG_NON_PAGED, PAGE_SIZE);
     mdl = locked(p, PAGE_SIZE);
     ntmm_fail_allocation(1);
-    assert_bugcheck(NO_MORE_SYSTEM_PTES, 0, MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, TRUE, HighPagePriority));
+    assert_bugcheck_all(NO_MORE_SYSTEM_PTES, 0, 1, mm_system_pte_free(), mm_table_pages(&mm_system_table),
+                        MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, TRUE, HighPagePriority));
 }
 
 /* Host mappings run out before anything else; the machine goes on. */
@@ -370,7 +372,7 @@ static void protection_of_a_mapping(void **state)
     mdl = scattered(p, 4, 0);
     seen = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority);
     mdl->MappedSystemVa = (char *)mm_system_pte_region.base + mm_system_pte_region.bytes - PAGE_SIZE;
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1235, MmProtectMdlSystemAddress(mdl, PAGE_READONLY));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1235, 0, 0, 0, MmProtectMdlSystemAddress(mdl, PAGE_READONLY));
 }
 
 /* ---- MmMapMdl ---- */

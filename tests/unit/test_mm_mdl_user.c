@@ -99,9 +99,14 @@ static void unlocked_too_often_or_not_at_all(void **state)
     mdl = locked(user, 3 * PAGE_SIZE, IoReadAccess, UserMode);
     ntmm_process *process = process_here();
     ntmm_process_attach(NULL);
-    assert_bugcheck(PROCESS_HAS_LOCKED_PAGES, 0x0, ntmm_process_destroy(process));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], (uintptr_t)process);
-    assert_int_equal(ntmm_cmocka_caught.parameter[2], 3);
+    assert_bugcheck_all(PROCESS_HAS_LOCKED_PAGES, 0x0, process, 3, 0, ntmm_process_destroy(process));
+}
+
+static void names_the_lock(const MDL *mdl, size_t pages)
+{
+    assert_int_not_equal(ntmm_cmocka_caught.parameter[1], 0); /* the machine's record of it */
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)mdl);
+    assert_int_equal(ntmm_cmocka_caught.parameter[3], pages);
 }
 
 /* With TrackLockedPages the machine knows which MDL it was. */
@@ -117,6 +122,7 @@ static void locks_that_are_tracked(void **state)
     ntmm_process *process = process_here();
     ntmm_process_attach(NULL);
     assert_bugcheck_code(DRIVER_LEFT_LOCKED_PAGES_IN_PROCESS, ntmm_process_destroy(process));
+    assert_int_not_equal(ntmm_cmocka_caught.parameter[0], 0); /* the machine's record of the lock */
     assert_int_equal(ntmm_cmocka_caught.parameter[1], 0);
     assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)mdl);
     assert_int_equal(ntmm_cmocka_caught.parameter[3], 3);
@@ -124,12 +130,12 @@ static void locks_that_are_tracked(void **state)
     user = user_pages(PAGE_SIZE);
     mdl = locked(user, PAGE_SIZE, IoReadAccess, UserMode);
     assert_bugcheck(LOCKED_PAGES_TRACKER_CORRUPTION, 0x1, MmProbeAndLockPages(mdl, UserMode, IoReadAccess));
-    assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)mdl);
-    assert_int_equal(ntmm_cmocka_caught.parameter[3], 1);
+    names_the_lock(mdl, 1);
     ntmm_cmocka_reboot();
     unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
     mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
     assert_bugcheck(LOCKED_PAGES_TRACKER_CORRUPTION, 0x2, MmProbeAndLockPages(mdl, KernelMode, IoReadAccess));
+    names_the_lock(mdl, 2);
     ntmm_cmocka_reboot();
     pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
     mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
@@ -291,12 +297,12 @@ static void given_up_while_an_application_sees_it(void **state)
     mdl = IoAllocateMdl(pool, PAGE_SIZE, FALSE, FALSE, NULL);
     MmBuildMdlForNonPagedPool(mdl);
     assert_non_null(map_user(mdl, NULL, 0));
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1233, IoFreeMdl(mdl));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1233, MmGetMdlPfnArray(mdl)[0], mdl, 0, IoFreeMdl(mdl));
     ntmm_cmocka_reboot();
     user_pages(PAGE_SIZE);
     mdl = MmAllocatePagesForMdlEx(low, high, low, 3 * PAGE_SIZE, MmCached, 0);
     assert_non_null(map_user(mdl, NULL, 0));
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x1233, MmFreePagesFromMdl(mdl));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1233, MmGetMdlPfnArray(mdl)[0], mdl, 0, MmFreePagesFromMdl(mdl));
 }
 
 static PMDL built_and_seen(void *memory)

@@ -418,7 +418,7 @@ static void unsecured_too_late(void **state)
     HANDLE         handle = MmSecureVirtualMemory(p, 1, PAGE_READONLY);
     ntmm_process_attach(NULL);
     ntmm_process_destroy(process);
-    assert_bugcheck(MEMORY_MANAGEMENT, 0x15000, MmUnsecureVirtualMemory(handle));
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x15000, handle, 0, 0, MmUnsecureVirtualMemory(handle));
 }
 
 static void securing_too_high(void **state)

@@ -365,10 +365,15 @@ static void a_reference_to_null_stops(void **state)
     (void)state;
     assert_bugcheck(WDF_VIOLATION, WDF_REQUIRED_PARAMETER_IS_NULL, WdfObjectReference(NULL));
 }
-static void creating_into_nothing_stops(void **state)
+static volatile NTSTATUS              created; /* so that the call is no jump, and the caller is who it seems to be */
+static __attribute__((noinline)) void create_into_nothing(void) { created = WdfObjectCreate(NULL, NULL); }
+static void                           creating_into_nothing_stops(void **state)
 {
     (void)state;
-    assert_bugcheck(WDF_VIOLATION, WDF_REQUIRED_PARAMETER_IS_NULL, (void)WdfObjectCreate(NULL, NULL));
+    assert_bugcheck(WDF_VIOLATION, WDF_REQUIRED_PARAMETER_IS_NULL, create_into_nothing());
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], 0);
+    assert_in_range(ntmm_cmocka_caught.parameter[2], (uintptr_t)create_into_nothing,
+                    (uintptr_t)create_into_nothing + 1024); /* its caller */
 }
 static void an_address_of_something_else_stops(void **state)
 {
@@ -409,8 +414,7 @@ static void one_dereference_too_many_stops(void **state)
     WDFOBJECT object = plain();
     WdfObjectReference(object);
     WdfObjectDereference(object);
-    assert_bugcheck(WDF_VIOLATION, WDF_OBJECT_ERROR, WdfObjectDereference(object));
-    assert_int_equal(ntmm_cmocka_caught.parameter[1], (uintptr_t)object);
+    assert_bugcheck_all(WDF_VIOLATION, WDF_OBJECT_ERROR, object, object, WdfDriverGlobals, WdfObjectDereference(object));
 }
 static void too_high_an_irql_stops(void **state)
 {

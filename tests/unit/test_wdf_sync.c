@@ -118,7 +118,7 @@ static void waiting_twice_stops(void **state)
     (void)state;
     assert_int_equal(WdfWaitLockCreate(NULL, &shared), STATUS_SUCCESS);
     (void)WdfWaitLockAcquire(shared, NULL);
-    assert_bugcheck(WDF_VIOLATION, WDF_RECURSIVE_LOCK, (void)WdfWaitLockAcquire(shared, NULL));
+    assert_bugcheck_all(WDF_VIOLATION, WDF_RECURSIVE_LOCK, shared, 0, WdfDriverGlobals, (void)WdfWaitLockAcquire(shared, NULL));
 }
 static void waiting_at_dispatch_level_stops(void **state)
 {
@@ -132,7 +132,7 @@ static void releasing_another_threads_lock_stops(void **state)
 {
     (void)state;
     assert_int_equal(WdfWaitLockCreate(NULL, &shared), STATUS_SUCCESS);
-    assert_bugcheck(WDF_VIOLATION, WDF_INVALID_LOCK_OPERATION, WdfWaitLockRelease(shared));
+    assert_bugcheck_all(WDF_VIOLATION, WDF_INVALID_LOCK_OPERATION, shared, 1, WdfDriverGlobals, WdfWaitLockRelease(shared));
 }
 
 static VOID keep_the_lock(WDFOBJECT object)
@@ -149,7 +149,8 @@ static void a_callback_that_keeps_it_stops(void **state)
     WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
     attributes.EvtCleanupCallback = keep_the_lock;
     assert_int_equal(WdfObjectCreate(&attributes, &object), STATUS_SUCCESS);
-    assert_bugcheck(WDF_VIOLATION, WDF_VERIFIER_CRITICAL_REGION_MISMATCH, WdfObjectDelete(object));
+    assert_bugcheck_all(WDF_VIOLATION, WDF_VERIFIER_CRITICAL_REGION_MISMATCH, (uintptr_t)keep_the_lock, 0, WdfDriverGlobals,
+                        WdfObjectDelete(object));
 }
 
 static void an_object_without_a_lock_stops(void **state)
