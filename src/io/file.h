@@ -52,7 +52,6 @@ extern const struct _OBJECT_TYPE io_file_type;
 io_file_t *io_file_make(size_t name_bytes); /* zero name; NULL: no memory */
 void       io_file_close_host(io_file_t *file);
 int        io_file_open_host(const char *path, unsigned how, io_file_t **file); /* HOST_FILE_*; a negative errno value */
-void       io_mounts_reset(void);                                               /* no folder of the host has a name */
 
 /* How a device is to be opened. */
 typedef struct io_open_want {
@@ -65,6 +64,10 @@ typedef struct io_open_want {
  * of it. PASSIVE_LEVEL, outside of the library. */
 NTSTATUS io_file_open_device(PDEVICE_OBJECT device, PCUNICODE_STRING rest, const io_open_want_t *want, io_file_t **file,
                              IO_STATUS_BLOCK *block);
+/* The same in a folder of the host that a test has lent. *mounted: false, no folder has that name. */
+NTSTATUS io_mount_open(PCUNICODE_STRING name, const io_open_want_t *want, io_file_t **file, IO_STATUS_BLOCK *block, bool *mounted);
+void     io_mounts_reset(void);         /* no folder has a name */
+NTSTATUS io_status_of_errno(int error); /* a negative errno value, or 0 */
 /* No handle of it is open: IRP_MJ_CLEANUP. */
 void io_file_clean_up(io_file_t *file);
 

@@ -27,6 +27,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/error_log.c
   ${CMAKE_CURRENT_LIST_DIR}/etw.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
+  ${CMAKE_CURRENT_LIST_DIR}/file_mount.c
   ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
   ${CMAKE_CURRENT_LIST_DIR}/power.c
@@ -46,4 +47,5 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/share_access.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c
   ${CMAKE_CURRENT_LIST_DIR}/wmi.c
-  ${CMAKE_CURRENT_LIST_DIR}/zw_file.c)
+  ${CMAKE_CURRENT_LIST_DIR}/zw_file.c
+  ${CMAKE_CURRENT_LIST_DIR}/zw_file_open.c)

@@ -1,226 +1,27 @@
 /*
- * zw_file.c - ZwCreateFile and what can be done with its handle: requests to the drivers of a device, or to a file of the host.
+ * zw_file.c - what can be done with a file's handle: requests to the drivers of a device, or the bytes of a file of the host.
  *
- *     \??\Adder\x            io_device_by_name         an IRP for each call
- *     \??\C:\folder\file     a folder that a test has lent, and what of the name is left: bytes of the host's file
+ *     begin      the handle's file object, and the event that is to be set
+ *     a device   one IRP, sent and waited for             a file of the host   host_file_*, through a copy
+ *     end        status block, event
  *
- * Locks       mounts_lock (leaf) for which folders are lent. Buffers that may be pageable are never handed to the host.
+ * Buffers that may be pageable are never handed to the host.
+ *
+ * Locks       none.
  * Source      WDK reference: the pages of these routines; "Using files in a driver".
- * Fidelity    no directories, no sharing, no attributes, no relative names: a file is its bytes.
+ * Fidelity    a request is never left pending: the caller waits, whatever the file was opened for.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <ntmm/ntmm.h>
-
 #include "ex/handle.h"
-#include "io/device_name.h"
 #include "io/file.h"
-#include "io/host_name.h"
 #include "io/irp.h"
-#include "io/object_name.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
-#include "ke/lock.h"
+#include "ke/irql.h"
 
 #define TAG_BUFFER NTMM_TAG("IoZw")
-#define HOST_PATH_MAX 1024
-
-/* ---- folders of the host ---- */
-
-typedef struct mount {
-    struct mount *next;
-    char          name[256], folder[HOST_PATH_MAX / 2];
-} mount_t;
-
-static ke_lock_t mounts_lock = KE_LOCK_INIT(KE_RANK_LEAF);
-static mount_t  *mounts; /* newest first */
-
-void io_mounts_reset(void)
-{
-    ke_lock_init(&mounts_lock, KE_RANK_LEAF);
-    while (mounts != NULL) {
-        mount_t *first = mounts;
-        mounts = first->next;
-        free(first);
-    }
-}
-
-int ntmm_files_mount(const char *name, const char *folder)
-{
-    if (ke_thread_ready(__func__) == NULL)
-        return -ENODEV;
-    mount_t *fresh = calloc(1, sizeof *fresh);
-    if (fresh == NULL)
-        return ke_error(-ENOMEM, "%s: the host has no memory", __func__);
-    if (name[0] != '\\' || strlen(name) >= sizeof fresh->name || strlen(folder) >= sizeof fresh->folder) {
-        free(fresh);
-        return ke_error(-EINVAL, "%s: `%s` is no name of a volume, as in \\??\\C:, or too long", __func__, name);
-    }
-    memcpy(fresh->name, name, strlen(name));
-    memcpy(fresh->folder, folder, strlen(folder));
-    ke_lock(&mounts_lock);
-    fresh->next = mounts;
-    mounts = fresh;
-    ke_unlock(&mounts_lock);
-    return 0;
-}
-
-/* `rest` as a path below the folder. False: it is too long, leads out of the folder, or has characters that are not ASCII. */
-static bool host_path(const char *folder, PCUNICODE_STRING name, size_t skip, char *path)
-{
-    size_t at = strlen(folder), count = name->Length / sizeof(WCHAR);
-    memcpy(path, folder, at);
-    for (size_t i = skip; i < count; i++) {
-        WCHAR c = name->Buffer[i];
-        if (c >= 0x80 || c == '/' || at + 1 >= HOST_PATH_MAX)
-            return false;
-        path[at++] = (char)(c == '\\' ? '/' : c);
-    }
-    path[at] = '\0';
-    return strstr(path + strlen(folder), "/..") == NULL;
-}
-
-/* STATUS_OBJECT_NAME_NOT_FOUND: no folder has that name. */
-static NTSTATUS find_host_path(PCUNICODE_STRING name, char *path)
-{
-    static const char OTHER[] = "\\DosDevices\\", ONE[] = "\\??\\";
-    NTSTATUS          status = STATUS_OBJECT_NAME_NOT_FOUND;
-    UNICODE_STRING    plain = *name;
-    size_t            shift = io_name_begins_with(name, OTHER) ? sizeof OTHER - sizeof ONE : 0; /* \DosDevices\C: is \??\C: */
-    ke_lock(&mounts_lock);
-    for (const mount_t *mount = mounts; mount != NULL && status == STATUS_OBJECT_NAME_NOT_FOUND; mount = mount->next) {
-        const char *text = mount->name;
-        size_t      length = strlen(text), skip = length + shift;
-        if (shift != 0 && strncmp(text, ONE, sizeof ONE - 1) != 0)
-            continue;
-        plain.Buffer = name->Buffer + (shift != 0 ? sizeof OTHER - 1 : 0);
-        plain.Length = (USHORT)(name->Length - (shift != 0 ? sizeof OTHER - 1 : 0) * sizeof(WCHAR));
-        if (!io_name_begins_with(&plain, shift != 0 ? text + sizeof ONE - 1 : text))
-            continue;
-        if (skip != name->Length / sizeof(WCHAR) && name->Buffer[skip] != '\\')
-            continue;
-        status = host_path(mount->folder, name, skip, path) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
-    }
-    ke_unlock(&mounts_lock);
-    return status;
-}
-
-static NTSTATUS status_of_errno(int error)
-{
-    switch (-error) {
-    case 0: return STATUS_SUCCESS;
-    case ENOENT: return STATUS_OBJECT_NAME_NOT_FOUND;
-    case ENOTDIR: return STATUS_OBJECT_PATH_NOT_FOUND;
-    case EEXIST: return STATUS_OBJECT_NAME_COLLISION;
-    case EISDIR: return STATUS_FILE_IS_A_DIRECTORY;
-    case EACCES:
-    case EPERM:
-    case EROFS: return STATUS_ACCESS_DENIED;
-    case ENOSPC: return STATUS_DISK_FULL;
-    default: return STATUS_INSUFFICIENT_RESOURCES;
-    }
-}
-
-static NTSTATUS open_host_file(const char *path, const io_open_want_t *want, io_file_t **file, IO_STATUS_BLOCK *block)
-{
-    unsigned how =
-        (want->access & (FILE_WRITE_DATA | FILE_APPEND_DATA | GENERIC_WRITE | GENERIC_ALL | MAXIMUM_ALLOWED)) != 0 ? HOST_FILE_WRITE : 0;
-    ULONG d = want->disposition;
-    bool  makes = d != FILE_OPEN && d != FILE_OVERWRITE, empties = d != FILE_OPEN && d != FILE_OPEN_IF && d != FILE_CREATE;
-    bool  there = host_file_is_there(path);
-    if (d > FILE_MAXIMUM_DISPOSITION)
-        return STATUS_INVALID_PARAMETER;
-    how |= (makes ? HOST_FILE_CREATE : 0u) | (empties ? HOST_FILE_EMPTY : 0u) | (d == FILE_CREATE ? HOST_FILE_NEW : 0u);
-    int error = io_file_open_host(path, how, file);
-    if (error != 0)
-        return status_of_errno(error);
-    if (!there)
-        block->Information = FILE_CREATED;
-    else
-        block->Information = d == FILE_SUPERSEDE ? FILE_SUPERSEDED : empties ? FILE_OVERWRITTEN : FILE_OPENED;
-    return STATUS_SUCCESS;
-}
-
-/* ---- opening ---- */
-
-static NTSTATUS open_by_name(PCUNICODE_STRING name, const io_open_want_t *want, io_file_t **file, IO_STATUS_BLOCK *block)
-{
-    char           path[HOST_PATH_MAX];
-    PDEVICE_OBJECT device;
-    UNICODE_STRING rest;
-    NTSTATUS       status = find_host_path(name, path);
-    *file = NULL;
-    if (NT_SUCCESS(status))
-        return open_host_file(path, want, file, block);
-    if (status != STATUS_OBJECT_NAME_NOT_FOUND)
-        return status;
-    status = io_device_by_name(name, &device, &rest);
-    return NT_SUCCESS(status) ? io_file_open_device(device, &rest, want, file, block) : status;
-}
-
-static void set_options(io_file_t *file, const io_open_want_t *want)
-{
-    if ((want->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT)) != 0)
-        file->object.Flags |= FO_SYNCHRONOUS_IO;
-    if ((want->options & FILE_DELETE_ON_CLOSE) != 0)
-        file->object.DeletePending = TRUE;
-}
-
-static NTSTATUS open_handle(POBJECT_ATTRIBUTES attributes, const io_open_want_t *want, HANDLE *handle, PIO_STATUS_BLOCK out)
-{
-    IO_STATUS_BLOCK block = { .Information = 0 };
-    UNICODE_STRING  name;
-    io_file_t      *file;
-    *handle = NULL;
-    if (attributes == NULL || attributes->Length != sizeof *attributes || attributes->ObjectName == NULL)
-        return STATUS_INVALID_PARAMETER;
-    if (attributes->RootDirectory != NULL)
-        return STATUS_NOT_SUPPORTED;
-    NTSTATUS status = io_host_name(attributes->ObjectName, &name);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = open_by_name(&name, want, &file, &block);
-    io_host_name_free(&name);
-    if (NT_SUCCESS(status) && file->host != NULL)
-        set_options(file, want);
-    if (NT_SUCCESS(status)) {
-        status = ex_handle_open(file, want->access, attributes->Attributes, handle);
-        if (!NT_SUCCESS(status))
-            io_file_clean_up(file);
-        (void)ex_object_dereference("ZwCreateFile", file); /* the handle keeps it */
-    }
-    block.Status = status;
-    *out = block;
-    return status;
-}
-
-NTSTATUS ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                      PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions,
-                      PVOID EaBuffer, ULONG EaLength)
-{
-    const io_open_want_t want = { .access = DesiredAccess,
-                                  .disposition = CreateDisposition,
-                                  .options = CreateOptions,
-                                  .attributes = FileAttributes,
-                                  .share = ShareAccess,
-                                  .ea = EaBuffer,
-                                  .ea_bytes = EaLength };
-    (void)AllocationSize;
-    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    *FileHandle = NULL;
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    return open_handle(ObjectAttributes, &want, FileHandle, IoStatusBlock);
-}
-
-NTSTATUS ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                    ULONG ShareAccess, ULONG OpenOptions)
-{
-    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    return ZwCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, NULL, 0, ShareAccess, FILE_OPEN, OpenOptions, NULL, 0);
-}
 
 /* ---- what all requests share ---- */
 
@@ -229,10 +30,12 @@ typedef struct request {
     PKEVENT    event; /* NULL: none is to be set */
 } request_t;
 
-static NTSTATUS begin(request_t *request, HANDLE handle, HANDLE event, PIO_APC_ROUTINE routine)
+static NTSTATUS begin(const char *routine, request_t *request, HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc)
 {
     void *file = NULL, *object = NULL;
-    if (routine != NULL)
+    if (ke_thread_ready(routine) == NULL)
+        return STATUS_UNSUCCESSFUL;
+    if (apc != NULL)
         return STATUS_INVALID_PARAMETER;
     NTSTATUS status = ex_handle_reference(handle, 0, &io_file_type, KernelMode, &file, NULL);
     if (NT_SUCCESS(status) && event != NULL) {
@@ -313,7 +116,7 @@ static NTSTATUS read_host(io_file_t *file, PVOID buffer, ULONG length, uint64_t 
         memcpy(buffer, copy, bytes);
     free(copy);
     *done = error == 0 ? bytes : 0;
-    return status_of_errno(error);
+    return io_status_of_errno(error);
 }
 
 static NTSTATUS write_host(io_file_t *file, const void *buffer, ULONG length, uint64_t offset, ULONG_PTR *done)
@@ -334,7 +137,7 @@ static NTSTATUS write_host(io_file_t *file, const void *buffer, ULONG length, ui
     int error = host_file_write(&file->host->file, offset, copy, length);
     free(copy);
     *done = error == 0 ? length : 0;
-    return status_of_errno(error);
+    return io_status_of_errno(error);
 }
 
 static NTSTATUS transfer(io_file_t *file, UCHAR major, PVOID buffer, ULONG length, const LARGE_INTEGER *asked, ULONG_PTR *done)
@@ -354,38 +157,34 @@ static NTSTATUS transfer(io_file_t *file, UCHAR major, PVOID buffer, ULONG lengt
     return status;
 }
 
-NTSTATUS ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                    PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+static NTSTATUS transfer_by_handle(const char *routine, UCHAR major, HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PIO_STATUS_BLOCK out,
+                                   PVOID buffer, ULONG length, const LARGE_INTEGER *asked)
 {
     request_t request;
     ULONG_PTR done = 0;
+    NTSTATUS  status = begin(routine, &request, handle, event, apc);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = transfer(request.file, major, buffer, length, asked, &done);
+    return end(&request, status, done, out);
+}
+
+NTSTATUS ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                    PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+{
     (void)ApcContext;
     (void)Key;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, Event, ApcRoutine);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = transfer(request.file, IRP_MJ_READ, Buffer, Length, ByteOffset, &done);
-    return end(&request, status, done, IoStatusBlock);
+    return transfer_by_handle(__func__, IRP_MJ_READ, FileHandle, Event, ApcRoutine, IoStatusBlock, Buffer, Length, ByteOffset);
 }
 
 NTSTATUS ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
                      PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
 {
-    request_t request;
-    ULONG_PTR done = 0;
     (void)ApcContext;
     (void)Key;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, Event, ApcRoutine);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = transfer(request.file, IRP_MJ_WRITE, Buffer, Length, ByteOffset, &done);
-    return end(&request, status, done, IoStatusBlock);
+    return transfer_by_handle(__func__, IRP_MJ_WRITE, FileHandle, Event, ApcRoutine, IoStatusBlock, Buffer, Length, ByteOffset);
 }
 
 NTSTATUS ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
@@ -397,9 +196,7 @@ NTSTATUS ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE 
     IO_STATUS_BLOCK block = { .Status = STATUS_UNSUCCESSFUL };
     (void)ApcContext;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, Event, ApcRoutine);
+    NTSTATUS status = begin(__func__, &request, FileHandle, Event, ApcRoutine);
     if (!NT_SUCCESS(status))
         return status;
     PDEVICE_OBJECT top = IoGetRelatedDeviceObject(&request.file->object);
@@ -502,39 +299,37 @@ static NTSTATUS set(io_file_t *file, PVOID information, ULONG length, FILE_INFOR
     else if (what == FilePositionInformation)
         file->object.CurrentByteOffset = number;
     else
-        return file->object.WriteAccess ? status_of_errno(host_file_set_size(&file->host->file, (uint64_t)number.QuadPart))
+        return file->object.WriteAccess ? io_status_of_errno(host_file_set_size(&file->host->file, (uint64_t)number.QuadPart))
                                         : STATUS_ACCESS_DENIED;
     return STATUS_SUCCESS;
+}
+
+typedef NTSTATUS inform_t(io_file_t *file, PVOID information, ULONG length, FILE_INFORMATION_CLASS what, ULONG_PTR *done);
+
+static NTSTATUS inform_by_handle(const char *routine, inform_t *inform, HANDLE handle, PIO_STATUS_BLOCK out, PVOID information,
+                                 ULONG length, FILE_INFORMATION_CLASS what)
+{
+    request_t request;
+    ULONG_PTR done = 0;
+    NTSTATUS  status = begin(routine, &request, handle, NULL, NULL);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = inform(request.file, information, length, what, &done);
+    return end(&request, status, done, out);
 }
 
 NTSTATUS ZwQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
                                 FILE_INFORMATION_CLASS FileInformationClass)
 {
-    request_t request;
-    ULONG_PTR done = 0;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, NULL, NULL);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = query(request.file, FileInformation, Length, FileInformationClass, &done);
-    return end(&request, status, done, IoStatusBlock);
+    return inform_by_handle(__func__, query, FileHandle, IoStatusBlock, FileInformation, Length, FileInformationClass);
 }
 
 NTSTATUS ZwSetInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
                               FILE_INFORMATION_CLASS FileInformationClass)
 {
-    request_t request;
-    ULONG_PTR done = 0;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, NULL, NULL);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = set(request.file, FileInformation, Length, FileInformationClass, &done);
-    return end(&request, status, done, IoStatusBlock);
+    return inform_by_handle(__func__, set, FileHandle, IoStatusBlock, FileInformation, Length, FileInformationClass);
 }
 
 NTSTATUS ZwFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
@@ -543,9 +338,7 @@ NTSTATUS ZwFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
     KEVENT          event;
     IO_STATUS_BLOCK block = { .Status = STATUS_SUCCESS };
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    NTSTATUS status = begin(&request, FileHandle, NULL, NULL);
+    NTSTATUS status = begin(__func__, &request, FileHandle, NULL, NULL);
     if (!NT_SUCCESS(status))
         return status;
     PDEVICE_OBJECT top = IoGetRelatedDeviceObject(&request.file->object);
