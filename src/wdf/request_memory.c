@@ -137,21 +137,22 @@ static NTSTATUS find_place(const wdf_request_t *request, bool is_output, place_t
 
 /* ---- addresses and objects ---- */
 
+/* What find_place() or find_unsafe() has found becomes the driver's, if it is large enough. */
+static NTSTATUS hand_over(NTSTATUS status, const place_t *place, size_t minimum, PVOID *buffer, size_t *length)
+{
+    if (NT_SUCCESS(status) && place->bytes < minimum)
+        status = STATUS_BUFFER_TOO_SMALL;
+    *buffer = NT_SUCCESS(status) ? place->buffer : NULL;
+    if (length != NULL)
+        *length = NT_SUCCESS(status) ? place->bytes : 0;
+    return status;
+}
+
 static NTSTATUS get_buffer(const wdf_request_t *request, bool is_output, size_t minimum, PVOID *buffer, size_t *length)
 {
     place_t  place;
     NTSTATUS status = find_place(request, is_output, &place);
-    *buffer = NULL;
-    if (length != NULL)
-        *length = 0;
-    if (NT_SUCCESS(status) && place.bytes < minimum)
-        status = STATUS_BUFFER_TOO_SMALL;
-    if (!NT_SUCCESS(status))
-        return status;
-    *buffer = place.buffer;
-    if (length != NULL)
-        *length = place.bytes;
-    return STATUS_SUCCESS;
+    return hand_over(status, &place, minimum, buffer, length);
 }
 
 NTSTATUS WdfRequestRetrieveInputBuffer(WDFREQUEST Request, size_t MinimumRequiredLength, PVOID *Buffer, size_t *Length)
@@ -269,17 +270,7 @@ static NTSTATUS get_unsafe(const wdf_request_t *request, bool is_output, size_t 
 {
     place_t  place;
     NTSTATUS status = find_unsafe(request, is_output, &place);
-    *buffer = NULL;
-    if (length != NULL)
-        *length = 0;
-    if (NT_SUCCESS(status) && place.bytes < minimum)
-        status = STATUS_BUFFER_TOO_SMALL;
-    if (!NT_SUCCESS(status))
-        return status;
-    *buffer = place.buffer;
-    if (length != NULL)
-        *length = place.bytes;
-    return STATUS_SUCCESS;
+    return hand_over(status, &place, minimum, buffer, length);
 }
 
 NTSTATUS WdfRequestRetrieveUnsafeUserInputBuffer(WDFREQUEST Request, size_t MinimumRequiredLength, PVOID *InputBuffer, size_t *Length)
