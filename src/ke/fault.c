@@ -10,6 +10,7 @@
  *      |- not its region, but inside a catch or a __try, or in a system thread: a driver touched what is not there
  *      |      first 64 KiB         a user address: an exception; without a handler 0x1E (0x7E in a system thread); 0xD1 at DISPATCH_LEVEL
  *      |      anything else        a wild system address, 0x50; at DISPATCH_LEVEL 0xD1, or 0xA when our own code did it
+ *      |      can be read          it was written to: a constant, or code; 0xBE, at any IRQL
  *      |      next to the stack    the host's stack overflowed: a double fault, 0x7F
  *      `- otherwise                not ours: whoever had the signal before gets it, and a test framework reports a failed test
  *
@@ -17,7 +18,7 @@
  * interrupted thread there, so that reports, callbacks, filters and longjmp run outside of a signal. Thread-local words carry it across.
  *
  * Locks   none here; the resolver takes Mm's. A wait for one of those on a halted machine is left through ke_escape_set.
- * Source  WDK reference: Bug Checks 0xA, 0x1E, 0x50, 0x7F, 0xD1; MM_BAD_POINTER (address zero raises, it does not bug check).
+ * Source  WDK reference: Bug Checks 0xA, 0x1E, 0x50, 0x7F, 0xBE, 0xD1; MM_BAD_POINTER (address zero raises, it does not bug check).
  */
 #include <string.h>
 
@@ -31,6 +32,7 @@
 #include "ke/version.h"
 
 #define USER_BYTES 0x10000u  /* the lowest 64 KiB belong to no system region */
+#define READ_ONLY_PTE 0x21u  /* valid, accessed, not writable: made up, since memory of the process has no PTE here */
 #define STACK_REACH 0x10000u /* one frame rarely jumps farther below the stack pointer */
 #define EMERGENCY_BYTES (64u * 1024)
 #define TRAP_DOUBLE_FAULT 8u
@@ -255,6 +257,14 @@ static host_fault_verdict_t divide_error(ke_thread_t *thread, host_fault_t *faul
     return exception_send(thread, fault, &record, "An integer was divided by zero, or the quotient was too large, outside of any __try.");
 }
 
+/* Memory of the process that can be read, a constant or code: the write is what it does not allow. */
+static bool is_read_only(const host_fault_t *fault)
+{
+    char byte;
+    return fault->write && !fault->non_canonical && fault->address >= USER_BYTES &&
+           host_copy_safely(&byte, (const void *)fault->address, 1) == 1;
+}
+
 /* No region of the machine holds the address. */
 static host_fault_verdict_t wild_address(ke_thread_t *thread, host_fault_t *fault)
 {
@@ -263,6 +273,10 @@ static host_fault_verdict_t wild_address(ke_thread_t *thread, host_fault_t *faul
     if (is_next_to_stack(fault)) {
         stop_fill(UNEXPECTED_KERNEL_MODE_TRAP, TRAP_DOUBLE_FAULT, fault->address, fault->sp, fault->pc);
         return stack_overflowed(fault);
+    }
+    if (is_read_only(fault)) {
+        stop_fill(ATTEMPTED_WRITE_TO_READONLY_MEMORY, fault->address, READ_ONLY_PTE, 0, 0);
+        return stop_send(fault, "Memory that can only be read was written to.", NULL);
     }
     if (thread->irql >= DISPATCH_LEVEL) {
         ULONG code = host_is_library_code(fault->pc) ? IRQL_NOT_LESS_OR_EQUAL : DRIVER_IRQL_NOT_LESS_OR_EQUAL;

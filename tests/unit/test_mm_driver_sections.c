@@ -147,6 +147,30 @@ static void MmCopyMemory_fetches_a_page(void **state)
     assert_true(MmIsAddressValid((PVOID)(uintptr_t)&initialised));
 }
 
+/* What no PAGE section holds: a constant string, and code. Neither can be written, and no __try helps. */
+static void write_in_a_try(volatile char *address)
+{
+    __try {
+        *address = 1;
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+    }
+}
+static void constants_and_code_cannot_be_written(void **state)
+{
+    static const char text[] = "a constant";
+    (void)state;
+    char *const read_only[] = { (char *)(uintptr_t)text, (char *)(uintptr_t) "another", (char *)(uintptr_t)write_in_a_try,
+                                (char *)(uintptr_t)tiny };
+    for (volatile unsigned i = 0; i < sizeof read_only / sizeof read_only[0]; i++) {
+        assert_bugcheck(ATTEMPTED_WRITE_TO_READONLY_MEMORY, read_only[i], *(volatile char *)read_only[i] = 1);
+        ntmm_cmocka_reboot();
+        assert_bugcheck(ATTEMPTED_WRITE_TO_READONLY_MEMORY, read_only[i], write_in_a_try(read_only[i]));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1] & 3, 1); /* its PTE: valid, and not writable */
+        assert_true(ntmm_cmocka_caught.parameter[2] == 0 && ntmm_cmocka_caught.parameter[3] == 0);
+        ntmm_cmocka_reboot();
+    }
+}
+
 /* ---- at DISPATCH_LEVEL ---- */
 
 static void call_at_dispatch(void)
@@ -460,6 +484,7 @@ int main(void)
         ntmm_cmocka_test(data_outlive_the_machine),
         ntmm_cmocka_test(read_only_data_come_back_and_stay_read_only),
         ntmm_cmocka_test(MmCopyMemory_fetches_a_page),
+        ntmm_cmocka_test(constants_and_code_cannot_be_written),
         ntmm_cmocka_test(a_call_at_dispatch_level_stops_at_the_first_instruction),
         ntmm_cmocka_test(a_trimmed_page_stops_it_too),
         ntmm_cmocka_test(a_write_at_dispatch_level_says_so),
