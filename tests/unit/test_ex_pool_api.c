@@ -108,6 +108,21 @@ static void every_pool_type_is_served(void **state)
     }
     assert_true(ntmm_check());
 }
+/* Small blocks beside each other, whatever their sizes: none crosses the end of a page, as a device that reads one physically expects. */
+static void no_block_crosses_a_page(void **state)
+{
+    (void)state;
+    static void *block[600];
+    for (unsigned pool = 0; pool < 2; pool++) {
+        for (unsigned i = 0; i < 600; i++) {
+            SIZE_T bytes = 1 + i * 97 % PAGE_SIZE;
+            block[i] = ExAllocatePool2((pool != 0 ? POOL_FLAG_PAGED : POOL_FLAG_NON_PAGED) | POOL_FLAG_UNINITIALIZED, bytes, TAG);
+            assert_ptr_equal(PAGE_ALIGN(block[i]), PAGE_ALIGN((char *)block[i] + bytes - 1));
+        }
+        for (unsigned i = 0; i < 600; i++)
+            ExFreePoolWithTag(block[i], TAG);
+    }
+}
 static void a_zeroing_wrapper_zeroes(void **state)
 {
     (void)state;
@@ -256,6 +271,7 @@ int main(void)
         ntmm_cmocka_test(legacy_routines_serve_zero_bytes),
         ntmm_cmocka_test(an_untagged_block_has_the_tag_none),
         ntmm_cmocka_test(every_pool_type_is_served),
+        ntmm_cmocka_test(no_block_crosses_a_page),
         ntmm_cmocka_test(a_zeroing_wrapper_zeroes),
         ntmm_cmocka_test(zeros_come_back_after_use),
         ntmm_cmocka_test(a_protected_tag_is_counted),

@@ -316,6 +316,7 @@ static void the_header_is_what_a_dump_would_show(void **state)
     unsigned char *nonpaged = ExAllocatePoolWithTag(NonPagedPoolNx, 20, TAG), *paged = ExAllocatePoolWithTag(PagedPool, 20, TAG);
     unsigned       units = (20 + 16 + EX_UNIT - 1) / EX_UNIT;
     assert_memory_equal(nonpaged - 12, "Blk1", 4);
+    assert_int_equal(NTMM_TAG("Fred"), 0x64657246);
     assert_int_equal(nonpaged[-16], 0);
     assert_int_equal(nonpaged[-14], units);
     assert_int_equal(nonpaged[-13], 2);

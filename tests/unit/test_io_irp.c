@@ -265,6 +265,41 @@ static void a_request_that_pends(void **state)
     }
 }
 
+/* However many a driver has added, locked or built for its own memory: there at the completion routine, and gone after it. */
+static PMDL add_mdl(PIRP irp, PVOID buffer, ULONG bytes)
+{
+    PMDL mdl = IoAllocateMdl(buffer, bytes, irp->MdlAddress != NULL, FALSE, irp);
+    assert_non_null(mdl);
+    return mdl;
+}
+static NTSTATUS see_mdls(PDEVICE_OBJECT device, PIRP irp, PVOID count)
+{
+    (void)device;
+    for (PMDL mdl = irp->MdlAddress; mdl != NULL; mdl = mdl->Next)
+        ++*(int *)count;
+    return STATUS_CONTINUE_COMPLETION;
+}
+static void mdls_of_a_request_go_with_it(void **state)
+{
+    (void)state;
+    static const ULONG FLAGS[] = { DO_DIRECT_IO, DO_BUFFERED_IO };
+    for (size_t i = 0; i < 2; i++) {
+        IO_STATUS_BLOCK block;
+        int             seen = 0;
+        char           *pages = ExAllocatePool2(POOL_FLAG_NON_PAGED, 3 * PAGE_SIZE, NTMM_TAG("TIrp"));
+        prepare(FLAGS[i]);
+        pends = true;
+        PIRP irp = IoBuildSynchronousFsdRequest(IRP_MJ_READ, &function_device, output, 16, NULL, NULL, &block);
+        IoSetCompletionRoutine(irp, see_mdls, &seen, TRUE, TRUE, TRUE);
+        assert_int_equal(IoCallDriver(&function_device, irp), STATUS_PENDING);
+        MmProbeAndLockPages(add_mdl(kept, pages, 2 * PAGE_SIZE), KernelMode, IoWriteAccess);
+        MmBuildMdlForNonPagedPool(add_mdl(kept, pages + 2 * PAGE_SIZE, 100));
+        complete(kept, STATUS_SUCCESS, 0);
+        assert_int_equal(seen, i == 0 ? 3 : 2);
+        ExFreePool(pages); /* nobody locks them any more; and an MDL that is left would be a leak */
+    }
+}
+
 /* ---- IRPs of the driver's own ---- */
 
 static NTSTATUS free_asynchronous(PDEVICE_OBJECT device, PIRP irp, PVOID status)
@@ -555,6 +590,7 @@ int main(void)
         irp_test(reads_and_writes_by_the_flags_of_the_device),
         irp_test(a_function_that_no_driver_has),
         irp_test(a_request_that_pends),
+        irp_test(mdls_of_a_request_go_with_it),
         irp_test(asynchronous_requests_are_the_drivers),
         irp_test(an_irp_of_the_drivers_is_used_again),
         irp_test(completion_routines_run_for_the_outcomes_they_asked_for),

@@ -226,6 +226,30 @@ static void memory_is_added_and_removed(void **state)
     MmFreeContiguousMemory(p);
 }
 
+/* Memory that is added later does not make the pools larger. */
+static unsigned pieces_of(POOL_FLAGS pool)
+{
+    static char *piece[1024];
+    unsigned     count = 0;
+    while (count < 1024 && (piece[count] = ExAllocatePool2(pool | POOL_FLAG_UNINITIALIZED, MIB(1), NTMM_TAG("Hot "))) != NULL)
+        count++;
+    for (unsigned i = 0; i < count; i++)
+        ExFreePool(piece[i]);
+    return count;
+}
+static void pools_are_as_large_as_at_the_boot(void **state)
+{
+    (void)state;
+    unsigned nonpaged = pieces_of(POOL_FLAG_NON_PAGED), paged = pieces_of(POOL_FLAG_PAGED);
+    assert_in_range(nonpaged, 40, 48); /* three quarters of 64 MiB */
+    assert_in_range(paged, 40, 128);
+    assert_int_equal(change(true, GIB(5), MIB(128)), STATUS_SUCCESS);
+    assert_int_equal(pieces_of(POOL_FLAG_NON_PAGED), nonpaged);
+    assert_in_range(pieces_of(POOL_FLAG_PAGED), paged,
+                    128); /* up to the limit of the boot, RAM and page file, all of which can be had now */
+    assert_int_equal(change(false, GIB(5), MIB(128)), STATUS_SUCCESS);
+}
+
 static void changes_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -285,6 +309,7 @@ int main(void)
         ntmm_cmocka_test(copies_stop_where_memory_stops),
         ntmm_cmocka_test(physical_copies_are_of_ram_only),
         ntmm_cmocka_test(memory_is_added_and_removed),
+        ntmm_cmocka_test(pools_are_as_large_as_at_the_boot),
         ntmm_cmocka_test(changes_that_make_no_sense_are_refused),
         ntmm_cmocka_test(the_next_machine_has_its_own_map),
         cmocka_unit_test(size_and_edition_follow_the_config),

@@ -84,6 +84,28 @@ static void tag_0_is_made_of_the_service(void **state)
     WdfObjectDelete(memory);
 }
 
+static void a_service_of_another_name_has_another_tag(void **state)
+{
+    static const struct {
+        const char *service;
+        ULONG       tag;
+    } rows[] = { { "WdfAbcdef", NTMM_TAG("Abcd") },     { "wdfabc", NTMM_TAG("abc") & 0xFFFFFF },
+                 { "xyz", NTMM_TAG("xyz") & 0xFFFFFF }, { "ab", NTMM_TAG("FxDr") },
+                 { "WDFab", NTMM_TAG("FxDr") },         { "Longer", NTMM_TAG("Long") } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        WDFMEMORY memory;
+        assert_int_equal(ntmm_driver_unload(wdf_driver_object), 0);
+        wdf_driver_object = ntmm_driver_load_as(rows[i].service, wdf_driver_entry);
+        assert_non_null(wdf_driver_object);
+        assert_int_equal(WdfDriverGlobals->DriverTag, rows[i].tag);
+        size_t before = blocks_of(rows[i].tag, NonPagedPoolNx);
+        assert_int_equal(WdfMemoryCreate(NULL, NonPagedPoolNx, 0, 10, &memory, NULL), STATUS_SUCCESS);
+        assert_int_equal(blocks_of(rows[i].tag, NonPagedPoolNx) - before, 1);
+        WdfObjectDelete(memory);
+    }
+}
+
 static void goes_with_its_parent(void **state)
 {
     (void)state;
@@ -305,6 +327,7 @@ int main(void)
     struct CMUnitTest tests[60] = {
         wdf_driver_test(a_context_follows_the_buffer),
         wdf_driver_test(tag_0_is_made_of_the_service),
+        wdf_driver_test(a_service_of_another_name_has_another_tag),
         wdf_driver_test(goes_with_its_parent),
         wdf_driver_test(paged_memory_waits_for_passive_level),
         wdf_driver_test(refuses),
