@@ -53,7 +53,7 @@ typedef struct ntmm_config {
     uint64_t              page_file_size; /* bytes; 0 = as much as RAM. A file without a name in TMPDIR or /tmp, made when first needed */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
-    uint32_t              verifier;        /* NTMM_VERIFY_*; NTMM_VERIFY_FORCE_IRQL and _DMA are built, the others are -ENOTSUP */
+    uint32_t              verifier;        /* NTMM_VERIFY_*; NTMM_VERIFY_FORCE_IRQL, _DMA and _MISC are built, the others are -ENOTSUP */
     uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
     bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */

@@ -21,7 +21,9 @@ bool ex_lookaside_check(void);                /* the same, for the lookaside lis
 /* Every live block, ascending by address region; the walk takes no lock and is bounded even when headers are damaged. */
 void ex_pool_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context);
 void ex_query_pool(POOL_TYPE base_type, ntmm_pool_usage *out);
-bool ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out);
+/* A resource that was not deleted, and lies there; NULL: there is none. */
+const ERESOURCE *ex_resource_active_in(uintptr_t address, size_t bytes);
+bool             ex_query_tag(uint32_t tag, POOL_TYPE base_type, ntmm_pool_usage *out);
 typedef void (*ex_tag_visitor_t)(void *context, uint32_t tag, POOL_TYPE base_type, const ntmm_pool_usage *usage);
 size_t ex_query_tags(const char *pattern, ex_tag_visitor_t visit, void *context);
 

@@ -15,7 +15,9 @@
 
 #include "ex/object_callbacks.h"
 #include "ke/bugcheck.h"
+#include "ke/irql.h"
 #include "ke/lock.h"
+#include "ke/probe.h"
 #include "ke/process.h"
 
 #define HANDLE_TAG 0x6274624fu /* "Obtb" */
@@ -207,6 +209,8 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POB
     void *object = NULL;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     *Object = NULL;
+    if (AccessMode == KernelMode && Handle != NULL && !is_pseudo(Handle) && !is_kernel_handle(Handle))
+        ke_probe_lock(__func__, KE_HANDLE_OF_USER, Handle, KE_CALLER());
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;

@@ -21,6 +21,7 @@
 #include "ex/pool_secure.h"
 #include "ex/pool_tools.h"
 #include "ke/allocation_trace.h"
+#include "ke/probe.h"
 
 #define TAG_NONE NTMM_TAG("None")
 
@@ -170,8 +171,28 @@ static void free_found(ke_thread_t *thread, ex_found_t *found, void *address, ex
         ex_found_give(thread, found, address, stop);
 }
 
+/* A verifier looks at what is freed before it is: with no lock held, and not if the free itself is wrong. */
+static NTMM_COLD void show_verifier(const char *routine, PVOID address, ULONG tag)
+{
+    ex_stop_t    stop = { 0 };
+    ex_found_t   found;
+    ke_thread_t *thread = ke_thread_enter(routine);
+    if (thread == NULL)
+        return;
+    ex_tools_begin();
+    bool   is_good = ex_pool_find(address, tag, thread->irql, &found, &stop);
+    size_t bytes = !is_good ? 0 : found.header != NULL ? ex_requested(found.header) : found.owner->bytes;
+    ex_tools_end();
+    ke_thread_leave(thread);
+    const ke_freed_t freed = { (uintptr_t)address, bytes, is_good ? found.tag : 0, is_good ? (ULONG)ex_pool_type(found.pool) : 0 };
+    if (is_good)
+        ke_probe->freeing(routine, &freed);
+}
+
 static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
 {
+    if (NTMM_UNLIKELY(ke_probe != NULL))
+        show_verifier(routine, address, tag);
     ex_stop_t    stop = { 0 };
     ex_found_t   found;
     ke_thread_t *thread = ke_thread_enter(routine);

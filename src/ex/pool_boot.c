@@ -97,7 +97,7 @@ int ex_pool_boot(const ntmm_config *config)
 {
     if (config->pool_model != NTMM_POOL_CLASSIC)
         return ke_error(-ENOTSUP, "the segment pool model is not built yet");
-    ex_tools_boot(!config->no_memory_tools);
+    ex_tools_boot(!config->no_memory_tools, config->verifier != 0);
     ex_descriptors_boot(ke_node_count);
     ex_select_boot(config->no_magazines || config->classic_lookaside);
     ex_pool_rules_boot(ke_windows_version);

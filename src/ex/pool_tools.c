@@ -7,7 +7,7 @@
  *                     for, a touch after the free. Then, QUEUE_MOST frees or QUEUE_BYTES later, it goes the way of every free.
  *     page goes       mm forgets all that was said of it
  *
- * While the tools are on every call takes the slow path (ex_pool_is_slow).
+ * While the tools are on, or a verifier is, every call takes the slow path (ex_pool_is_slow).
  * Everything else is as without: the same rules, the same bug checks, later reuse.
  *
  * LeakSanitizer takes pointers that lie in nonpaged memory for pointers: each ROOT_BYTES of RAM that a pool has been given pages of is a
@@ -152,13 +152,13 @@ uint64_t ex_tools_waiting(mm_pool_t pool, unsigned units)
 
 /* ---- with the machine ---- */
 
-void ex_tools_boot(bool wanted)
+void ex_tools_boot(bool wanted, bool watched)
 {
     queue.first = queue.count = 0;
     queue.bytes = 0;
     memset(root_known, 0, sizeof root_known);
     ex_tools_on = wanted && host_tools_watch();
-    ex_pool_is_slow = ex_tools_on || ke_trace_on;
+    ex_pool_is_slow = ex_tools_on || ke_trace_on || watched;
 }
 
 void ex_tools_shutdown(void)

@@ -13,7 +13,7 @@ extern bool ex_tools_on; /* constant while a machine is up */
  * then, as on a machine that has stopped (pool_tag.h), and so are the fast regions (pool_fast.h). */
 extern bool ex_pool_is_slow;
 
-void ex_tools_boot(bool wanted);
+void ex_tools_boot(bool wanted, bool watched); /* watched: a verifier is on */
 void ex_tools_shutdown(void);
 
 /* Pages that mm gave to a pool. Under the lock of a descriptor, or before anybody else knows of them. */

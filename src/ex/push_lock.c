@@ -16,6 +16,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 
 #define HELD_FOR_WRITING 1u /* threads' addresses are multiples of 16 */
 #define A_WRITER_WAITS 2u
@@ -106,6 +107,7 @@ VOID ExAcquirePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags)
 {
     (void)Flags;
     KE_REQUIRE_IRQL(APC_LEVEL);
+    ke_probe_lock(__func__, KE_PUSH_LOCK_ACQUIRE, PushLock, 0);
     acquire(__func__, PushLock, true);
 }
 
@@ -113,6 +115,7 @@ VOID ExAcquirePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags)
 {
     (void)Flags;
     KE_REQUIRE_IRQL(APC_LEVEL);
+    ke_probe_lock(__func__, KE_PUSH_LOCK_ACQUIRE, PushLock, 0);
     acquire(__func__, PushLock, false);
 }
 
@@ -120,6 +123,7 @@ VOID ExReleasePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags)
 {
     (void)Flags;
     KE_REQUIRE_IRQL(APC_LEVEL);
+    ke_probe_lock(__func__, KE_PUSH_LOCK_RELEASE, PushLock, 0);
     release(__func__, PushLock, true);
 }
 
@@ -127,5 +131,6 @@ VOID ExReleasePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags)
 {
     (void)Flags;
     KE_REQUIRE_IRQL(APC_LEVEL);
+    ke_probe_lock(__func__, KE_PUSH_LOCK_RELEASE, PushLock, 0);
     release(__func__, PushLock, false);
 }

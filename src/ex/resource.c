@@ -518,6 +518,16 @@ static bool is_active(const ERESOURCE *r)
     return r->Reserved2 == (PVOID)(uintptr_t)ke_machine_generation && r->SystemResourcesList.Flink == &r->SystemResourcesList;
 }
 
+/* A resource that is active points to itself, so it can be told from any other bytes. */
+const ERESOURCE *ex_resource_active_in(uintptr_t address, size_t bytes)
+{
+    const uintptr_t step = __alignof__(ERESOURCE);
+    for (uintptr_t at = (address + step - 1) & ~(step - 1); at + sizeof(ERESOURCE) <= address + bytes; at += step)
+        if (is_active((const ERESOURCE *)at))
+            return (const ERESOURCE *)at;
+    return NULL;
+}
+
 NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);

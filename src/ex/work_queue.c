@@ -13,6 +13,7 @@
 #include "ex/work_queue.h"
 
 #include "ke/bugcheck.h"
+#include "ke/probe.h"
 #include "ke/system_thread.h"
 #include "ke/timer.h"
 
@@ -129,6 +130,16 @@ static bool push(PWORK_QUEUE_ITEM item, bool *one_more)
     return is_new;
 }
 
+const WORK_QUEUE_ITEM *ex_work_queued_in(uintptr_t address, size_t bytes)
+{
+    ke_lock(&queue_lock);
+    const LIST_ENTRY *at = queue.Flink;
+    while (at != &queue && (uintptr_t)at - address >= bytes)
+        at = at->Flink;
+    ke_unlock(&queue_lock);
+    return at != &queue ? CONTAINING_RECORD(at, WORK_QUEUE_ITEM, List) : NULL;
+}
+
 /* The others serve the queue when the host has no thread; with no other one the next item tries again. */
 static void make_worker(void)
 {
@@ -186,6 +197,7 @@ void ex_work_check_words(const char *routine, const void *item, WORK_QUEUE_TYPE 
         ke_bugcheck(routine, "There is no such queue of work items.", WORKER_INVALID, 6, (ULONG_PTR)item, (ULONG)type, 0);
     if (worker_routine == 0)
         ke_bugcheck(routine, "The work item has no routine.", WORKER_INVALID, 7, (ULONG_PTR)item, (ULONG)type, 0);
+    ke_probe_lock(routine, KE_WORK_ITEM_QUEUE, item, 0);
 }
 
 VOID ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)

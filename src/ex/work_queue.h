@@ -16,7 +16,8 @@ void ex_work_check_return(ULONG_PTR routine, ULONG_PTR parameter, ULONG_PTR item
 void ex_work_queue(const char *routine, PWORK_QUEUE_ITEM item); /* the library's own items: the delayed queue */
 void ex_work_queue_by_type(const char *routine, PWORK_QUEUE_ITEM item, WORK_QUEUE_TYPE type);
 /* A driver's words: a queue that there is, and a routine (0: none). */
-void ex_work_check_words(const char *routine, const void *item, WORK_QUEUE_TYPE type, ULONG_PTR worker_routine);
-bool ex_work_is_queued(const WORK_QUEUE_ITEM *item);
+void                   ex_work_check_words(const char *routine, const void *item, WORK_QUEUE_TYPE type, ULONG_PTR worker_routine);
+bool                   ex_work_is_queued(const WORK_QUEUE_ITEM *item);
+const WORK_QUEUE_ITEM *ex_work_queued_in(uintptr_t address, size_t bytes); /* one in the queue that lies there; NULL: none */
 
 #endif

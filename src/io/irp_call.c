@@ -17,6 +17,8 @@
 
 #include "io/irp.h"
 #include "ke/bugcheck.h"
+#include "ke/probe.h"
+#include "ke/region.h"
 
 #define TAG_COMPLETION NTMM_TAG("IoCm")
 
@@ -55,10 +57,12 @@ NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     location->DeviceObject = DeviceObject;
     PDRIVER_DISPATCH dispatch = DeviceObject->DriverObject->MajorFunction[location->MajorFunction];
     KIRQL            before = ke_self()->irql;
+    ULONG_PTR        apcs = ke_apc_disable_count(ke_self());
     NTSTATUS         status = dispatch != NULL ? dispatch(DeviceObject, Irp) : refuse(Irp);
     if (ke_self()->irql != before)
         ke_bugcheck(__func__, "A dispatch routine returned at another IRQL than it was called at.", DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5,
                     (ULONG_PTR)DeviceObject, before, ke_self()->irql);
+    ke_probe_returned(__func__, KE_CALLED_DISPATCH, (ULONG_PTR)(uintptr_t)dispatch, before, apcs);
     return status;
 }
 
@@ -77,6 +81,17 @@ static void pass_pending_up(PIRP irp)
         IoMarkIrpPending(irp);
 }
 
+/* A completion routine returns at the IRQL, and in the regions, that it was called in. */
+static NTSTATUS call(PIO_COMPLETION_ROUTINE routine, PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    const ke_thread_t *self = ke_self();
+    KIRQL              before = self->irql;
+    ULONG_PTR          apcs = ke_apc_disable_count(self);
+    NTSTATUS           status = routine(device, irp, context);
+    ke_probe_returned("IofCompleteRequest", KE_CALLED_COMPLETION, (ULONG_PTR)(uintptr_t)routine, before, apcs);
+    return status;
+}
+
 /* False: somebody keeps the IRP, which may be gone by now. */
 static bool one_up(PIRP irp)
 {
@@ -90,7 +105,7 @@ static bool one_up(PIRP irp)
         return true;
     }
     PDEVICE_OBJECT device = irp->CurrentLocation <= irp->StackCount ? IoGetCurrentIrpStackLocation(irp)->DeviceObject : NULL;
-    return left.CompletionRoutine(device, irp, left.Context) != STATUS_MORE_PROCESSING_REQUIRED;
+    return call(left.CompletionRoutine, device, irp, left.Context) != STATUS_MORE_PROCESSING_REQUIRED;
 }
 
 static void finish(PIRP irp)
@@ -151,7 +166,7 @@ static NTSTATUS complete_for_device(PDEVICE_OBJECT device, PIRP irp, PVOID conte
     const completion_t completion = *(completion_t *)context;
     ExFreePoolWithTag(context, TAG_COMPLETION);
     if (asked_for(completion.control, irp))
-        return completion.routine(device, irp, completion.context);
+        return call(completion.routine, device, irp, completion.context);
     pass_pending_up(irp);
     return STATUS_CONTINUE_COMPLETION;
 }

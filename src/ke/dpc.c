@@ -70,6 +70,28 @@ static bool unlink_locked(ke_dpc_queue_t *queue, PSINGLE_LIST_ENTRY entry)
     return true;
 }
 
+static const KDPC *find_in_locked(const ke_dpc_queue_t *queue, uintptr_t address, size_t bytes)
+{
+    const SINGLE_LIST_ENTRY *at = queue->head;
+    while (at != NULL && (uintptr_t)at - address >= bytes)
+        at = at->Next;
+    return at != NULL ? CONTAINING_RECORD(at, KDPC, DpcListEntry) : NULL;
+}
+
+const KDPC *ke_dpc_queued_in(uintptr_t address, size_t bytes)
+{
+    const KDPC *found = NULL;
+    for (uint32_t i = 0; i < ke_processor_count && found == NULL; i++) {
+        ke_processor_t *processor = &ke_processors[i];
+        ke_lock(&processor->dpc_lock);
+        found = find_in_locked(&processor->dpc_queue, address, bytes);
+        if (found == NULL)
+            found = find_in_locked(&processor->threaded_queue, address, bytes);
+        ke_unlock(&processor->dpc_lock);
+    }
+    return found;
+}
+
 static ke_dpc_queue_t *queue_of(ke_processor_t *processor, PKDPC dpc)
 {
     return dpc->Type == KE_THREADED_DPC_OBJECT ? &processor->threaded_queue : &processor->dpc_queue;

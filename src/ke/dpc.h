@@ -12,8 +12,9 @@ void ke_dpc_shutdown(void);                  /* joins the DPC threads */
 
 /* From a timer: it is queued for its target processor. Without one: for the caller's, and has run on return when the caller is below
  * DISPATCH_LEVEL; or for that processor, and runs when somebody comes there. false: it is queued already. */
-bool ke_dpc_queue_here(const char *routine, PKDPC dpc);
-bool ke_dpc_queue_there(const char *routine, PKDPC dpc, uint16_t processor);
-bool ke_dpc_is_settled(void); /* no DPC thread has anything to do just now */
+bool        ke_dpc_queue_here(const char *routine, PKDPC dpc);
+bool        ke_dpc_queue_there(const char *routine, PKDPC dpc, uint16_t processor);
+const KDPC *ke_dpc_queued_in(uintptr_t address, size_t bytes); /* one that is queued, and lies there; NULL: none */
+bool        ke_dpc_is_settled(void);                           /* no DPC thread has anything to do just now */
 
 #endif

@@ -3,7 +3,7 @@
  * who. A hook returns, or stops the machine; it is called with no lock of the library's held.
  *
  *     a rule that always holds is broken      stop      the verifier's own code for the same mistake takes the place of the usual one
- *     a step that is wrong only for him       mdl, lock, object
+ *     a step that is wrong only for him       mdl, lock, object, freeing, returned
  */
 #ifndef NTMM_KE_PROBE_H
 #define NTMM_KE_PROBE_H
@@ -36,6 +36,11 @@ typedef enum ke_lock_step {
     KE_RESOURCE_RELEASE,
     KE_CRITICAL_ENTER,
     KE_CRITICAL_LEAVE,
+    KE_PUSH_LOCK_ACQUIRE,
+    KE_PUSH_LOCK_RELEASE,
+    KE_WAIT_FOR_USER,   /* a wait with WaitMode UserMode for this object */
+    KE_WORK_ITEM_QUEUE, /* no lock, but memory with the same rule */
+    KE_HANDLE_OF_USER,  /* a handle, of a process, that was to be a kernel handle; the operand is the caller */
     /* found wrong already: an initialisation of what is active, a deletion of what is not; a block size, which is the last operand */
     KE_RESOURCE_TWICE,
     KE_RESOURCE_UNKNOWN,
@@ -44,12 +49,25 @@ typedef enum ke_lock_step {
     KE_LOOKASIDE_SMALL
 } ke_lock_step_t;
 
+/* Pool that a driver is about to free: the block is whole still. */
+typedef struct ke_freed {
+    uintptr_t address;
+    size_t    bytes; /* asked for */
+    ULONG     tag, pool_type;
+} ke_freed_t;
+
+/* A driver's routine that has returned. */
+typedef enum ke_callback { KE_CALLED_DISPATCH, KE_CALLED_COMPLETION } ke_callback_t;
+
 typedef struct ke_probe {
     void (*stop)(ke_stop_t *stop); /* changes it, or does not */
     void (*mdl)(const char *routine, ke_mdl_step_t step, const MDL *mdl);
     void (*lock)(const char *routine, ke_lock_step_t step, const volatile void *lock,
                  ULONG_PTR operand);                         /* operand: IRQL before the acquire */
     void (*object)(const char *routine, const void *object); /* one that threads wait for, or a spin lock, is initialised */
+    void (*freeing)(const char *routine, const ke_freed_t *freed);
+    void (*returned)(const char *routine, ke_callback_t kind, ULONG_PTR callback, KIRQL irql,
+                     ULONG_PTR apcs); /* IRQL and APC disable count at the call */
 } ke_probe_t;
 
 extern const ke_probe_t *ke_probe; /* NULL: nobody watches */
@@ -63,6 +81,11 @@ static inline void ke_probe_lock(const char *routine, ke_lock_step_t step, const
 {
     if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
         ke_probe->lock(routine, step, lock, operand);
+}
+static inline void ke_probe_returned(const char *routine, ke_callback_t kind, ULONG_PTR callback, KIRQL irql, ULONG_PTR apcs)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
+        ke_probe->returned(routine, kind, callback, irql, apcs);
 }
 static inline void ke_probe_object(const char *routine, const void *object)
 {

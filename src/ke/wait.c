@@ -21,6 +21,7 @@
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 #include "ke/irql.h"
+#include "ke/probe.h"
 #include "ke/system_thread.h"
 #include "ke/time.h"
 #include "ke/timer.h"
@@ -341,9 +342,10 @@ static NTSTATUS wait_checked(const wait_call_t *call)
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeWaitForSingleObject, .caller = KE_CALLER() };
-    (void)WaitReason;
-    (void)WaitMode; /* no APCs: both modes and alertable waits come to the same */
+    (void)WaitReason; /* no APCs: both modes and alertable waits come to the same */
     (void)Alertable;
+    if (WaitMode == UserMode)
+        ke_probe_lock(__func__, KE_WAIT_FOR_USER, Object, 0);
     call.objects = &Object;
     call.count = 1;
     call.timeout = Timeout;
@@ -366,8 +368,9 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
 {
     wait_call_t call = { .routine = __func__, .address = (ULONG_PTR)&KeWaitForMultipleObjects, .caller = KE_CALLER() };
     (void)WaitReason;
-    (void)WaitMode;
     (void)Alertable;
+    for (ULONG i = 0; i < Count && WaitMode == UserMode && ke_probe != NULL; i++)
+        ke_probe_lock(__func__, KE_WAIT_FOR_USER, Object[i], 0);
     if (Count > (WaitBlockArray != NULL ? MAXIMUM_WAIT_OBJECTS : THREAD_WAIT_OBJECTS))
         ke_bugcheck(__func__, "It was asked to wait for more objects than it may be.", MAXIMUM_WAIT_OBJECTS_EXCEEDED, 0, 0, 0, 0);
     if (WaitType != WaitAll && WaitType != WaitAny)

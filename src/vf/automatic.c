@@ -4,11 +4,13 @@
  *
  *     MDLs      locked, mapped, unmapped, freed in a state that does not allow it
  *     locks     released at another IRQL than they were acquired at, or while APCs could interfere
- *     objects   that threads wait for, in pageable memory (forced IRQL checking)
+ *     objects   that threads wait for, in pageable memory (forced IRQL checking), or on the stack for a wait in user mode (miscellaneous checks)
+ *     routines  of the driver that return otherwise than they were called
+ *     pool      freed with something in it that the system knows of: contents.c
  *
  * Elsewhere   mistakes that stop the machine anyway: automatic_stop.c.
  * Locks       none.
- * Source      WDK documentation: "Automatic Checks", "Force IRQL Checking"; Bug Check 0xC4.
+ * Source      WDK documentation: "Automatic Checks", "Force IRQL Checking", "Miscellaneous Checks"; Bug Check 0xC4.
  * Fidelity    a partial MDL must not be given to MmUnmapLockedPages at all, though it was mapped by itself: MmPrepareMdlForReuse undoes that.
  *             Resources may be acquired by any thread with normal kernel APCs disabled; system threads are no exception (choice).
  */
@@ -19,11 +21,18 @@
 #include "mm/mdl.h"
 #include "mm/paging.h"
 
-static bool forces_irql;
+static bool forces_irql, checks_misc;
 
 _Noreturn static NTMM_COLD void violation(const char *routine, const char *why, ULONG_PTR code, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
 {
     ke_bugcheck(routine, why, DRIVER_VERIFIER_DETECTED_VIOLATION, code, p2, p3, p4);
+}
+
+static bool is_on_stack(ULONG_PTR address)
+{
+    ULONG_PTR low, high;
+    IoGetStackLimits(&low, &high);
+    return address >= low && address < high;
 }
 
 /* ---- MDLs ---- */
@@ -54,11 +63,10 @@ static void unlock(const char *routine, const MDL *mdl)
 /* A stack may be traded for another while its thread waits. */
 static void build(const char *routine, const MDL *mdl)
 {
-    ULONG_PTR low, high, address = mm_mdl_address(mdl);
-    IoGetStackLimits(&low, &high);
+    ULONG_PTR address = mm_mdl_address(mdl);
     if (mm_pageable_of(address) != NULL)
         violation(routine, "An MDL was built for nonpaged pool over paged pool.", 0x7F, ke_self()->irql, (ULONG_PTR)mdl, flags_of(mdl));
-    if (address >= low && address < high)
+    if (is_on_stack(address))
         violation(routine, "An MDL was built for nonpaged pool over a stack.", 0x140, ke_self()->irql, (ULONG_PTR)mdl, address);
 }
 
@@ -154,6 +162,20 @@ static void life_step(const char *routine, ke_lock_step_t step, ULONG_PTR what, 
     }
 }
 
+/* Where something lies, and whose it is. */
+static void place_step(const char *routine, ke_lock_step_t step, ULONG_PTR what, ULONG_PTR caller)
+{
+    if (step == KE_WORK_ITEM_QUEUE && mm_pageable_of(what) != NULL)
+        violation(routine, "A work item in pageable memory was queued.", 0x131, what, 0, 0);
+    if (!checks_misc)
+        return;
+    if (step == KE_WAIT_FOR_USER && is_on_stack(what))
+        violation(routine, "A thread waits in user mode for an object on its stack, which may be put out meanwhile.", 0x123, what, 0, 0);
+    if (step == KE_HANDLE_OF_USER && PsGetCurrentProcess() != PsInitialSystemProcess)
+        violation(routine, "A handle of a process was trusted like a kernel handle: the application can make it another object's.", 0xF6,
+                  what, (ULONG_PTR)PsGetCurrentProcess(), caller);
+}
+
 static void lock_step(const char *routine, ke_lock_step_t step, const volatile void *lock, ULONG_PTR operand)
 {
     const ke_thread_t *self = ke_self();
@@ -171,6 +193,14 @@ static void lock_step(const char *routine, ke_lock_step_t step, const volatile v
         must_hold(!forces_irql || self->irql <= APC_LEVEL, routine, "A critical region was entered or left above APC_LEVEL.",
                   step == KE_CRITICAL_ENTER ? 0x11A : 0x11B, 0, 0);
         break;
+    case KE_PUSH_LOCK_ACQUIRE:
+    case KE_PUSH_LOCK_RELEASE:
+        must_hold(apcs_are_off(self), routine, "A thread that holds a push lock could be suspended: kernel APCs must be disabled.",
+                  step == KE_PUSH_LOCK_ACQUIRE ? 0xEA : 0xEB, ke_apc_disable_count(self), (ULONG_PTR)lock);
+        break;
+    case KE_WAIT_FOR_USER:
+    case KE_WORK_ITEM_QUEUE:
+    case KE_HANDLE_OF_USER: place_step(routine, step, (ULONG_PTR)lock, operand); break;
     case KE_RESOURCE_TWICE:
     case KE_RESOURCE_UNKNOWN:
     case KE_LOOKASIDE_TWICE:
@@ -186,9 +216,28 @@ static void object(const char *routine, const void *object)
         violation(routine, "A lock, or an object that threads wait for, lies in pageable memory.", 0xE1, (ULONG_PTR)object, 0, 0);
 }
 
+static void freeing(const char *routine, const ke_freed_t *freed) { vf_contents_check(routine, freed, checks_misc); }
+
+/* ---- routines of the driver ---- */
+
+static void returned(const char *routine, ke_callback_t kind, ULONG_PTR callback, KIRQL irql, ULONG_PTR apcs)
+{
+    const ke_thread_t *self = ke_self();
+    ULONG_PTR          now = ke_apc_disable_count(self);
+    bool               completion = kind == KE_CALLED_COMPLETION; /* of a dispatch routine io looks at the IRQL itself */
+    if (completion && self->irql != irql)
+        violation(routine, "A completion routine returned at another IRQL than it was called at.", 0xFA, callback, irql, self->irql);
+    if (now != apcs)
+        violation(routine, "A routine did not leave a critical or guarded region, or left one that it had not entered.",
+                  completion ? 0xFB : 0xC5, callback, now, apcs);
+}
+
 void vf_automatic_boot(uint32_t flags)
 {
-    static const ke_probe_t probe = { .stop = vf_automatic_stop, .mdl = mdl_step, .lock = lock_step, .object = object };
+    static const ke_probe_t probe = {
+        .stop = vf_automatic_stop, .mdl = mdl_step, .lock = lock_step, .object = object, .freeing = freeing, .returned = returned
+    };
     forces_irql = (flags & NTMM_VERIFY_FORCE_IRQL) != 0;
+    checks_misc = (flags & NTMM_VERIFY_MISC) != 0;
     ke_probe = flags != 0 ? &probe : NULL;
 }

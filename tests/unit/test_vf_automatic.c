@@ -199,6 +199,33 @@ static void locks(void **state)
     EXPECT(0x38, PASSIVE_LEVEL, 0, &resource, ExReleaseResourceLite(&resource));
 }
 
+static EX_PUSH_LOCK push_lock;
+static void         push_locks(void **state)
+{
+    (void)state;
+    ExInitializePushLock(&push_lock);
+    EXPECT(0xEA, PASSIVE_LEVEL, 0, &push_lock, ExAcquirePushLockShared(&push_lock));
+    ExInitializePushLock(&push_lock);
+    EXPECT(0xEA, PASSIVE_LEVEL, 0, &push_lock, ExAcquirePushLockExclusive(&push_lock));
+    ExInitializePushLock(&push_lock);
+    KeEnterCriticalRegion();
+    ExAcquirePushLockShared(&push_lock);
+    KeLeaveCriticalRegion();
+    EXPECT(0xEB, PASSIVE_LEVEL, 0, &push_lock, ExReleasePushLockShared(&push_lock));
+    ExInitializePushLock(&push_lock);
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&push_lock);
+    KeLeaveCriticalRegion();
+    EXPECT(0xEB, PASSIVE_LEVEL, 0, &push_lock, ExReleasePushLockExclusive(&push_lock));
+    ExInitializePushLock(&push_lock);
+    KeEnterGuardedRegion();
+    assert_no_bugcheck({
+        ExAcquirePushLockExclusive(&push_lock);
+        ExReleasePushLockExclusive(&push_lock);
+    });
+    KeLeaveGuardedRegion();
+}
+
 /* What comes or goes at the wrong time. */
 static void lists_and_resources(void **state)
 {
@@ -365,6 +392,94 @@ static void io_space(void **state)
     EXPECT(0x83, 4 * PAGE_SIZE, 100, 4, MmMapIoSpace(at, 100, MmCached));
 }
 
+/* ---- routines of the driver ---- */
+
+static DRIVER_OBJECT driver;
+static DEVICE_OBJECT device;
+static bool          completes_raised;
+
+static NTSTATUS dispatch_and_stay(PDEVICE_OBJECT target, PIRP irp)
+{
+    (void)target;
+    irp->IoStatus.Status = STATUS_SUCCESS;
+    if (irp->UserIosb == NULL)
+        KeEnterCriticalRegion();
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+    return STATUS_SUCCESS;
+}
+static NTSTATUS complete_and_stay(PDEVICE_OBJECT target, PIRP irp, PVOID context)
+{
+    (void)target, (void)irp, (void)context;
+    if (completes_raised)
+        raise_to(DISPATCH_LEVEL);
+    else
+        KeEnterGuardedRegion();
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+static NTSTATUS complete_and_keep(PDEVICE_OBJECT target, PIRP irp, PVOID context)
+{
+    (void)target, (void)irp, (void)context;
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+/* UserIosb tells the dispatch routine to do no harm. */
+static PIRP request(PIO_COMPLETION_ROUTINE completion, bool ex, PVOID iosb)
+{
+    driver.MajorFunction[IRP_MJ_READ] = dispatch_and_stay;
+    device = (DEVICE_OBJECT){ .Type = IO_TYPE_DEVICE, .DriverObject = &driver, .StackSize = 1 };
+    PIRP irp = IoAllocateIrp(1, FALSE);
+    irp->UserIosb = iosb;
+    IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_READ;
+    if (ex)
+        assert_int_equal(IoSetCompletionRoutineEx(&device, irp, completion, NULL, TRUE, TRUE, TRUE), STATUS_SUCCESS);
+    else
+        IoSetCompletionRoutine(irp, completion, NULL, TRUE, TRUE, TRUE);
+    return irp;
+}
+
+static void routines_return_as_they_were_called(void **state)
+{
+    const ULONG_PTR critical = 0xFFFF, guarded = 0xFFFF0000u; /* -1 in one half of the count */
+    IO_STATUS_BLOCK block;
+    (void)state;
+    PIRP irp = request(complete_and_keep, false, NULL);
+    EXPECT(0xC5, (uintptr_t)dispatch_and_stay, critical, 0, IoCallDriver(&device, irp));
+    for (volatile int ex = 0; ex < 2; ex++) {
+        completes_raised = false;
+        irp = request(complete_and_stay, ex != 0, &block);
+        EXPECT(0xFB, (uintptr_t)complete_and_stay, guarded, 0, IoCallDriver(&device, irp));
+        completes_raised = true;
+        irp = request(complete_and_stay, ex != 0, &block);
+        EXPECT(0xFA, (uintptr_t)complete_and_stay, PASSIVE_LEVEL, DISPATCH_LEVEL, IoCallDriver(&device, irp));
+    }
+    irp = request(complete_and_keep, true, &block);
+    assert_no_bugcheck(IoCallDriver(&device, irp));
+    IoFreeIrp(irp);
+}
+
+static BOOLEAN serve_and_stay(PKINTERRUPT interrupt, PVOID context)
+{
+    (void)interrupt, (void)context;
+    raise_to(9);
+    return TRUE;
+}
+static void a_service_routine_returns_raised(void **state)
+{
+    PKINTERRUPT interrupt;
+    (void)state;
+    assert_int_equal(IoConnectInterrupt(&interrupt, serve_and_stay, NULL, NULL, 1, 4, 5, Latched, FALSE, 1, FALSE), STATUS_SUCCESS);
+    EXPECT(0x111, (uintptr_t)serve_and_stay, 5, 9, ntmm_fire_interrupt(interrupt));
+}
+
+static VOID never_runs(PVOID unused) { (void)unused; }
+static void a_work_item_in_pageable_memory(void **state)
+{
+    (void)state;
+    PWORK_QUEUE_ITEM item = ExAllocatePool2(POOL_FLAG_PAGED, sizeof *item, TAG);
+    ExInitializeWorkItem(item, never_runs, NULL);
+    EXPECT(0x131, item, 0, 0, ExQueueWorkItem(item, DelayedWorkQueue));
+}
+
 /* ---- what is right passes, and what is unmapped is gone ---- */
 
 static void a_driver_without_mistakes_passes(void **state)
@@ -430,12 +545,16 @@ int main(void)
         ntmm_cmocka_test_config(before_windows_7, &OLD),
         VERIFIED_TEST(a_dpc_waits),
         VERIFIED_TEST(locks),
+        VERIFIED_TEST(push_locks),
         VERIFIED_TEST(lists_and_resources),
         ntmm_cmocka_test_config(what_forced_irql_checking_adds, &FORCED),
         VERIFIED_TEST(mdls_are_locked_and_unlocked_once),
         VERIFIED_TEST(mdls_are_mapped_and_unmapped_once),
         VERIFIED_TEST(levels_of_mdl_routines),
         VERIFIED_TEST(io_space),
+        VERIFIED_TEST(routines_return_as_they_were_called),
+        VERIFIED_TEST(a_service_routine_returns_raised),
+        VERIFIED_TEST(a_work_item_in_pageable_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
