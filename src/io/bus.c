@@ -296,6 +296,7 @@ static void device_starts(PDEVICE_OBJECT object, void *upper)
 static void device_is_gone(PDEVICE_OBJECT object, void *upper)
 {
     io_bus_device_t *known = upper;
+    io_device_timer_delete(object);
     io_interfaces_forget(object);
     io_device_name_take(&known->name);
     io_device_properties_forget(object);

@@ -34,6 +34,7 @@ void io_devices_boot(void)
     static const ex_object_home_t on_the_bus = { &io_device_type, hal_device_is_at, hal_device_object_reference,
                                                  hal_device_object_dereference };
     ke_lock_init(&devices_lock, KE_RANK_LEAF);
+    io_device_timers_boot();
     ex_object_home_add(&on_the_bus);
 }
 
@@ -141,6 +142,7 @@ VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
         io_interfaces_forget(DeviceObject);
         io_device_properties_forget(DeviceObject);
     }
+    io_device_timer_delete(DeviceObject);
     ke_lock(&devices_lock);
     unlist_locked(DeviceObject);
     ke_unlock(&devices_lock);

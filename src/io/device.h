@@ -38,4 +38,7 @@ PDEVICE_OBJECT io_device_bottom(PDEVICE_OBJECT device); /* of its stack, referen
 NTSTATUS io_device_open_one(PDEVICE_OBJECT device);
 void     io_device_close_one(PDEVICE_OBJECT device);
 
+void io_device_timers_boot(void);
+void io_device_timer_delete(PDEVICE_OBJECT device); /* stopped, if it has one; at most DISPATCH_LEVEL */
+
 #endif

@@ -18,6 +18,7 @@
 
 #include "hal/hal.h"
 #include "io/bus.h"
+#include "io/device_property.h"
 #include "io/host_name.h"
 #include "io/object_name.h"
 #include "io/pnp.h"
@@ -42,6 +43,7 @@ static interface_t *interfaces;
 
 static void free_interface(interface_t *one)
 {
+    io_properties_of_forget(one);
     io_host_name_free(&one->name);
     free(one);
 }
@@ -330,6 +332,29 @@ void io_interfaces_visit(const GUID *class_guid, void (*visit)(void *context, PU
         visit(context, &name);
     }
     free(list);
+}
+
+/* ---- properties (device_property_data.c) ---- */
+
+NTSTATUS IoSetDeviceInterfacePropertyData(PUNICODE_STRING SymbolicLinkName, const DEVPROPKEY *PropertyKey, LCID Lcid, ULONG Flags,
+                                          DEVPROPTYPE Type, ULONG Size, PVOID Data)
+{
+    KE_REQUIRE_IRQL(APC_LEVEL);
+    if (ke_thread_ready(__func__) == NULL)
+        return STATUS_UNSUCCESSFUL;
+    const io_property_name_t name = { find(SymbolicLinkName), PropertyKey, Lcid };
+    return name.owner != NULL ? io_property_set(&name, Flags, Type, Size, Data) : STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+NTSTATUS IoGetDeviceInterfacePropertyData(PUNICODE_STRING SymbolicLinkName, const DEVPROPKEY *PropertyKey, LCID Lcid, ULONG Flags,
+                                          ULONG Size, PVOID Data, PULONG RequiredSize, PDEVPROPTYPE Type)
+{
+    (void)Flags; /* reserved */
+    KE_REQUIRE_IRQL(APC_LEVEL);
+    if (ke_thread_ready(__func__) == NULL)
+        return STATUS_UNSUCCESSFUL;
+    const io_property_name_t name = { find(SymbolicLinkName), PropertyKey, Lcid };
+    return name.owner != NULL ? io_property_get(&name, Size, Data, RequiredSize, Type) : STATUS_OBJECT_NAME_NOT_FOUND;
 }
 
 /* ---- the same device by another class ---- */

@@ -37,6 +37,7 @@ static property_t *properties; /* newest first */
 
 void io_device_properties_reset(void)
 {
+    io_property_data_reset();
     ke_lock_init(&properties_lock, KE_RANK_LEAF);
     while (properties != NULL) {
         property_t *first = properties;
@@ -52,6 +53,7 @@ void io_device_properties_forget(PDEVICE_OBJECT device)
         if (one->device == device)
             one->device = NULL;
     ke_unlock(&properties_lock);
+    io_properties_of_forget(device);
 }
 
 const void *io_device_property(PDEVICE_OBJECT device, DEVICE_REGISTRY_PROPERTY property, size_t *bytes)

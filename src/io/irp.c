@@ -24,6 +24,15 @@ VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
     Irp->Tail.Overlay.CurrentStackLocation = (PIO_STACK_LOCATION)(void *)(Irp + 1) + StackSize;
 }
 
+static size_t extension_at(size_t irp_bytes) { return (irp_bytes + 15) & ~(size_t)15; }
+
+static void give_extension(PIRP irp, PVOID extension)
+{
+    irp->Tail.Overlay.IrpExtension = extension;
+    if (extension != NULL)
+        memset(extension, 0, sizeof(io_irp_extension_t));
+}
+
 PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
@@ -32,10 +41,13 @@ PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
         return NULL;
     }
     USHORT size = IoSizeOfIrp(StackSize);
-    PIRP   irp = ChargeQuota ? ExAllocatePoolWithQuotaTag(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE, size, IO_TAG_IRP)
-                             : ExAllocatePoolWithTag(NonPagedPoolNx, size, IO_TAG_IRP);
-    if (irp != NULL)
-        IoInitializeIrp(irp, size, StackSize);
+    size_t bytes = extension_at(size) + sizeof(io_irp_extension_t);
+    PIRP   irp = ChargeQuota ? ExAllocatePoolWithQuotaTag(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE, bytes, IO_TAG_IRP)
+                             : ExAllocatePoolWithTag(NonPagedPoolNx, bytes, IO_TAG_IRP);
+    if (irp == NULL)
+        return NULL;
+    IoInitializeIrp(irp, size, StackSize);
+    give_extension(irp, (char *)irp + extension_at(size));
     return irp;
 }
 
@@ -49,7 +61,9 @@ VOID IoReuseIrp(PIRP Irp, NTSTATUS Iostatus)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     UCHAR allocation = Irp->AllocationFlags;
+    PVOID extension = Irp->Tail.Overlay.IrpExtension;
     IoInitializeIrp(Irp, Irp->Size, Irp->StackCount);
+    give_extension(Irp, extension);
     Irp->AllocationFlags = allocation;
     Irp->IoStatus.Status = Iostatus;
 }

@@ -23,7 +23,14 @@ static inline PDRIVER_CANCEL io_irp_cancel_routine(const IRP *irp) { return __at
 /* Of IoAllocateIrp, its next location filled in: the status that it was completed with. The IRP is the caller's again. At most APC_LEVEL. */
 NTSTATUS io_irp_send(PDEVICE_OBJECT device, PIRP irp);
 
-void io_irp_release(PIRP irp);         /* the packet alone */
-void io_irp_release_buffers(PIRP irp); /* its MDLs, unlocked, and its system buffer */
+/* What Tail.Overlay.IrpExtension points to, in an IRP of IoAllocateIrp: behind the last stack location, in the same block. */
+typedef struct io_irp_extension {
+    GUID activity;
+    bool has_activity;
+} io_irp_extension_t;
+
+void io_irp_finish_associated(PIRP irp, CCHAR boost); /* irp_associated.c: complete, and of no completion routine's */
+void io_irp_release(PIRP irp);                        /* the packet alone */
+void io_irp_release_buffers(PIRP irp);                /* its MDLs, unlocked, and its system buffer */
 
 #endif

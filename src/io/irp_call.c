@@ -8,6 +8,7 @@
  *      |- its routine          if it asked for this outcome; STATUS_MORE_PROCESSING_REQUIRED ends it all here
  *      `- or nobody's          then the pending mark goes up by itself
  *     finish                 an IRP of the system: output, status, buffers, packet, event
+ *     io_irp_finish_associated   part of another request (irp_associated.c)
  *
  * Locks       none: an IRP belongs to whoever has it. Drivers' routines run with none held.
  * Source      WDK reference: "Implementing an IoCompletion Routine", IoMarkIrpPending; Bug Checks 0x35, 0x44, 0xC9.
@@ -136,7 +137,6 @@ static void check_complete(const char *routine, PIRP irp)
 
 VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
 {
-    (void)PriorityBoost;
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;
@@ -144,6 +144,10 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
     while (Irp->CurrentLocation <= Irp->StackCount)
         if (!one_up(Irp))
             return;
+    if ((Irp->Flags & IRP_ASSOCIATED_IRP) != 0) {
+        io_irp_finish_associated(Irp, PriorityBoost);
+        return;
+    }
     if (!io_irp_is_of_system(Irp))
         ke_bugcheck(
             __func__,

@@ -4,15 +4,19 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device_interface.c
   ${CMAKE_CURRENT_LIST_DIR}/device_name.c
   ${CMAKE_CURRENT_LIST_DIR}/device_property.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_property_data.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_timer.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_extension.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/interrupt_connect.c
   ${CMAKE_CURRENT_LIST_DIR}/irp.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_associated.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_build.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_call.c
   ${CMAKE_CURRENT_LIST_DIR}/irp_cancel.c
+  ${CMAKE_CURRENT_LIST_DIR}/irp_hints.c
   ${CMAKE_CURRENT_LIST_DIR}/csq.c
   ${CMAKE_CURRENT_LIST_DIR}/remove_lock.c
   ${CMAKE_CURRENT_LIST_DIR}/start_io.c

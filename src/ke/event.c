@@ -3,6 +3,7 @@
  *
  *     not signaled --KeSetEvent--> signaled --KeClearEvent, KeResetEvent--> not signaled
  *                                     `------ synchronization event: a wait is satisfied ------> not signaled
+ *     KePulseEvent: signaled for those who wait at that moment, and not signaled when it returns
  *
  * Locks       ke_dispatcher_lock. KeClearEvent and KeReadStateEvent do without, as documented: one store, one load.
  * Source      WDK reference: wdm.h, the pages of these routines.
@@ -29,6 +30,18 @@ LONG ke_event_set(PRKEVENT event)
     return before;
 }
 
+/* Whoever waits now and can go on does; nobody who comes later. */
+static LONG pulse(PRKEVENT event)
+{
+    ke_lock(&ke_dispatcher_lock);
+    LONG before = __atomic_exchange_n(&event->Header.SignalState, 1, __ATOMIC_RELAXED);
+    if (before == 0)
+        ke_wait_test_locked(&event->Header);
+    __atomic_store_n(&event->Header.SignalState, 0, __ATOMIC_RELAXED);
+    ke_unlock(&ke_dispatcher_lock);
+    return before;
+}
+
 LONG ke_event_reset(PRKEVENT event)
 {
     ke_lock(&ke_dispatcher_lock);
@@ -51,6 +64,21 @@ LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
         return 0;
     touch(Event);
     LONG before = ke_event_set(Event);
+    ke_thread_leave(self);
+    if (Wait)
+        ke_wait_stay_raised(__func__, KE_CALLER());
+    return before;
+}
+
+LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    (void)Increment; /* no priorities */
+    KE_REQUIRE_IRQL_FOR(Wait ? APC_LEVEL : DISPATCH_LEVEL, Event, 0);
+    ke_thread_t *self = ke_thread_enter(__func__);
+    if (self == NULL)
+        return 0;
+    touch(Event);
+    LONG before = pulse(Event);
     ke_thread_leave(self);
     if (Wait)
         ke_wait_stay_raised(__func__, KE_CALLER());

@@ -85,6 +85,7 @@ static void record_reset(ke_thread_t *record)
     record->serves = NULL;
     record->process = record->home = NULL;
     record->attached = 0;
+    record->top_level_irp = NULL;
     record->wait_next = NULL;
     record->wait_lock = NULL;
     record->wait_count = 0;

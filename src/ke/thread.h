@@ -104,6 +104,7 @@ struct ke_thread {
     ke_process_t   *process;             /* (T) the one whose address space it runs in, used; NULL: System */
     ke_process_t   *home;                /* (T) the one it belongs to, used; NULL: System */
     uint32_t        attached;            /* (T) attaches that have not been undone: KeStackAttachProcess, KeAttachProcess */
+    void           *top_level_irp;       /* (T) IoSetTopLevelIrp */
     ke_thread_t    *next;                /* (A) list of all records; never changes once listed */
     bool            made_by_machine;     /* (T) by system_thread.c */
     _Atomic bool    alive;               /* (A) a host thread uses the record */

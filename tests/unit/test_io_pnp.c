@@ -13,6 +13,10 @@
 DEFINE_GUID(class_one, 0x11111111, 0x2222, 0x3333, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb);
 DEFINE_GUID(class_two, 0x21111111, 0x2222, 0x3333, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb);
 
+#include <devpropdef.h>
+DEFINE_DEVPROPKEY(key_one, 0x31111111, 0x2222, 0x3333, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 2);
+DEFINE_DEVPROPKEY(key_two, 0x31111111, 0x2222, 0x3333, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 3);
+
 /* ---- a function driver ---- */
 
 typedef struct extension {
@@ -570,6 +574,119 @@ static void told_of_the_shutdown(void **state)
     assert_int_equal(ntmm_driver_unload(driver), 0);
 }
 
+/* ---- properties by key ---- */
+
+#define GERMAN 0x0407
+
+static NTSTATUS get_number(PDEVICE_OBJECT device, const DEVPROPKEY *key, LCID locale, uint32_t *value)
+{
+    DEVPROPTYPE type = 99;
+    ULONG       bytes = 99;
+    NTSTATUS    status = IoGetDevicePropertyData(device, key, locale, 0, sizeof *value, value, &bytes, &type);
+    assert_int_equal(bytes, NT_SUCCESS(status) ? sizeof *value : 0);
+    assert_int_equal(type, NT_SUCCESS(status) ? DEVPROP_TYPE_UINT32 : 99);
+    return status;
+}
+static NTSTATUS set_number(PDEVICE_OBJECT device, const DEVPROPKEY *key, LCID locale, uint32_t value)
+{
+    return IoSetDevicePropertyData(device, key, locale, PLUGPLAY_PROPERTY_PERSISTENT, DEVPROP_TYPE_UINT32, sizeof value, &value);
+}
+
+static void properties_by_key(void **state)
+{
+    uint32_t    value;
+    ULONG       bytes;
+    DEVPROPTYPE type;
+    (void)state;
+    ntmm_device   *one = ntmm_device_create(NULL), *two = ntmm_device_create(NULL);
+    PDEVICE_OBJECT device = ntmm_device_object(one), other = ntmm_device_object(two);
+    assert_int_equal(get_number(device, &key_one, LOCALE_NEUTRAL, &value), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(set_number(device, &key_one, LOCALE_NEUTRAL, 1), STATUS_SUCCESS);
+    assert_int_equal(set_number(device, &key_two, LOCALE_NEUTRAL, 2), STATUS_SUCCESS);
+    assert_int_equal(set_number(device, &key_one, GERMAN, 3), STATUS_SUCCESS);
+    assert_int_equal(set_number(other, &key_one, LOCALE_NEUTRAL, 4), STATUS_SUCCESS);
+    assert_int_equal(set_number(device, &key_one, LOCALE_NEUTRAL, 5), STATUS_SUCCESS); /* in the place of 1 */
+    assert_true(NT_SUCCESS(get_number(device, &key_one, LOCALE_NEUTRAL, &value)) && value == 5);
+    assert_true(NT_SUCCESS(get_number(device, &key_two, LOCALE_NEUTRAL, &value)) && value == 2);
+    assert_true(NT_SUCCESS(get_number(device, &key_one, GERMAN, &value)) && value == 3);
+    assert_true(NT_SUCCESS(get_number(other, &key_one, LOCALE_NEUTRAL, &value)) && value == 4);
+    assert_int_equal(IoGetDevicePropertyData(device, &key_one, LOCALE_NEUTRAL, 0, 3, &value, &bytes, &type), STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(bytes, 4);
+    assert_int_equal(IoSetDevicePropertyData(device, &key_one, LOCALE_NEUTRAL, 0, DEVPROP_TYPE_EMPTY, 0, NULL), STATUS_SUCCESS);
+    assert_int_equal(get_number(device, &key_one, LOCALE_NEUTRAL, &value), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(get_number(device, &key_one, GERMAN, &value), STATUS_SUCCESS);
+    assert_int_equal(IoSetDevicePropertyData(device, &key_one, LOCALE_NEUTRAL, 0, 0, 0, NULL), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(set_number(device, &key_one, 0x0400, 1), STATUS_UNSUCCESSFUL);
+    assert_int_equal(set_number(device, &key_one, 0x0800, 1), STATUS_UNSUCCESSFUL);
+    assert_int_equal(IoSetDevicePropertyData(device, &key_one, 0, 2, DEVPROP_TYPE_UINT32, 4, &value), STATUS_INVALID_PARAMETER);
+    assert_int_equal(IoSetDevicePropertyData(device, &key_one, 0, 0, MAX_DEVPROP_TYPE + 1, 4, &value), STATUS_INVALID_PARAMETER);
+    assert_int_equal(IoSetDevicePropertyData(device, &key_one, 0, 0, DEVPROP_TYPE_BYTE | 0x3000, 4, &value), STATUS_INVALID_PARAMETER);
+    at_irql(APC_LEVEL, assert_int_equal(get_number(device, &key_two, LOCALE_NEUTRAL, &value), STATUS_SUCCESS));
+    ntmm_device_destroy(one);
+    assert_true(NT_SUCCESS(get_number(other, &key_one, LOCALE_NEUTRAL, &value)) && value == 4);
+    ntmm_device_destroy(two);
+    one = ntmm_device_create(NULL); /* what was set went with its device */
+    assert_int_equal(get_number(ntmm_device_object(one), &key_two, LOCALE_NEUTRAL, &value), STATUS_OBJECT_NAME_NOT_FOUND);
+    ntmm_device_destroy(one);
+}
+
+static void properties_by_key_of_others(void **state)
+{
+    DEVICE_OBJECT none = { .Type = IO_TYPE_DEVICE };
+    uint32_t      value = 0;
+    (void)state;
+    assert_bugcheck(PNP_DETECTED_FATAL_ERROR, 2, set_number(&none, &key_one, LOCALE_NEUTRAL, 1));
+    ntmm_cmocka_reboot();
+    assert_bugcheck(PNP_DETECTED_FATAL_ERROR, 2, get_number(&none, &key_one, LOCALE_NEUTRAL, &value));
+    ntmm_cmocka_reboot();
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, at_irql(DISPATCH_LEVEL, set_number(&none, &key_one, LOCALE_NEUTRAL, 1)));
+    ntmm_cmocka_reboot();
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, at_irql(DISPATCH_LEVEL, get_number(&none, &key_one, LOCALE_NEUTRAL, &value)));
+}
+
+static void properties_by_key_without_memory(void **state)
+{
+    uint32_t value = 0;
+    (void)state;
+    ntmm_device   *one = ntmm_device_create(NULL);
+    PDEVICE_OBJECT device = ntmm_device_object(one);
+    assert_int_equal(set_number(device, &key_one, LOCALE_NEUTRAL, 1), STATUS_SUCCESS);
+    ntmm_fail_allocation(1);
+    assert_int_equal(set_number(device, &key_one, LOCALE_NEUTRAL, 2), STATUS_INSUFFICIENT_RESOURCES);
+    ntmm_fail_allocation(1);
+    assert_int_equal(get_number(device, &key_one, LOCALE_NEUTRAL, &value), STATUS_INSUFFICIENT_RESOURCES);
+    ntmm_fail_allocation(0);
+    assert_true(NT_SUCCESS(get_number(device, &key_one, LOCALE_NEUTRAL, &value)) && value == 1);
+    ntmm_device_destroy(one);
+}
+
+static void properties_of_interfaces(void **state)
+{
+    UNICODE_STRING first, second, unknown;
+    WCHAR          text[4];
+    ULONG          bytes;
+    DEVPROPTYPE    type;
+    (void)state;
+    ntmm_device   *one = ntmm_device_create(NULL);
+    PDEVICE_OBJECT device = ntmm_device_object(one);
+    RtlInitUnicodeString(&unknown, L"\\??\\nobody");
+    assert_int_equal(IoRegisterDeviceInterface(device, &class_one, NULL, &first), STATUS_SUCCESS);
+    assert_int_equal(IoRegisterDeviceInterface(device, &class_two, NULL, &second), STATUS_SUCCESS);
+    assert_int_equal(IoSetDeviceInterfacePropertyData(&first, &key_one, 0, 0, DEVPROP_TYPE_STRING, 6, (PVOID)L"ab"), STATUS_SUCCESS);
+    assert_int_equal(IoGetDeviceInterfacePropertyData(&first, &key_one, 0, 0, sizeof text, text, &bytes, &type), STATUS_SUCCESS);
+    assert_true(bytes == 6 && type == DEVPROP_TYPE_STRING && text[0] == 'a' && text[2] == 0);
+    assert_int_equal(IoGetDeviceInterfacePropertyData(&second, &key_one, 0, 0, sizeof text, text, &bytes, &type),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(IoGetDeviceInterfacePropertyData(&unknown, &key_one, 0, 0, sizeof text, text, &bytes, &type),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(IoSetDeviceInterfacePropertyData(&unknown, &key_one, 0, 0, DEVPROP_TYPE_STRING, 6, text),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(IoSetDeviceInterfacePropertyData(&first, &key_one, 0x0400, 0, DEVPROP_TYPE_STRING, 6, text), STATUS_UNSUCCESSFUL);
+    RtlFreeUnicodeString(&first);
+    RtlFreeUnicodeString(&second);
+    ntmm_device_destroy(one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +696,10 @@ int main(void)
         ntmm_cmocka_test(answers_of_the_bus),
         ntmm_cmocka_test(physical_devices_are_objects),
         ntmm_cmocka_test(properties),
+        ntmm_cmocka_test(properties_by_key),
+        ntmm_cmocka_test(properties_by_key_of_others),
+        ntmm_cmocka_test(properties_by_key_without_memory),
+        ntmm_cmocka_test(properties_of_interfaces),
         ntmm_cmocka_test(interfaces_come_and_go),
         ntmm_cmocka_test(reference_strings_and_aliases),
         ntmm_cmocka_test(target_device_notifications),

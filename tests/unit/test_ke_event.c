@@ -65,6 +65,8 @@ static struct state_case {
     { "set: one signal is not counted twice", SynchronizationEvent, TRUE, 's', 1, 1 },
     { "reset: it was signaled", NotificationEvent, TRUE, 'r', 1, 0 },
     { "reset: it was not", SynchronizationEvent, FALSE, 'r', 0, 0 },
+    { "pulse: nobody waits, and the signal is gone", NotificationEvent, FALSE, 'P', 0, 0 },
+    { "pulse: it was signaled", SynchronizationEvent, TRUE, 'P', 1, 0 },
     { "clear: signaled", SynchronizationEvent, TRUE, 'c', 0, 0 },
     { "clear: not signaled", NotificationEvent, FALSE, 'c', 0, 0 },
     { "poll: a notification event is not used up", NotificationEvent, TRUE, 'p', STATUS_SUCCESS, 1 },
@@ -82,6 +84,7 @@ static void check_state_case(void **state)
     switch (c->call) {
     case 's': result = KeSetEvent(&event, EVENT_INCREMENT, FALSE); break;
     case 'r': result = KeResetEvent(&event); break;
+    case 'P': result = KePulseEvent(&event, EVENT_INCREMENT, FALSE); break;
     case 'c': KeClearEvent(&event); break;
     default: result = poll(&event); break;
     }
@@ -340,6 +343,31 @@ static void a_synchronization_event_serves_in_order_of_arrival(void **state)
     assert_int_equal(KeReadStateEvent(&event), 1);
 }
 
+static void a_pulse_is_for_those_who_wait_now(void **state)
+{
+    KEVENT   event;
+    waiter_t w[5] = { 0 };
+    (void)state;
+    for (int type = 0; type < 2; type++) { /* all go on; then only the first */
+        bool all = type == 0;
+        KeInitializeEvent(&event, all ? NotificationEvent : SynchronizationEvent, FALSE);
+        for (int i = 0; i < 5; i++) {
+            w[i] = (waiter_t){ .objects = { &event }, .count = 1, .type = WaitAny };
+            waiter_start(&w[i]);
+        }
+        assert_int_equal(KePulseEvent(&event, 0, FALSE), 0);
+        assert_int_equal(KeReadStateEvent(&event), 0);
+        assert_int_equal(poll(&event), STATUS_TIMEOUT);
+        for (int i = 0; i < 5; i++) {
+            if (!all && i > 0)
+                assert_int_equal(KeSetEvent(&event, 0, FALSE), 0);
+            pthread_join(w[i].thread, NULL);
+            assert_int_equal(w[i].status, STATUS_SUCCESS);
+        }
+    }
+    assert_int_equal(sleepers(), 0);
+}
+
 static void who_gives_up_is_out_of_line(void **state)
 {
     KEVENT   event;
@@ -525,6 +553,8 @@ static struct irql_case {
     { "irql: no poll at DIRQL", 5, 'p', IRQL_NOT_LESS_OR_EQUAL },
     { "irql: no set at DIRQL", 5, 's', IRQL_NOT_LESS_OR_EQUAL },
     { "irql: no set with Wait at DISPATCH_LEVEL", DISPATCH_LEVEL, 'S', IRQL_NOT_LESS_OR_EQUAL },
+    { "irql: no pulse at DIRQL", 5, 'u', IRQL_NOT_LESS_OR_EQUAL },
+    { "irql: no pulse with Wait at DISPATCH_LEVEL", DISPATCH_LEVEL, 'U', IRQL_NOT_LESS_OR_EQUAL },
     { "irql: no reset at DIRQL", 5, 'r', IRQL_NOT_LESS_OR_EQUAL },
     { "irql: no clear at DIRQL", 5, 'c', IRQL_NOT_LESS_OR_EQUAL },
     { "irql: reading the state is allowed at DIRQL", 5, 'R', 0 },
@@ -547,6 +577,8 @@ static void call_at_irql(void *argument)
     case 'p': poll(&event); break;
     case 's': KeSetEvent(&event, 0, FALSE); break;
     case 'S': KeSetEvent(&event, 0, TRUE); break;
+    case 'u': KePulseEvent(&event, 0, FALSE); break;
+    case 'U': KePulseEvent(&event, 0, TRUE); break;
     case 'r': KeResetEvent(&event); break;
     case 'c': KeClearEvent(&event); break;
     default: assert_int_equal(KeReadStateEvent(&event), 1); break;
@@ -725,6 +757,7 @@ int main(void)
         ALONE(the_interrupt_time_begins_with_the_machine),
         WITH_THREADS(a_notification_lets_everybody_go_on),
         WITH_THREADS(a_synchronization_event_serves_in_order_of_arrival),
+        WITH_THREADS(a_pulse_is_for_those_who_wait_now),
         WITH_THREADS(who_gives_up_is_out_of_line),
         WITH_THREADS(any_says_which_and_leaves_the_other_lines),
         WITH_THREADS(all_waits_for_the_last_one_and_takes_none_before),

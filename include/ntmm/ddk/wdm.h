@@ -96,6 +96,7 @@
 #include "wdm/registry_types.h" /* what the registry hands out */
 #include "wdm/pnp_types.h"      /* what Plug and Play asks of a driver */
 #include "wdm/pci_config.h"     /* PCI configuration space by name */
+#include "devpropdef.h"         /* keys of properties */
 #include "wdm/io_pnp.h"         /* what a driver asks of Plug and Play */
 #include "wdm/cm_registry.h"    /* the registry */
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */

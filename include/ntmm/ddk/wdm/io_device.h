@@ -51,6 +51,26 @@ NTKERNELAPI PDEVICE_OBJECT IoGetAttachedDevice(PDEVICE_OBJECT DeviceObject);
  *  @source WDK reference: wdm.h, IoGetAttachedDeviceReference */
 NTKERNELAPI PDEVICE_OBJECT IoGetAttachedDeviceReference(PDEVICE_OBJECT DeviceObject);
 
+/* ---- once a second ---- */
+
+typedef VOID              IO_TIMER_ROUTINE(PDEVICE_OBJECT DeviceObject, PVOID Context); /* at DISPATCH_LEVEL */
+typedef IO_TIMER_ROUTINE *PIO_TIMER_ROUTINE;
+/**
+ * Say which routine is called once a second, from IoStartTimer to IoStopTimer or IoDeleteDevice.
+ *
+ * @return STATUS_INSUFFICIENT_RESOURCES
+ * @irql    PASSIVE_LEVEL
+ * @models  called again it changes routine and context (choice). Pool with tag `IoTm`, which goes with the device
+ * @source  WDK reference: wdm.h, IoInitializeTimer
+ */
+NTKERNELAPI NTSTATUS IoInitializeTimer(PDEVICE_OBJECT DeviceObject, PIO_TIMER_ROUTINE TimerRoutine, PVOID Context);
+/** The routine is called a second from now, and so on. @irql <= DISPATCH_LEVEL
+ *  @models without IoInitializeTimer nothing, and ntmm_error() says so (choice); seconds are those of the machine's clock
+ *  @source WDK reference: wdm.h, IoStartTimer */
+NTKERNELAPI VOID IoStartTimer(PDEVICE_OBJECT DeviceObject);
+/** A call that has begun on another processor goes on. @irql <= DISPATCH_LEVEL @source WDK reference: wdm.h, IoStopTimer */
+NTKERNELAPI VOID IoStopTimer(PDEVICE_OBJECT DeviceObject);
+
 /** Another name for a device. @return STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_INSUFFICIENT_RESOURCES
  *  @irql PASSIVE_LEVEL @models one that is not deleted is a leak, tag `IoNm`; whether DeviceName exists shows when the link is opened
  *  @source WDK reference: wdm.h, IoCreateSymbolicLink, IoCreateUnprotectedSymbolicLink */

@@ -166,6 +166,41 @@ NTKERNELAPI PIRP IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJEC
 NTKERNELAPI PIRP IoBuildAsynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer, ULONG Length,
                                                PLARGE_INTEGER StartingOffset, PIO_STATUS_BLOCK IoStatusBlock);
 
+/* ---- a request in parts ---- */
+
+/**
+ * An IRP that does a part of another one. When all of them are complete, and no completion routine has kept the last one, the master is completed.
+ *
+ * @param Irp        the master. The driver counts in Irp->AssociatedIrp.IrpCount those that it sends, before it sends the first one
+ * @param StackSize  as for IoAllocateIrp
+ * @return    NULL: no pool
+ * @irql      <= DISPATCH_LEVEL
+ * @models    one that a completion routine keeps is its driver's, which frees it (IoFreeIrp) and completes the master itself; of the others MDLs
+ *            go with them (choice)
+ * @source    WDK reference: ntddk.h, IoMakeAssociatedIrp
+ */
+NTKERNELAPI PIRP IoMakeAssociatedIrp(PIRP Irp, CCHAR StackSize);
+/** Merge the status of a part into the master's: it stays unless Status is worse, an error than a warning, a warning than a success.
+ *  @irql any @models of two errors the first stays, and warnings count (choice) @source WDK reference: ntddk.h, IoSetMasterIrpStatus */
+NTKERNELAPI VOID IoSetMasterIrpStatus(PIRP MasterIrp, NTSTATUS Status);
+
+/* ---- what goes along with a request ---- */
+
+/** How urgent it is; IoPriorityNormal unless somebody has said otherwise. @irql any @source WDK reference: wdm.h, IoGetIoPriorityHint */
+NTKERNELAPI IO_PRIORITY_HINT IoGetIoPriorityHint(PIRP Irp);
+/** @return STATUS_INVALID_PARAMETER: no such priority (choice) @irql any @models nothing depends on it @source WDK reference: wdm.h */
+NTKERNELAPI NTSTATUS IoSetIoPriorityHint(PIRP Irp, IO_PRIORITY_HINT PriorityHint);
+/** Which activity it belongs to. @return STATUS_NOT_FOUND: nobody has said @irql any @source WDK reference: ntddk.h, IoGetActivityIdIrp */
+NTKERNELAPI NTSTATUS IoGetActivityIdIrp(PIRP Irp, LPGUID Guid);
+/** Say so, of an IRP of IoAllocateIrp or of the system. @param Guid NULL: the thread's, of which there is none
+ *  @return STATUS_NOT_SUPPORTED: Guid is NULL; STATUS_UNSUCCESSFUL: an IRP in the driver's own storage (choice)
+ *  @irql any; with Guid NULL PASSIVE_LEVEL @source WDK reference: ntddk.h, IoSetActivityIdIrp */
+NTKERNELAPI NTSTATUS IoSetActivityIdIrp(PIRP Irp, LPCGUID Guid);
+/** The request that a file system works on in this thread, or a FSRTL_..._TOP_LEVEL_IRP; NULL: none. @irql any
+ *  @models Windows' I/O manager and cache manager set it, too; here only drivers do @source WDK reference: ntifs.h, IoGetTopLevelIrp */
+NTKERNELAPI PIRP IoGetTopLevelIrp(VOID);
+NTKERNELAPI VOID IoSetTopLevelIrp(PIRP Irp);
+
 /* ---- cancel ---- */
 
 /** Set or clear the routine that cancels the IRP; what it was before. @irql <= DISPATCH_LEVEL @source WDK reference: wdm.h */

@@ -66,6 +66,38 @@ NTKERNELAPI NTSTATUS IoGetDeviceInterfaceAlias(PUNICODE_STRING SymbolicLinkName,
 NTKERNELAPI NTSTATUS IoGetDeviceProperty(PDEVICE_OBJECT DeviceObject, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
                                          PVOID PropertyBuffer, PULONG ResultLength);
 
+/* Properties by key (devpropdef.h, devpkey.h). */
+#ifndef LOCALE_NEUTRAL
+#define LOCALE_NEUTRAL 0u
+#endif
+/**
+ * Set a property of a device, or delete it.
+ *
+ * @param Lcid   LOCALE_NEUTRAL or a language's; each has a value of its own, as since Windows 8
+ * @param Flags  0 or PLUGPLAY_PROPERTY_PERSISTENT
+ * @param Data   Size bytes, which are copied; NULL: delete
+ * @return STATUS_UNSUCCESSFUL: LOCALE_SYSTEM_DEFAULT or LOCALE_USER_DEFAULT. STATUS_INVALID_PARAMETER (other flags, no such Type),
+ *         STATUS_OBJECT_NAME_NOT_FOUND (there is nothing to delete): choice. STATUS_INSUFFICIENT_RESOURCES
+ * @irql      <= APC_LEVEL
+ * @bugcheck  PNP_DETECTED_FATAL_ERROR (0xCA): p1 2, it is no physical device object (p2)
+ * @models    nothing outlives the device, whatever Flags say
+ * @source    WDK reference: wdm.h, IoSetDevicePropertyData
+ */
+NTKERNELAPI NTSTATUS IoSetDevicePropertyData(PDEVICE_OBJECT Pdo, const DEVPROPKEY *PropertyKey, LCID Lcid, ULONG Flags, DEVPROPTYPE Type,
+                                             ULONG Size, PVOID Data);
+/** What was set. @param Flags reserved: not looked at @param RequiredSize bytes, also when Size is too small
+ *  @return STATUS_BUFFER_TOO_SMALL, STATUS_OBJECT_NAME_NOT_FOUND, and as above @irql <= APC_LEVEL
+ *  @models only what drivers have set: what IoGetDeviceProperty knows has no key @source WDK reference: wdm.h, IoGetDevicePropertyData */
+NTKERNELAPI NTSTATUS IoGetDevicePropertyData(PDEVICE_OBJECT Pdo, const DEVPROPKEY *PropertyKey, LCID Lcid, ULONG Flags, ULONG Size,
+                                             PVOID Data, PULONG RequiredSize, PDEVPROPTYPE Type);
+/** The same for a device interface, by the name of IoRegisterDeviceInterface; it goes with its device.
+ *  @return STATUS_OBJECT_NAME_NOT_FOUND: no such interface, too; else as above @irql <= APC_LEVEL
+ *  @source WDK reference: wdm.h, IoSetDeviceInterfacePropertyData, IoGetDeviceInterfacePropertyData */
+NTKERNELAPI NTSTATUS IoSetDeviceInterfacePropertyData(PUNICODE_STRING SymbolicLinkName, const DEVPROPKEY *PropertyKey, LCID Lcid,
+                                                      ULONG Flags, DEVPROPTYPE Type, ULONG Size, PVOID Data);
+NTKERNELAPI NTSTATUS IoGetDeviceInterfacePropertyData(PUNICODE_STRING SymbolicLinkName, const DEVPROPKEY *PropertyKey, LCID Lcid,
+                                                      ULONG Flags, ULONG Size, PVOID Data, PULONG RequiredSize, PDEVPROPTYPE Type);
+
 /* ---- notifications ---- */
 
 /**

@@ -77,6 +77,16 @@ NTKERNELAPI VOID KeClearEvent(PRKEVENT Event);
  */
 NTKERNELAPI LONG KeReadStateEvent(PRKEVENT Event);
 
+/**
+ * Set an event to signaled, let those go on who wait for it now (of a synchronization event one), and set it to not signaled.
+ *
+ * @return    not 0: it was signaled before
+ * @irql      <= DISPATCH_LEVEL; with Wait TRUE <= APC_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA) at a higher level
+ * @source    WDK reference: ntddk.h, KePulseEvent
+ */
+NTKERNELAPI LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
+
 #ifdef __cplusplus
 }
 #endif
