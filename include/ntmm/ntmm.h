@@ -294,7 +294,11 @@ NTMM_PUBLIC ntmm_process *ntmm_process_create(void);
  *  NULL: nothing happens. A page of it that is still locked is bug check PROCESS_HAS_LOCKED_PAGES (0x76): p1 0, p2 the process, p3 how many
  *  pages are locked, p4 0. */
 NTMM_PUBLIC void ntmm_process_destroy(ntmm_process *process);
-/** The calling thread runs in it from now on; NULL: back in the System process, where every thread begins. */
+/** Say that the process has loaded an image (NULL: that a driver's was loaded): drivers hear of it that registered a load-image notify routine.
+ *  @param name ASCII, at most 260 characters @return 0, -ENODEV, -EINVAL (no process), -ENAMETOOLONG */
+NTMM_PUBLIC int ntmm_image_load(ntmm_process *process, const char *name, const void *base, size_t bytes);
+/** The calling thread runs in it from now on; NULL: back in the System process, where every thread begins. Drivers that hear of threads are told
+ *  that it ends in the process it leaves, and is new in the one it comes to. */
 NTMM_PUBLIC void ntmm_process_attach(ntmm_process *process);
 
 /**

@@ -11,6 +11,8 @@
  * Source      WDK reference: ntifs.h, ZwClose, ObOpenObjectByPointer; wdm.h, ObReferenceObjectByHandle; Bug Check 0x93.
  * Fidelity    access is what was asked for at the opening: nothing is refused to kernel mode. Handles do not go with their process.
  */
+#include <ntifs.h>
+
 #include "ex/handle.h"
 
 #include "ex/object_callbacks.h"
@@ -200,6 +202,8 @@ NTSTATUS ZwClose(HANDLE Handle)
         ke_bugcheck(__func__, "A kernel handle was closed that is not open.", INVALID_KERNEL_HANDLE, (ULONG_PTR)Handle, 1, 0, 0);
     return STATUS_INVALID_HANDLE;
 }
+
+NTSTATUS NtClose(HANDLE Handle) { return ZwClose(Handle); }
 
 /* ---- what else drivers call ---- */
 

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "ex/altitude.h"
 #include "ke/bugcheck.h"
 #include "ke/lock.h"
 
@@ -40,35 +41,13 @@ void ex_object_callbacks_boot(void)
     atomic_store(&registered, 0);
 }
 
-/* ---- altitudes ---- */
-
-static size_t whole_digits(PCUNICODE_STRING altitude)
-{
-    size_t count = 0;
-    while (count < altitude->Length / sizeof(WCHAR) && altitude->Buffer[count] != '.')
-        count++;
-    return count;
-}
-
-static int compare(PCUNICODE_STRING one, PCUNICODE_STRING other)
-{
-    size_t ones = whole_digits(one), others = whole_digits(other), i = 0;
-    size_t length = one->Length / sizeof(WCHAR), other_length = other->Length / sizeof(WCHAR);
-    if (ones != others)
-        return ones > others ? 1 : -1;
-    for (; i < length && i < other_length; i++)
-        if (one->Buffer[i] != other->Buffer[i])
-            return (int)one->Buffer[i] - (int)other->Buffer[i];
-    return (int)length - (int)other_length;
-}
-
 /* STATUS_FLT_INSTANCE_ALTITUDE_COLLISION: somebody is there already. */
 static NTSTATUS insert_locked(registration_t *fresh)
 {
     PLIST_ENTRY at = registrations.Flink;
     int         order = -1;
     for (; at != &registrations; at = at->Flink) {
-        order = compare(&fresh->altitude, &CONTAINING_RECORD(at, registration_t, link)->altitude);
+        order = ex_altitude_compare(&fresh->altitude, &CONTAINING_RECORD(at, registration_t, link)->altitude);
         if (order >= 0)
             break;
     }

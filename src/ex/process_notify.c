@@ -4,103 +4,93 @@
  *     ntmm_process_create  --> each routine; one of the Ex kind may forbid it by an error in CreationStatus
  *     ntmm_process_destroy --> each routine, before anything of the process is gone
  *
- * Locks       notify_lock (leaf) for the table; routines run with none held.
- * Source      WDK reference: ntddk.h, PsSetCreateProcessNotifyRoutine, PsSetCreateProcessNotifyRoutineEx, ZwOpenProcess; PS_CREATE_NOTIFY_INFO.
+ * Locks       notify_table.c.
+ * Source      WDK reference: ntddk.h, PsSetCreateProcessNotifyRoutine, PsSetCreateProcessNotifyRoutineEx,
+ *             PsSetCreateProcessNotifyRoutineEx2, ZwOpenProcess; PS_CREATE_NOTIFY_INFO.
  * Fidelity    processes have no image and no command line: the names are NULL. Routines run on the thread that calls the control API.
  */
-#include <string.h>
-
 #include "ex/handle.h"
+#include "ex/notify_table.h"
 #include "ex/process_notify.h"
 #include "ke/bugcheck.h"
-#include "ke/inject.h"
-#include "ke/lock.h"
 #include "ke/process.h"
 
-#define ROUTINES_MAX 64
+enum kind { PLAIN, EXTENDED, ALL_SUBSYSTEMS };
 
-typedef struct routine {
-    PCREATE_PROCESS_NOTIFY_ROUTINE    plain;
-    PCREATE_PROCESS_NOTIFY_ROUTINE_EX extended;
-} routine_t;
-
-static ke_lock_t notify_lock = KE_LOCK_INIT(KE_RANK_LEAF);
-static routine_t routines[ROUTINES_MAX]; /* notify_lock; both NULL: free */
+static ex_notify_table_t routines;
 
 /* ---- telling ---- */
 
-static routine_t routine_at(size_t i)
+typedef struct news {
+    ke_process_t         *process;
+    bool                  created;
+    HANDLE                parent, id;
+    PS_CREATE_NOTIFY_INFO info;
+} news_t;
+
+static void tell_one(void *context, PVOID routine, uint32_t kind)
 {
-    ke_lock(&notify_lock);
-    routine_t copy = routines[i];
-    ke_unlock(&notify_lock);
-    return copy;
+    news_t *news = context;
+    if (kind == PLAIN)
+        ((PCREATE_PROCESS_NOTIFY_ROUTINE)(uintptr_t)routine)(news->parent, news->id, news->created);
+    else
+        ((PCREATE_PROCESS_NOTIFY_ROUTINE_EX)(uintptr_t)routine)((PEPROCESS)(void *)news->process, news->id,
+                                                                news->created ? &news->info : NULL);
 }
 
 static NTSTATUS tell(ke_process_t *process, bool created)
 {
-    HANDLE                parent = (HANDLE)ke_process_id(ke_process_system()), id = (HANDLE)ke_process_id(process);
-    PS_CREATE_NOTIFY_INFO info = { .Size = sizeof info, .ParentProcessId = parent, .CreationStatus = STATUS_SUCCESS };
-    info.CreatingThreadId.UniqueProcess = PsGetCurrentProcessId();
-    info.CreatingThreadId.UniqueThread = PsGetCurrentThreadId();
-    for (size_t i = 0; i < ROUTINES_MAX; i++) {
-        routine_t routine = routine_at(i);
-        if (routine.plain != NULL)
-            routine.plain(parent, id, created);
-        if (routine.extended != NULL)
-            routine.extended((PEPROCESS)(void *)process, id, created ? &info : NULL);
-    }
-    return info.CreationStatus;
+    news_t news = { .process = process,
+                    .created = created,
+                    .parent = (HANDLE)ke_process_id(ke_process_system()),
+                    .id = (HANDLE)ke_process_id(process),
+                    .info = { .Size = sizeof news.info, .CreationStatus = STATUS_SUCCESS } };
+    news.info.ParentProcessId = news.parent;
+    news.info.CreatingThreadId.UniqueProcess = PsGetCurrentProcessId();
+    news.info.CreatingThreadId.UniqueThread = PsGetCurrentThreadId();
+    ex_notify_call(&routines, tell_one, &news);
+    return news.info.CreationStatus;
 }
 
 void ex_process_notify_boot(void)
 {
-    ke_lock_init(&notify_lock, KE_RANK_LEAF);
-    memset(routines, 0, sizeof routines);
+    ex_notify_boot(&routines);
     ke_process_notice = tell;
+    ex_thread_notify_boot();
+    ex_image_notify_boot();
 }
 
 /* ---- registering ---- */
 
-static bool is_same(const routine_t *one, const routine_t *other) { return one->plain == other->plain && one->extended == other->extended; }
-
-/* The row of it; ROUTINES_MAX: there is none. */
-static size_t find_locked(const routine_t *routine)
+static NTSTATUS set(const char *name, PVOID routine, enum kind kind, bool remove)
 {
-    size_t i = 0;
-    while (i < ROUTINES_MAX && !is_same(&routines[i], routine))
-        i++;
-    return i;
-}
-
-static NTSTATUS set(const char *name, routine_t routine, bool remove)
-{
-    static const routine_t none = { NULL, NULL };
     if (ke_thread_ready(name) == NULL)
         return STATUS_UNSUCCESSFUL;
-    ke_lock(&notify_lock);
-    size_t   known = find_locked(&routine), at = remove ? known : find_locked(&none);
-    NTSTATUS status = STATUS_SUCCESS;
-    if (remove && known == ROUTINES_MAX)
-        status = STATUS_PROCEDURE_NOT_FOUND;
-    else if (!remove && (known != ROUTINES_MAX || at == ROUTINES_MAX))
-        status = STATUS_INVALID_PARAMETER;
-    else
-        routines[at] = remove ? none : routine;
-    ke_unlock(&notify_lock);
-    return status;
+    if (remove)
+        return ex_notify_remove(&routines, routine, 1u << kind) ? STATUS_SUCCESS : STATUS_PROCEDURE_NOT_FOUND;
+    if (ex_notify_is_there(&routines, routine, kind))
+        return STATUS_INVALID_PARAMETER;
+    return ex_notify_add(&routines, routine, kind) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, BOOLEAN Remove)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    return set(__func__, (routine_t){ .plain = NotifyRoutine }, Remove);
+    return set(__func__, (PVOID)(uintptr_t)NotifyRoutine, PLAIN, Remove);
 }
 
 NTSTATUS PsSetCreateProcessNotifyRoutineEx(PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, BOOLEAN Remove)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    return set(__func__, (routine_t){ .extended = NotifyRoutine }, Remove);
+    return set(__func__, (PVOID)(uintptr_t)NotifyRoutine, EXTENDED, Remove);
+}
+
+NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType, PVOID NotifyInformation, BOOLEAN Remove)
+{
+    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
+    if (NotifyType != PsCreateProcessNotifySubsystems)
+        return STATUS_INVALID_PARAMETER;
+    return set(__func__, NotifyInformation, ALL_SUBSYSTEMS, Remove);
 }
 
 /* ---- a handle by number ---- */

@@ -41,6 +41,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/rundown.c
   ${CMAKE_CURRENT_LIST_DIR}/rundown_cache.c
   ${CMAKE_CURRENT_LIST_DIR}/process_notify.c
+  ${CMAKE_CURRENT_LIST_DIR}/image_notify.c
+  ${CMAKE_CURRENT_LIST_DIR}/notify_table.c
+  ${CMAKE_CURRENT_LIST_DIR}/thread_notify.c
   ${CMAKE_CURRENT_LIST_DIR}/slist.c
   ${CMAKE_CURRENT_LIST_DIR}/string_case.c
   ${CMAKE_CURRENT_LIST_DIR}/string_convert.c

@@ -34,6 +34,8 @@ static NTSTATUS start_in(const request_t *request, ke_process_t *process)
             *request->id =
                 (CLIENT_ID){ PsGetThreadProcessId((PETHREAD)(void *)record->kthread), PsGetThreadId((PETHREAD)(void *)record->kthread) };
     }
+    if (NT_SUCCESS(status))
+        ke_system_thread_tell(thread);
     ke_system_thread_begin(thread, NT_SUCCESS(status));
     (void)ex_object_dereference("PsCreateSystemThread", record->kthread);
     return status;

@@ -10,10 +10,13 @@
  * Source      none (choice): the control API is our own; DRIVER_OBJECT, DriverEntry: WDK reference.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ntmm/ntmm.h>
 
+#include "ex/process_notify.h"
+#include "host/image_sections.h"
 #include "io/device.h"
 #include "io/driver.h"
 #include "io/driver_hook.h"
@@ -103,6 +106,15 @@ static bool service_key_make(const driver_t *driver)
     return NT_SUCCESS(status);
 }
 
+static void tell_of_image(const char *name, uintptr_t entry)
+{
+    char      path[NAME_MAX_CHARACTERS + 64];
+    uintptr_t base = 0, end = 0;
+    (void)host_image_of(entry, &base, &end);
+    snprintf(path, sizeof path, "\\SystemRoot\\System32\\drivers\\%s.sys", name);
+    ex_image_tell(NULL, path, (const void *)base, end - base);
+}
+
 PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
@@ -121,6 +133,7 @@ PDRIVER_OBJECT ntmm_driver_load_as(const char *name, DRIVER_INITIALIZE *entry)
         (void)ex_object_dereference(__func__, driver);
         return NULL;
     }
+    tell_of_image(name, (uintptr_t)entry);
     mm_driver_init_restore((uintptr_t)entry);
     NTSTATUS status = entry(&driver->object, &driver->registry_path);
     if (!NT_SUCCESS(status)) {

@@ -23,7 +23,7 @@
 
 #define EVENT_TAG 0x6e657645u /* "Even" */
 
-typedef struct named_event {
+typedef struct named_event {   /* one without a name is in no list, and its handles are not counted */
     KEVENT              event; /* first: its address is what drivers get */
     struct named_event *next;
     ULONG               handles; /* and who is about to open one; while there are any, the name has a reference */
@@ -60,7 +60,7 @@ static PKEVENT standard_event(PCUNICODE_STRING name)
 static void open_again(void *object);
 static void close_named(void *object);
 
-static const ex_object_type_t event_type = {
+const ex_object_type_t io_event_type = {
     .name = "Event",
     .tag = EVENT_TAG,
     .all_access = EVENT_ALL_ACCESS,
@@ -70,7 +70,7 @@ static const ex_object_type_t event_type = {
     .opened = open_again,
     .closed = close_named,
 };
-static POBJECT_TYPE event_type_pointer = (POBJECT_TYPE)(uintptr_t)&event_type;
+static POBJECT_TYPE event_type_pointer = (POBJECT_TYPE)(uintptr_t)&io_event_type;
 POBJECT_TYPE       *ExEventObjectType = &event_type_pointer;
 
 static _Atomic int64_t standard_references[MM_CONDITIONS]; /* the events themselves stay */
@@ -92,7 +92,7 @@ static int64_t dereference_standard(void *object)
 
 void io_named_events_boot(void)
 {
-    static const ex_object_home_t standard = { &event_type, is_standard, reference_standard, dereference_standard };
+    static const ex_object_home_t standard = { &io_event_type, is_standard, reference_standard, dereference_standard };
     ke_lock_init(&named_event_lock, KE_RANK_IO_EVENT);
     named_events = NULL;
     for (mm_condition_t c = 0; c < MM_CONDITIONS; c++)
@@ -120,12 +120,13 @@ static named_event_t *find(PCUNICODE_STRING name)
     return event;
 }
 
-static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
+static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type, BOOLEAN state, bool *existed)
 {
-    named_event_t *fresh = ex_object_create(&event_type, sizeof *fresh + name->Length), *event;
+    named_event_t *fresh = ex_object_create(&io_event_type, sizeof *fresh + name->Length), *event;
+    *existed = false;
     if (fresh == NULL)
         return NULL;
-    KeInitializeEvent(&fresh->event, type, TRUE);
+    KeInitializeEvent(&fresh->event, type, state);
     fresh->handles = 1;
     fresh->bytes = name->Length;
     memcpy(fresh->name, name->Buffer, name->Length);
@@ -139,8 +140,32 @@ static named_event_t *create(PCUNICODE_STRING name, EVENT_TYPE type)
     if (event == NULL)
         return fresh;
     (void)ex_object_dereference("IoCreateNotificationEvent", fresh);
+    *existed = true;
     return event;
 }
+
+PKEVENT io_event_find(PCUNICODE_STRING name)
+{
+    PKEVENT standard = standard_event(name);
+    return standard != NULL ? standard : (PKEVENT)(void *)find(name);
+}
+
+PKEVENT io_event_find_or_create(PCUNICODE_STRING name, EVENT_TYPE type, BOOLEAN state, bool *existed)
+{
+    PKEVENT event = io_event_find(name);
+    *existed = event != NULL;
+    return event != NULL ? event : (PKEVENT)(void *)create(name, type, state, existed);
+}
+
+PKEVENT io_event_create_unnamed(EVENT_TYPE type, BOOLEAN state)
+{
+    named_event_t *fresh = ex_object_create(&io_event_type, sizeof *fresh);
+    if (fresh != NULL)
+        KeInitializeEvent(&fresh->event, type, state);
+    return fresh != NULL ? &fresh->event : NULL;
+}
+
+void io_event_not_opened(PKEVENT event) { close_named(event); }
 
 /* Once the name has gone nobody counts any longer. */
 static void open_again(void *object)
@@ -178,15 +203,10 @@ static PKEVENT open_event(PCUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle
 {
     if (!io_name_is_possible(name))
         return NULL;
-    PKEVENT event = standard_event(name);
-    if (event == NULL) {
-        named_event_t *named = find(name);
-        if (named == NULL)
-            named = create(name, type);
-        if (named == NULL)
-            return NULL;
-        event = &named->event;
-    }
+    bool    existed;
+    PKEVENT event = io_event_find_or_create(name, type, TRUE, &existed);
+    if (event == NULL)
+        return NULL;
     if (NT_SUCCESS(ex_handle_open(event, EVENT_ALL_ACCESS, OBJ_KERNEL_HANDLE, handle)))
         return event;
     close_named(event);

@@ -39,7 +39,8 @@ typedef struct io_key {
 
 /* What a handle is of: nonpaged pool, tag `Key `. */
 typedef struct io_key_object {
-    io_key_t *key;
+    io_key_t                 *key;
+    _Atomic(PCUNICODE_STRING) name; /* of CmCallbackGetKeyObjectID; NULL: nobody has asked */
 } io_key_object_t;
 extern const struct _OBJECT_TYPE io_key_type;
 
@@ -74,5 +75,10 @@ NTSTATUS io_key_open_handle(io_key_t *from, PCUNICODE_STRING path, io_key_create
 /* Referenced; STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. */
 NTSTATUS io_key_reference(HANDLE handle, io_key_object_t **object);
 void     io_key_dereference(io_key_object_t *object);
+/* The path, in a block of pool of its own; STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS         io_key_object_name(const io_key_object_t *object, PCUNICODE_STRING *name);
+void             io_key_object_name_free(PCUNICODE_STRING name);
+PCUNICODE_STRING io_key_object_keep_name(io_key_object_t *object,
+                                         PCUNICODE_STRING name); /* until its last handle is closed; the one that stays */
 
 #endif

@@ -13,17 +13,42 @@
 #include "io/object_name.h"
 #include "io/registry.h"
 #include "io/registry_answer.h"
+#include "io/registry_callback.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 
 #define TAG_KEY NTMM_TAG("Key ")
+#define TAG_NAME NTMM_TAG("CmNm")
 #define PREFIX "\\Registry\\"
 
 /* ---- key objects ---- */
 
+/* Filters hear of it, and cannot forbid it. */
+static void handle_closes(void *object)
+{
+    REG_KEY_HANDLE_CLOSE_INFORMATION info = { .Object = object };
+    io_registry_call_t               call = IO_REGISTRY_CALL(object, info);
+    (void)io_registry_begin(&call, RegNtPreKeyHandleClose);
+    (void)io_registry_end(&call, RegNtPostKeyHandleClose, object, STATUS_SUCCESS);
+}
+
+static void drop_name(io_key_object_t *object)
+{
+    PCUNICODE_STRING name = atomic_exchange(&object->name, NULL);
+    if (name != NULL)
+        io_key_object_name_free(name);
+}
+
+static void last_handle_closes(void *object)
+{
+    io_registry_object_closed(object);
+    drop_name(object);
+}
+
 static void key_deleted(void *object)
 {
     io_key_object_t *opened = object;
+    drop_name(opened);
     if (opened->key == NULL)
         return;
     io_registry_lock();
@@ -39,6 +64,8 @@ const struct _OBJECT_TYPE io_key_type = {
     .generic_read = KEY_READ,
     .generic_write = KEY_WRITE,
     .generic_execute = KEY_EXECUTE,
+    .closed = handle_closes,
+    .closed_last = last_handle_closes,
     .deleted = key_deleted,
 };
 static POBJECT_TYPE key_type_pointer = (POBJECT_TYPE)(uintptr_t)&io_key_type;
@@ -53,6 +80,35 @@ NTSTATUS io_key_reference(HANDLE handle, io_key_object_t **object)
 }
 
 void io_key_dereference(io_key_object_t *object) { (void)ex_object_dereference("ZwClose", object); }
+
+NTSTATUS io_key_object_name(const io_key_object_t *object, PCUNICODE_STRING *name)
+{
+    io_registry_lock();
+    size_t bytes = io_key_path_locked(object->key, NULL);
+    WCHAR *text = malloc(bytes + sizeof(WCHAR));
+    if (text != NULL)
+        (void)io_key_path_locked(object->key, text);
+    io_registry_unlock();
+    UNICODE_STRING *block = text != NULL ? ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *block + bytes, TAG_NAME) : NULL;
+    if (block != NULL) {
+        *block = (UNICODE_STRING){ (USHORT)bytes, (USHORT)bytes, (PWSTR)(void *)(block + 1) };
+        memcpy(block->Buffer, text, bytes);
+    }
+    free(text);
+    *name = block;
+    return block != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+void io_key_object_name_free(PCUNICODE_STRING name) { ExFreePoolWithTag((PVOID)(uintptr_t)name, TAG_NAME); }
+
+PCUNICODE_STRING io_key_object_keep_name(io_key_object_t *object, PCUNICODE_STRING name)
+{
+    PCUNICODE_STRING there = NULL;
+    if (atomic_compare_exchange_strong(&object->name, &there, name))
+        return name;
+    io_key_object_name_free(name);
+    return there;
+}
 
 /* The path below the root. A name without a directory says all of it. */
 static NTSTATUS below_root(const io_key_t *from, UNICODE_STRING *path)
@@ -88,18 +144,28 @@ static NTSTATUS open_object(io_key_object_t *object, io_key_t *from, UNICODE_STR
     return status;
 }
 
-NTSTATUS io_key_open_handle(io_key_t *from, PCUNICODE_STRING path, io_key_create_t create, bool is_volatile, ACCESS_MASK access,
-                            ULONG attributes, HANDLE *handle, bool *created)
+/* *object is the caller's, also when the status is an error; or NULL. */
+static NTSTATUS make_object(io_key_t *from, PCUNICODE_STRING path, io_key_create_t create, bool is_volatile, io_key_object_t **object,
+                            bool *created)
 {
     UNICODE_STRING copy = { 0 };
-    *handle = NULL;
+    *object = NULL;
     *created = false;
     NTSTATUS status = io_host_name(path, &copy);
     if (!NT_SUCCESS(status))
         return status;
-    io_key_object_t *object = ex_object_create(&io_key_type, sizeof *object);
-    status = object != NULL ? open_object(object, from, copy, create, is_volatile, created) : STATUS_INSUFFICIENT_RESOURCES;
+    *object = ex_object_create(&io_key_type, sizeof **object);
+    status = *object != NULL ? open_object(*object, from, copy, create, is_volatile, created) : STATUS_INSUFFICIENT_RESOURCES;
     io_host_name_free(&copy);
+    return status;
+}
+
+NTSTATUS io_key_open_handle(io_key_t *from, PCUNICODE_STRING path, io_key_create_t create, bool is_volatile, ACCESS_MASK access,
+                            ULONG attributes, HANDLE *handle, bool *created)
+{
+    io_key_object_t *object;
+    *handle = NULL;
+    NTSTATUS status = make_object(from, path, create, is_volatile, &object, created);
     if (NT_SUCCESS(status))
         status = ex_handle_open(object, access, attributes, handle);
     if (object != NULL)
@@ -109,12 +175,68 @@ NTSTATUS io_key_open_handle(io_key_t *from, PCUNICODE_STRING path, io_key_create
 
 /* ---- opening ---- */
 
-static NTSTATUS open_by_attributes(POBJECT_ATTRIBUTES attributes, io_key_create_t create, bool is_volatile, ACCESS_MASK access,
-                                   HANDLE *handle, bool *created)
+typedef struct opening {
+    POBJECT_ATTRIBUTES attributes;
+    io_key_create_t    create;
+    ACCESS_MASK        access;
+    ULONG              options;
+    PUNICODE_STRING    class_name;
+    PULONG             disposition;
+} opening_t;
+
+static bool is_key(const void *object) { return object != NULL && ex_object_type_of(object) == &io_key_type; }
+
+/* A filter that has opened the key itself has put a key object, referenced, into *ResultObject. */
+static NTSTATUS give_handle(const opening_t *opening, PVOID result, ACCESS_MASK granted, HANDLE *handle)
 {
-    static const UNICODE_STRING no_name = { 0 };
-    io_key_object_t            *directory = NULL;
-    NTSTATUS                    status = STATUS_SUCCESS;
+    if (!is_key(result))
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    return ex_handle_open(result, granted != 0 ? granted : opening->access, opening->attributes->Attributes, handle);
+}
+
+static NTSTATUS open_filtered(const opening_t *opening, io_key_object_t *directory, HANDLE *handle)
+{
+    static const UNICODE_STRING   no_name = { 0 };
+    bool                          creates = opening->create != IO_KEY_OPEN, created = false;
+    PVOID                         result = NULL;
+    ULONG                         disposition = 0;
+    NTSTATUS                      status = STATUS_SUCCESS;
+    PUNICODE_STRING               name = opening->attributes->ObjectName;
+    REG_CREATE_KEY_INFORMATION_V1 info = { .RootObject = directory, .ObjectType = *CmKeyObjectType, .Options = opening->options };
+    io_registry_call_t            call = {
+                   .object = directory, .information = &info, .call_context = &info.CallContext, .object_context = &info.RootObjectContext
+    };
+    info.CompleteName = info.RemainingName = name != NULL ? name : (PUNICODE_STRING)(uintptr_t)&no_name;
+    info.Class = opening->class_name;
+    info.SecurityDescriptor = opening->attributes->SecurityDescriptor;
+    info.SecurityQualityOfService = opening->attributes->SecurityQualityOfService;
+    info.DesiredAccess = opening->access;
+    info.Disposition = opening->disposition != NULL ? opening->disposition : &disposition;
+    info.ResultObject = &result;
+    info.Version = 1;
+    info.Attributes = opening->attributes->Attributes;
+    if (io_registry_begin(&call, creates ? RegNtPreCreateKeyEx : RegNtPreOpenKeyEx)) {
+        io_key_object_t *object;
+        status = make_object(directory != NULL ? directory->key : NULL, info.CompleteName, opening->create,
+                             (opening->options & REG_OPTION_VOLATILE) != 0, &object, &created);
+        result = object;
+        info.GrantedAccess = NT_SUCCESS(status) ? opening->access : 0;
+        if (NT_SUCCESS(status) && creates)
+            *info.Disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
+    }
+    status = io_registry_end(&call, creates ? RegNtPostCreateKeyEx : RegNtPostOpenKeyEx, NT_SUCCESS(status) ? result : NULL, status);
+    if (NT_SUCCESS(status))
+        status = give_handle(opening, result, info.GrantedAccess, handle);
+    if (is_key(result))
+        io_key_dereference(result); /* the handle keeps it */
+    return status;
+}
+
+static NTSTATUS open_by_attributes(const opening_t *opening, HANDLE *handle)
+{
+    POBJECT_ATTRIBUTES attributes = opening->attributes;
+    io_key_object_t   *directory = NULL;
+    NTSTATUS           status = STATUS_SUCCESS;
     *handle = NULL;
     if (attributes == NULL || attributes->Length != sizeof *attributes)
         return STATUS_INVALID_PARAMETER;
@@ -122,9 +244,7 @@ static NTSTATUS open_by_attributes(POBJECT_ATTRIBUTES attributes, io_key_create_
         status = io_key_reference(attributes->RootDirectory, &directory);
     if (!NT_SUCCESS(status))
         return status;
-    status = io_key_open_handle(directory != NULL ? directory->key : NULL,
-                                attributes->ObjectName != NULL ? attributes->ObjectName : (PUNICODE_STRING)(uintptr_t)&no_name, create,
-                                is_volatile, access, attributes->Attributes, handle, created);
+    status = open_filtered(opening, directory, handle);
     if (directory != NULL)
         io_key_dereference(directory);
     return status;
@@ -132,12 +252,12 @@ static NTSTATUS open_by_attributes(POBJECT_ATTRIBUTES attributes, io_key_create_
 
 NTSTATUS ZwOpenKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
-    bool created;
+    const opening_t opening = { .attributes = ObjectAttributes, .create = IO_KEY_OPEN, .access = DesiredAccess };
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     *KeyHandle = NULL;
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
-    return open_by_attributes(ObjectAttributes, IO_KEY_OPEN, false, DesiredAccess, KeyHandle, &created);
+    return open_by_attributes(&opening, KeyHandle);
 }
 
 NTSTATUS ZwOpenKeyEx(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, ULONG OpenOptions)
@@ -152,20 +272,15 @@ NTSTATUS ZwOpenKeyEx(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
 NTSTATUS ZwCreateKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, ULONG TitleIndex,
                      PUNICODE_STRING Class, ULONG CreateOptions, PULONG Disposition)
 {
-    bool created;
+    const opening_t opening = { ObjectAttributes, IO_KEY_CREATE_LAST, DesiredAccess, CreateOptions, Class, Disposition };
     (void)TitleIndex;
-    (void)Class;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     *KeyHandle = NULL;
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
     if ((CreateOptions & REG_OPTION_CREATE_LINK) != 0)
         return STATUS_NOT_SUPPORTED;
-    NTSTATUS status = open_by_attributes(ObjectAttributes, IO_KEY_CREATE_LAST, (CreateOptions & REG_OPTION_VOLATILE) != 0, DesiredAccess,
-                                         KeyHandle, &created);
-    if (NT_SUCCESS(status) && Disposition != NULL)
-        *Disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
-    return status;
+    return open_by_attributes(&opening, KeyHandle);
 }
 
 /* ---- asking ---- */
@@ -239,14 +354,10 @@ static NTSTATUS answer_key(const io_key_t *key, KEY_INFORMATION_CLASS what, io_a
 }
 
 /* child NULL: of the key itself. */
-static NTSTATUS ask(HANDLE handle, const ULONG *child, KEY_INFORMATION_CLASS what, PVOID out, ULONG length, PULONG result)
+static NTSTATUS ask(const io_key_object_t *object, const ULONG *child, KEY_INFORMATION_CLASS what, PVOID out, ULONG length, PULONG result)
 {
-    io_key_object_t *object;
-    io_answer_t      answer = { .bytes = NULL };
-    NTSTATUS         status = io_key_reference(handle, &object);
-    *result = 0;
-    if (!NT_SUCCESS(status))
-        return status;
+    io_answer_t answer = { .bytes = NULL };
+    NTSTATUS    status;
     io_registry_lock();
     const io_key_t *key = child != NULL ? io_key_child_locked(object->key, *child) : object->key;
     if (object->key->deleted)
@@ -254,7 +365,6 @@ static NTSTATUS ask(HANDLE handle, const ULONG *child, KEY_INFORMATION_CLASS wha
     else
         status = key != NULL ? answer_key(key, what, &answer) : STATUS_NO_MORE_ENTRIES;
     io_registry_unlock();
-    io_key_dereference(object);
     return io_answer_give(&answer, status, out, length, result);
 }
 
@@ -263,7 +373,18 @@ NTSTATUS ZwQueryKey(HANDLE KeyHandle, KEY_INFORMATION_CLASS KeyInformationClass,
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
-    return ask(KeyHandle, NULL, KeyInformationClass, KeyInformation, Length, ResultLength);
+    io_key_object_t *object;
+    NTSTATUS         status = io_key_reference(KeyHandle, &object);
+    *ResultLength = 0;
+    if (!NT_SUCCESS(status))
+        return status;
+    REG_QUERY_KEY_INFORMATION info = { object, KeyInformationClass, KeyInformation, Length, ResultLength, NULL, NULL, NULL };
+    io_registry_call_t        call = IO_REGISTRY_CALL(object, info);
+    if (io_registry_begin(&call, RegNtPreQueryKey))
+        status = ask(object, NULL, KeyInformationClass, KeyInformation, Length, ResultLength);
+    status = io_registry_end(&call, RegNtPostQueryKey, object, status);
+    io_key_dereference(object);
+    return status;
 }
 
 NTSTATUS ZwEnumerateKey(HANDLE KeyHandle, ULONG Index, KEY_INFORMATION_CLASS KeyInformationClass, PVOID KeyInformation, ULONG Length,
@@ -272,7 +393,18 @@ NTSTATUS ZwEnumerateKey(HANDLE KeyHandle, ULONG Index, KEY_INFORMATION_CLASS Key
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
-    return ask(KeyHandle, &Index, KeyInformationClass, KeyInformation, Length, ResultLength);
+    io_key_object_t *object;
+    NTSTATUS         status = io_key_reference(KeyHandle, &object);
+    *ResultLength = 0;
+    if (!NT_SUCCESS(status))
+        return status;
+    REG_ENUMERATE_KEY_INFORMATION info = { object, Index, KeyInformationClass, KeyInformation, Length, ResultLength, NULL, NULL, NULL };
+    io_registry_call_t            call = IO_REGISTRY_CALL(object, info);
+    if (io_registry_begin(&call, RegNtPreEnumerateKey))
+        status = ask(object, &Index, KeyInformationClass, KeyInformation, Length, ResultLength);
+    status = io_registry_end(&call, RegNtPostEnumerateKey, object, status);
+    io_key_dereference(object);
+    return status;
 }
 
 /* ---- deleting ---- */
@@ -286,9 +418,14 @@ NTSTATUS ZwDeleteKey(HANDLE KeyHandle)
     NTSTATUS status = io_key_reference(KeyHandle, &object);
     if (!NT_SUCCESS(status))
         return status;
-    io_registry_lock();
-    status = io_key_delete_locked(object->key, false);
-    io_registry_unlock();
+    REG_DELETE_KEY_INFORMATION info = { .Object = object };
+    io_registry_call_t         call = IO_REGISTRY_CALL(object, info);
+    if (io_registry_begin(&call, RegNtPreDeleteKey)) {
+        io_registry_lock();
+        status = io_key_delete_locked(object->key, false);
+        io_registry_unlock();
+    }
+    status = io_registry_end(&call, RegNtPostDeleteKey, object, status);
     io_key_dereference(object);
     return status;
 }
@@ -300,7 +437,12 @@ NTSTATUS ZwFlushKey(HANDLE KeyHandle)
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
     NTSTATUS status = io_key_reference(KeyHandle, &object);
-    if (NT_SUCCESS(status))
-        io_key_dereference(object);
+    if (!NT_SUCCESS(status))
+        return status;
+    REG_FLUSH_KEY_INFORMATION info = { .Object = object };
+    io_registry_call_t        call = IO_REGISTRY_CALL(object, info);
+    (void)io_registry_begin(&call, RegNtPreFlushKey); /* there is nothing to do in between */
+    status = io_registry_end(&call, RegNtPostFlushKey, object, status);
+    io_key_dereference(object);
     return status;
 }

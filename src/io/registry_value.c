@@ -11,6 +11,7 @@
 #include "io/host_name.h"
 #include "io/registry.h"
 #include "io/registry_answer.h"
+#include "io/registry_callback.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
 
@@ -102,15 +103,11 @@ static NTSTATUS answer_value(const io_value_t *value, KEY_VALUE_INFORMATION_CLAS
 }
 
 /* name NULL: by index. */
-static NTSTATUS ask(HANDLE handle, PCUNICODE_STRING name, ULONG index, KEY_VALUE_INFORMATION_CLASS what, PVOID out, ULONG length,
-                    PULONG result)
+static NTSTATUS ask(const io_key_object_t *object, PCUNICODE_STRING name, ULONG index, KEY_VALUE_INFORMATION_CLASS what, PVOID out,
+                    ULONG length, PULONG result)
 {
-    io_key_object_t *object;
-    io_answer_t      answer = { .bytes = NULL };
-    NTSTATUS         status = io_key_reference(handle, &object);
-    *result = 0;
-    if (!NT_SUCCESS(status))
-        return status;
+    io_answer_t answer = { .bytes = NULL };
+    NTSTATUS    status;
     io_registry_lock();
     const io_value_t *value = name != NULL ? io_value_find_locked(object->key, name) : io_value_at_locked(object->key, index);
     if (object->key->deleted)
@@ -120,21 +117,32 @@ static NTSTATUS ask(HANDLE handle, PCUNICODE_STRING name, ULONG index, KEY_VALUE
     else
         status = name != NULL ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_NO_MORE_ENTRIES;
     io_registry_unlock();
-    io_key_dereference(object);
     return io_answer_give(&answer, status, out, length, result);
 }
 
 NTSTATUS ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_INFORMATION_CLASS KeyValueInformationClass,
                          PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
 {
-    UNICODE_STRING name;
+    io_key_object_t *object;
+    UNICODE_STRING   name;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
     NTSTATUS status = io_host_name(ValueName, &name);
     if (!NT_SUCCESS(status))
         return status;
-    status = ask(KeyHandle, &name, 0, KeyValueInformationClass, KeyValueInformation, Length, ResultLength);
+    status = io_key_reference(KeyHandle, &object);
+    *ResultLength = 0;
+    if (NT_SUCCESS(status)) {
+        REG_QUERY_VALUE_KEY_INFORMATION info = {
+            object, ValueName, KeyValueInformationClass, KeyValueInformation, Length, ResultLength, NULL, NULL, NULL
+        };
+        io_registry_call_t call = IO_REGISTRY_CALL(object, info);
+        if (io_registry_begin(&call, RegNtPreQueryValueKey))
+            status = ask(object, &name, 0, KeyValueInformationClass, KeyValueInformation, Length, ResultLength);
+        status = io_registry_end(&call, RegNtPostQueryValueKey, object, status);
+        io_key_dereference(object);
+    }
     io_host_name_free(&name);
     return status;
 }
@@ -142,10 +150,22 @@ NTSTATUS ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_
 NTSTATUS ZwEnumerateValueKey(HANDLE KeyHandle, ULONG Index, KEY_VALUE_INFORMATION_CLASS KeyValueInformationClass, PVOID KeyValueInformation,
                              ULONG Length, PULONG ResultLength)
 {
+    io_key_object_t *object;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
-    return ask(KeyHandle, NULL, Index, KeyValueInformationClass, KeyValueInformation, Length, ResultLength);
+    NTSTATUS status = io_key_reference(KeyHandle, &object);
+    *ResultLength = 0;
+    if (!NT_SUCCESS(status))
+        return status;
+    REG_ENUMERATE_VALUE_KEY_INFORMATION info = { object, Index, KeyValueInformationClass, KeyValueInformation, Length, ResultLength, NULL,
+                                                 NULL,   NULL };
+    io_registry_call_t                  call = IO_REGISTRY_CALL(object, info);
+    if (io_registry_begin(&call, RegNtPreEnumerateValueKey))
+        status = ask(object, NULL, Index, KeyValueInformationClass, KeyValueInformation, Length, ResultLength);
+    status = io_registry_end(&call, RegNtPostEnumerateValueKey, object, status);
+    io_key_dereference(object);
+    return status;
 }
 
 /* ---- writing ---- */
@@ -173,15 +193,28 @@ NTSTATUS io_value_write(io_key_t *key, PCUNICODE_STRING value_name, ULONG type, 
 NTSTATUS ZwSetValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, ULONG TitleIndex, ULONG Type, PVOID Data, ULONG DataSize)
 {
     io_key_object_t *object;
-    (void)TitleIndex;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return STATUS_UNSUCCESSFUL;
     NTSTATUS status = io_key_reference(KeyHandle, &object);
     if (!NT_SUCCESS(status))
         return status;
-    status = ke_inject_failure() ? STATUS_INSUFFICIENT_RESOURCES : io_value_write(object->key, ValueName, Type, Data, DataSize);
+    REG_SET_VALUE_KEY_INFORMATION info = { object, ValueName, TitleIndex, Type, Data, DataSize, NULL, NULL, NULL };
+    io_registry_call_t            call = IO_REGISTRY_CALL(object, info);
+    if (io_registry_begin(&call, RegNtPreSetValueKey))
+        status = ke_inject_failure() ? STATUS_INSUFFICIENT_RESOURCES : io_value_write(object->key, ValueName, Type, Data, DataSize);
+    status = io_registry_end(&call, RegNtPostSetValueKey, object, status);
     io_key_dereference(object);
+    return status;
+}
+
+static NTSTATUS delete_value(const io_key_object_t *object, PCUNICODE_STRING name)
+{
+    NTSTATUS status = STATUS_KEY_DELETED;
+    io_registry_lock();
+    if (!object->key->deleted)
+        status = io_value_delete_locked(object->key, name) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+    io_registry_unlock();
     return status;
 }
 
@@ -197,12 +230,11 @@ NTSTATUS ZwDeleteValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName)
         return status;
     status = io_key_reference(KeyHandle, &object);
     if (NT_SUCCESS(status)) {
-        io_registry_lock();
-        if (object->key->deleted)
-            status = STATUS_KEY_DELETED;
-        else
-            status = io_value_delete_locked(object->key, &name) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
-        io_registry_unlock();
+        REG_DELETE_VALUE_KEY_INFORMATION info = { .Object = object, .ValueName = ValueName };
+        io_registry_call_t               call = IO_REGISTRY_CALL(object, info);
+        if (io_registry_begin(&call, RegNtPreDeleteValueKey))
+            status = delete_value(object, &name);
+        status = io_registry_end(&call, RegNtPostDeleteValueKey, object, status);
         io_key_dereference(object);
     }
     io_host_name_free(&name);

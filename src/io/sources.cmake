@@ -29,6 +29,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/mdl_io_space.c
   ${CMAKE_CURRENT_LIST_DIR}/named_event.c
   ${CMAKE_CURRENT_LIST_DIR}/error_log.c
+  ${CMAKE_CURRENT_LIST_DIR}/event_handle.c
   ${CMAKE_CURRENT_LIST_DIR}/etw.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
   ${CMAKE_CURRENT_LIST_DIR}/file_mount.c
@@ -36,6 +37,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
   ${CMAKE_CURRENT_LIST_DIR}/power.c
   ${CMAKE_CURRENT_LIST_DIR}/registry.c
+  ${CMAKE_CURRENT_LIST_DIR}/registry_callback.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_device.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_key.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_rtl.c

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ke/bugcheck.h"
+#include "ke/system_thread.h"
 
 #define PROCESSES_MAX 4096u
 #define ID_STEP 4u
@@ -313,7 +314,11 @@ void ntmm_process_attach(ntmm_process *process)
     if (next != NULL && !ke_process_use(next))
         return;
     before = thread->home;
+    if (before != NULL && ke_thread_notice != NULL)
+        ke_thread_notice(thread, before, false);
     thread->home = thread->process = next;
+    if (next != NULL && ke_thread_notice != NULL)
+        ke_thread_notice(thread, next, true);
     if (before != NULL)
         ke_process_unuse(before);
 }

@@ -37,13 +37,15 @@ struct ke_system_thread {
     ke_stack_t             stack;
     _Atomic(ke_thread_t *) record;
     _Atomic uint32_t       state;
-    bool                   has_run, was_abandoned;
+    bool                   has_run, was_abandoned, is_told;
 };
 
 static ke_lock_t           list_lock = KE_LOCK_INIT(KE_RANK_LEAF);
 static ke_system_thread_t *list;
 static void               *abandoned[64]; /* objects, for the leak report */
 static size_t              abandoned_count;
+
+void (*ke_thread_notice)(ke_thread_t *thread, const ke_process_t *process, bool created);
 
 void ke_system_threads_boot(void)
 {
@@ -84,6 +86,12 @@ static void run_guarded(void *context)
     NTMM_INVARIANT(ke_stack_run(&thread->stack, run_routine, thread), "a new thread is on no kernel stack yet");
 }
 
+static void tell_of_end(void *context)
+{
+    const ke_system_thread_t *thread = context;
+    ke_thread_notice(ke_self(), thread->process, false);
+}
+
 static ke_thread_t *become(ke_system_thread_t *thread)
 {
     ke_thread_t *self = ke_thread_ready("PsCreateSystemThread");
@@ -110,6 +118,8 @@ static void thread_main(void *argument)
     set_state(thread, MADE);
     if (wait_while(thread, MADE) == RUNNING)
         ke_system_thread_guard(run_guarded, thread);
+    if (thread->is_told && !thread->was_abandoned && atomic_load(&ke_machine_state) == KE_MACHINE_UP)
+        ke_system_thread_guard(tell_of_end, thread);
     ke_thread_end_record(); /* here, and not when the host thread is gone, so that nothing is left to do when its object is signaled */
     atomic_store(&thread->state, ENDED); /* nobody sleeps on it now; the host thread is joined, and is the last to touch this */
 }
@@ -207,6 +217,13 @@ free_thread:
 }
 
 ke_thread_t *ke_system_thread_object(ke_system_thread_t *thread) { return atomic_load(&thread->record); }
+
+void ke_system_thread_tell(ke_system_thread_t *thread)
+{
+    thread->is_told = ke_thread_notice != NULL;
+    if (thread->is_told)
+        ke_thread_notice(ke_system_thread_object(thread), thread->process, true);
+}
 
 void ke_system_thread_begin(ke_system_thread_t *thread, bool run)
 {

@@ -36,6 +36,7 @@
 #include "io/pnp.h"
 #include "io/power.h"
 #include "io/registry.h"
+#include "io/registry_callback.h"
 #include "io/section.h"
 #include "io/wmi.h"
 #include "ke/allocation_trace.h"
@@ -190,6 +191,7 @@ static int boot_layers(const ntmm_config *config)
     io_bus_boot();
     io_interfaces_reset();
     io_registry_reset();
+    io_registry_callbacks_boot();
     io_power_boot();
     io_wmi_boot();
     io_etw_boot();

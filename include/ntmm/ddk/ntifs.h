@@ -9,6 +9,7 @@
 #include "ntifs/fs_control.h"       /* requests of IRP_MJ_FILE_SYSTEM_CONTROL */
 #include "ntifs/mm_file_section.h"  /* MmCanFileBeTruncated and its like */
 #include "ntifs/mm_virtual.h"       /* ZwAllocateVirtualMemory and its like */
+#include "ntifs/ob_event.h"         /* ZwCreateEvent */
 #include "ntifs/ps_attach.h"        /* KeStackAttachProcess */
 
 #include "ntifs/rtl_string_oem.h"

@@ -99,6 +99,7 @@
 #include "devpropdef.h"         /* keys of properties */
 #include "wdm/io_pnp.h"         /* what a driver asks of Plug and Play */
 #include "wdm/cm_registry.h"    /* the registry */
+#include "wdm/cm_callback.h"    /* who filters it */
 #include "wdm/bus_interfaces.h" /* tables of routines between drivers */
 #include "wdm/po_fx.h"          /* components of a device and their power */
 #include "wdm/io_types.h"       /* volumes, shares, the error log */

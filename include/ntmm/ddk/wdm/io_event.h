@@ -41,6 +41,16 @@ NTKERNELAPI PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE
  */
 NTKERNELAPI PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle);
 
+/**
+ * A handle of an event with a name, one of the system's above or one that somebody has created.
+ *
+ * @return STATUS_OBJECT_NAME_NOT_FOUND; STATUS_OBJECT_NAME_INVALID: no name; STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_PATH_NOT_FOUND,
+ *         STATUS_INVALID_PARAMETER, STATUS_INSUFFICIENT_RESOURCES
+ * @irql    PASSIVE_LEVEL
+ * @source  WDK reference: wdm.h, ZwOpenEvent
+ */
+NTSYSAPI NTSTATUS ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes);
+
 #ifdef __cplusplus
 }
 #endif
