@@ -33,7 +33,7 @@ static void find_newest_locked(void)
     for (size_t i = 0; i < DRIVERS_MAX; i++)
         if (drivers[i].object != NULL && (newest == NULL || drivers[i].number > newest->number))
             newest = &drivers[i];
-    wdf_driver_newest_set(newest);
+    atomic_store(&wdf_newest, newest);
 }
 
 static wdf_driver_t *find_locked(const DRIVER_OBJECT *wdm)
@@ -94,7 +94,7 @@ void wdf_boot(void)
     ke_lock_init(&drivers_lock, KE_RANK_LEAF);
     memset(drivers, 0, sizeof drivers);
     created = 0;
-    wdf_driver_newest_set(NULL);
+    atomic_store(&wdf_newest, NULL);
     wdf_deferred_boot();
     io_driver_abandoned_hook = abandoned;
 }

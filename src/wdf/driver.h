@@ -32,9 +32,20 @@ typedef struct wdf_driver {
     PDRIVER_OBJECT     wdm;        /* (B) */
 } wdf_driver_t;
 
+typedef struct wdf_current {
+    wdf_driver_t *driver;
+    uint32_t      generation; /* of the boot: another one's driver is forgotten */
+} wdf_current_t;
+extern HOST_THREAD_LOCAL wdf_current_t wdf_current; /* whose code runs on this thread */
+extern _Atomic(wdf_driver_t *)         wdf_newest;  /* written by driver.c */
+
 /* The one whose code runs here; NULL: there is none. */
-wdf_driver_t *wdf_driver_current(void);
-void          wdf_driver_newest_set(wdf_driver_t *driver); /* for driver.c */
+static inline wdf_driver_t *wdf_driver_current(void)
+{
+    if (wdf_current.driver != NULL && wdf_current.generation == ke_machine_generation && wdf_current.driver->object != NULL)
+        return wdf_current.driver;
+    return atomic_load_explicit(&wdf_newest, memory_order_acquire);
+}
 /* NULL: that DRIVER_OBJECT is none of the framework's. */
 wdf_driver_t *wdf_driver_of(const DRIVER_OBJECT *wdm);
 
@@ -47,12 +58,15 @@ wdf_call_t wdf_call_begin(wdf_driver_t *driver);
 void       wdf_call_end(const wdf_call_t *call, ULONG_PTR callback);
 #define WDF_CALL_END(call, function) wdf_call_end((call), (ULONG_PTR)(function))
 
-/* The machine is up, and this thread has its record; false: refused, and said so. */
+/* The machine is up, and this thread has its record. */
+static inline bool wdf_thread_is_known(const ke_thread_t *self)
+{
+    return self->generation == ke_machine_generation && atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_UP;
+}
+/* false: refused, and said so. */
 static inline bool wdf_thread_is_ready(const char *routine)
 {
-    bool known =
-        ke_self()->generation == ke_machine_generation && atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_UP;
-    return NTMM_LIKELY(known) || ke_thread_ready(routine) != NULL;
+    return NTMM_LIKELY(wdf_thread_is_known(ke_self())) || ke_thread_ready(routine) != NULL;
 }
 
 void wdf_boot(void); /* no driver is loaded, nothing is deferred, whatever the last machine left */

@@ -9,30 +9,16 @@
 
 #include "wdf/object.h"
 
-typedef struct current {
-    wdf_driver_t *driver;
-    uint32_t      generation; /* of the boot: another one's driver is forgotten */
-} current_t;
+HOST_THREAD_LOCAL wdf_current_t wdf_current;
+_Atomic(wdf_driver_t *)         wdf_newest;
 
-static HOST_THREAD_LOCAL current_t current;
-static _Atomic(wdf_driver_t *)     newest;
-
-void wdf_driver_newest_set(wdf_driver_t *driver) { atomic_store(&newest, driver); }
-
-wdf_driver_t *wdf_driver_current(void)
-{
-    if (current.driver != NULL && current.generation == ke_machine_generation && current.driver->object != NULL)
-        return current.driver;
-    return atomic_load_explicit(&newest, memory_order_acquire);
-}
-
-static void set(wdf_driver_t *driver) { current = (current_t){ .driver = driver, .generation = ke_machine_generation }; }
+static void set(wdf_driver_t *driver) { wdf_current = (wdf_current_t){ .driver = driver, .generation = ke_machine_generation }; }
 
 wdf_call_t wdf_call_begin(wdf_driver_t *driver)
 {
     const ke_thread_t *self = ke_self();
     wdf_call_t         call = {
-                .before = current.generation == ke_machine_generation ? current.driver : NULL,
+                .before = wdf_current.generation == ke_machine_generation ? wdf_current.driver : NULL,
                 .irql = self->irql,
                 .apc_disable = self->kernel_apc_disable,
     };

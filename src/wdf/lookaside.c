@@ -77,17 +77,30 @@ static from_lookaside_t *block_make(const lookaside_t *list)
 
 static from_lookaside_t *next_of(const from_lookaside_t *block) { return (from_lookaside_t *)(void *)block->memory.object.siblings.Flink; }
 
-/* NULL: there is none on the list, or an armed failure wants to see every allocation; one more is out all the same. */
-static inline from_lookaside_t *block_pop(lookaside_t *list)
+/* There is a block on the list, and no armed failure wants to see every allocation. */
+static inline bool can_pop_locked(const lookaside_t *list)
+{
+    return list->free != NULL && !atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed);
+}
+
+static inline from_lookaside_t *block_pop_locked(lookaside_t *list)
+{
+    from_lookaside_t *block = list->free;
+    list->free = next_of(block);
+    list->depth--;
+    list->out++;
+    return block;
+}
+
+/* NULL: none; one more is out all the same. */
+static from_lookaside_t *block_pop(lookaside_t *list)
 {
     from_lookaside_t *block = NULL;
     wdf_lock(&list->list_lock);
-    list->out++;
-    if (NTMM_LIKELY(list->free != NULL && !atomic_load_explicit(&ke_inject_caches_off, memory_order_relaxed))) {
-        block = list->free;
-        list->free = next_of(block);
-        list->depth--;
-    }
+    if (can_pop_locked(list))
+        block = block_pop_locked(list);
+    else
+        list->out++;
     wdf_unlock(&list->list_lock);
     return block;
 }
@@ -163,16 +176,15 @@ static NTSTATUS commit(from_lookaside_t *memory, NTSTATUS status, WDFMEMORY *han
 }
 
 /* An object without attributes, in a block that has been one before: what its life has changed becomes what it was. */
-static inline NTSTATUS memory_revive(lookaside_t *list, from_lookaside_t *memory, WDFMEMORY *handle)
+static inline void memory_revive(const lookaside_t *list, from_lookaside_t *memory, wdf_object_t *parent)
 {
     wdf_object_t *object = &memory->memory.object;
     object->mark = WDF_OBJECT_MARK ^ (uintptr_t)object;
     object->flags = list->flags | WDF_OBJECT_UNDER;
     atomic_store_explicit(&object->references, 1, memory_order_relaxed);
-    object->parent = list->object.driver->object;
+    object->parent = parent;
     memory->memory.mdl = NULL;
-    NTSTATUS status = NTMM_LIKELY(wdf_object_join(object, object->parent)) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
-    return commit(memory, status, handle);
+    wdf_object_link(object, parent);
 }
 
 static NTSTATUS memory_make(lookaside_t *list, from_lookaside_t *block, WDFMEMORY *handle)
@@ -227,14 +239,33 @@ static inline bool is_ordinary(const ke_thread_t *self, const void *handle)
            list->object.type == &lookaside_type && list->is_ordinary;
 }
 
+/* Where both locks are ours and a block is on the list. NULL: nothing has been done. Nothing is called. */
+static inline from_lookaside_t *create_ordinary(const ke_thread_t *self, lookaside_t *list)
+{
+    wdf_object_t     *parent = list->object.driver->object;
+    from_lookaside_t *block = NULL;
+    if (NTMM_UNLIKELY(!wdf_lock_own(&parent->lock, self)))
+        return NULL;
+    if (NTMM_LIKELY(wdf_is_parent(parent) && wdf_lock_own(&list->list_lock, self))) {
+        if (NTMM_LIKELY(can_pop_locked(list))) {
+            block = block_pop_locked(list);
+            memory_revive(list, block, parent);
+        }
+        wdf_unlock_own(&list->list_lock);
+    }
+    wdf_unlock_own(&parent->lock);
+    return block;
+}
+
 NTSTATUS WdfMemoryCreateFromLookaside(WDFLOOKASIDE Lookaside, WDFMEMORY *Memory)
 {
-    if (NTMM_UNLIKELY(Memory == NULL || !is_ordinary(ke_self(), Lookaside)))
+    from_lookaside_t *made = NULL;
+    if (NTMM_LIKELY(Memory != NULL && is_ordinary(ke_self(), Lookaside)))
+        made = create_ordinary(ke_self(), (lookaside_t *)(void *)Lookaside);
+    if (NTMM_UNLIKELY(made == NULL))
         return create_checked(__func__, Lookaside, Memory, KE_CALLER());
-    lookaside_t      *list = (lookaside_t *)(void *)Lookaside;
-    from_lookaside_t *block = block_pop(list);
-    *Memory = NULL;
-    return NTMM_LIKELY(block != NULL) ? memory_revive(list, block, Memory) : create_slowly(list, Memory);
+    *Memory = (WDFMEMORY)made;
+    return STATUS_SUCCESS;
 }
 
 /* ---- the list ---- */

@@ -93,62 +93,76 @@ static NTSTATUS commit(wdf_memory_t *memory, PWDF_OBJECT_ATTRIBUTES attributes, 
     return status;
 }
 
-/* Nonpaged, less than a page, no attributes: most memory is so. NULL: nothing has been done. */
-static inline wdf_memory_t *make_plain(ULONG tag, size_t bytes)
+static inline void fill_plain(wdf_memory_t *memory, wdf_driver_t *driver, wdf_object_t *parent, ULONG tag, size_t bytes)
 {
-    wdf_driver_t *driver = wdf_driver_current();
-    if (NTMM_UNLIKELY(driver == NULL))
-        return NULL;
-    tag = tag != 0 ? tag : driver->globals.DriverTag;
-    wdf_memory_t *memory = wdf_block_take(sizeof *memory + bytes, tag);
-    if (NTMM_UNLIKELY(memory == NULL))
-        return NULL;
-    wdf_object_place(&memory->object, &together_type, driver->object, driver, tag);
+    wdf_object_place(&memory->object, &together_type, parent, driver, tag);
+    wdf_object_inherit(&memory->object, parent);
     memory->buffer = memory + 1;
     memory->bytes = bytes;
     memory->mdl = NULL;
     memory->tag = 0;
     memory->read_only = false;
+}
+
+/* Nonpaged, less than a page, no attributes, a parent whose lock is ours: most memory is so. NULL: nothing has been done. Nothing is called. */
+static inline wdf_memory_t *create_plain(ke_thread_t *self, ULONG tag, size_t bytes)
+{
+    wdf_driver_t *driver = wdf_driver_current();
+    if (NTMM_UNLIKELY(!wdf_thread_is_known(self) || driver == NULL || sizeof(wdf_memory_t) + bytes > EX_BLOCK_MAX))
+        return NULL;
+    wdf_object_t *parent = driver->object;
+    if (NTMM_UNLIKELY(!wdf_lock_own(&parent->lock, self)))
+        return NULL;
+    wdf_memory_t *memory = NULL;
+    tag = tag != 0 ? tag : driver->globals.DriverTag;
+    if (NTMM_LIKELY(wdf_is_parent(parent)))
+        memory = ex_fast_take(self, MM_NONPAGED_NX, sizeof *memory + bytes, tag, false);
+    if (NTMM_LIKELY(memory != NULL)) {
+        fill_plain(memory, driver, parent, tag, bytes);
+        wdf_object_link(&memory->object, parent);
+    }
+    wdf_unlock_own(&parent->lock);
     return memory;
 }
 
-static NTSTATUS create_plain(ULONG tag, size_t bytes, WDFMEMORY *handle, PVOID *buffer)
+static __attribute__((noinline)) NTSTATUS create_checked(PWDF_OBJECT_ATTRIBUTES attributes, POOL_TYPE type, ULONG tag, size_t bytes,
+                                                         WDFMEMORY *handle, PVOID *buffer, ULONG_PTR caller)
 {
-    wdf_memory_t *memory = make_plain(tag, bytes);
-    if (NTMM_UNLIKELY(memory == NULL))
-        return wdf_driver_current() != NULL ? STATUS_INSUFFICIENT_RESOURCES : STATUS_WDF_PARENT_NOT_SPECIFIED;
-    NTSTATUS status = wdf_object_commit_plain(&memory->object);
-    if (NTMM_UNLIKELY(!NT_SUCCESS(status))) {
-        wdf_object_abandon(memory);
-        return status;
-    }
-    *handle = (WDFMEMORY)memory;
-    if (buffer != NULL)
-        *buffer = memory->buffer;
+    static const char ROUTINE[] = "WdfMemoryCreate";
+    wdf_memory_t     *made;
+    bool              is_paged = wdf_pool_is_paged(type);
+    if (!wdf_thread_is_ready(ROUTINE))
+        return STATUS_UNSUCCESSFUL;
+    if (ke_self()->irql > (is_paged ? APC_LEVEL : DISPATCH_LEVEL))
+        ke_irql_too_high(ROUTINE, 0, caller);
+    if (handle == NULL)
+        wdf_stop_null(ROUTINE, caller);
+    if (bytes == 0)
+        return STATUS_INVALID_PARAMETER;
+    *handle = NULL;
+    NTSTATUS status = wdf_attributes_check(attributes, 0);
+    if (NT_SUCCESS(status))
+        status = is_paged || bytes >= PAGE_SIZE ? make_apart(attributes, type, tag, bytes, &made)
+                                                : make_together(attributes, type, tag, bytes, &made);
+    if (NT_SUCCESS(status))
+        status = commit(made, attributes, bytes, handle);
+    if (buffer != NULL && NT_SUCCESS(status))
+        *buffer = made->buffer;
     return status;
 }
 
 NTSTATUS WdfMemoryCreate(PWDF_OBJECT_ATTRIBUTES Attributes, POOL_TYPE PoolType, ULONG PoolTag, size_t BufferSize, WDFMEMORY *Memory,
                          PVOID *Buffer)
 {
-    wdf_memory_t *made;
-    bool          is_paged = wdf_pool_is_paged(PoolType);
-    WDF_ENTER(is_paged ? APC_LEVEL : DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
-    WDF_REQUIRE(Memory);
-    if (BufferSize == 0)
-        return STATUS_INVALID_PARAMETER;
-    *Memory = NULL;
-    if (NTMM_LIKELY(Attributes == NULL && PoolType == NonPagedPoolNx && BufferSize < PAGE_SIZE))
-        return create_plain(PoolTag, BufferSize, Memory, Buffer);
-    NTSTATUS status = wdf_attributes_check(Attributes, 0);
-    if (NT_SUCCESS(status))
-        status = is_paged || BufferSize >= PAGE_SIZE ? make_apart(Attributes, PoolType, PoolTag, BufferSize, &made)
-                                                     : make_together(Attributes, PoolType, PoolTag, BufferSize, &made);
-    if (NT_SUCCESS(status))
-        status = commit(made, Attributes, BufferSize, Memory);
-    if (Buffer != NULL && NT_SUCCESS(status))
+    wdf_memory_t *made = NULL;
+    if (NTMM_LIKELY(Attributes == NULL && PoolType == NonPagedPoolNx && BufferSize - 1 < PAGE_SIZE - 1 && Memory != NULL))
+        made = create_plain(ke_self(), PoolTag, BufferSize);
+    if (NTMM_UNLIKELY(made == NULL))
+        return create_checked(Attributes, PoolType, PoolTag, BufferSize, Memory, Buffer, KE_CALLER());
+    *Memory = (WDFMEMORY)made;
+    if (Buffer != NULL)
         *Buffer = made->buffer;
-    return status;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS WdfMemoryCreatePreallocated(PWDF_OBJECT_ATTRIBUTES Attributes, PVOID Buffer, size_t BufferSize, WDFMEMORY *Memory)

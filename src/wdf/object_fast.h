@@ -77,20 +77,26 @@ EX_ALWAYS_INLINE void wdf_object_place(wdf_object_t *object, const wdf_type_t *t
     object->tags = NULL;
 }
 
-/* false: the parent is being deleted, and takes in nobody. */
+/* The parent's lock is held, and it takes in children: it is not being deleted. */
+EX_ALWAYS_INLINE bool wdf_is_parent(wdf_object_t *parent) { return atomic_load_explicit(&parent->state, memory_order_seq_cst) == WDF_LIVE; }
+EX_ALWAYS_INLINE void wdf_object_link(wdf_object_t *object, wdf_object_t *parent)
+{
+    LIST_ENTRY *last = parent->children.Blink;
+    object->siblings.Flink = &parent->children;
+    atomic_signal_fence(memory_order_seq_cst); /* one word at a time: as a pair they would be read back late */
+    object->siblings.Blink = last;
+    last->Flink = &object->siblings;
+    parent->children.Blink = &object->siblings;
+    atomic_store_explicit(&object->state, WDF_LIVE, memory_order_release);
+}
+
+/* false: the parent is being deleted. */
 EX_ALWAYS_INLINE bool wdf_object_join(wdf_object_t *object, wdf_object_t *parent)
 {
     wdf_lock(&parent->lock);
-    bool is_live = atomic_load_explicit(&parent->state, memory_order_seq_cst) == WDF_LIVE;
-    if (NTMM_LIKELY(is_live)) {
-        LIST_ENTRY *last = parent->children.Blink;
-        object->siblings.Flink = &parent->children;
-        atomic_signal_fence(memory_order_seq_cst); /* one word at a time: as a pair they would be read back late */
-        object->siblings.Blink = last;
-        last->Flink = &object->siblings;
-        parent->children.Blink = &object->siblings;
-        atomic_store_explicit(&object->state, WDF_LIVE, memory_order_release);
-    }
+    bool is_live = wdf_is_parent(parent);
+    if (NTMM_LIKELY(is_live))
+        wdf_object_link(object, parent);
     wdf_unlock(&parent->lock);
     return is_live;
 }
@@ -101,14 +107,12 @@ EX_ALWAYS_INLINE uint8_t wdf_flags_under(const wdf_object_t *parent)
     return (parent->type->options & WDF_TYPE_LONG_LIVED) != 0 ? WDF_OBJECT_UNDER : 0;
 }
 
-/* Without attributes, a child of its driver's WDFDRIVER, which is long-lived: placed, filled in, and now there. */
-EX_ALWAYS_INLINE NTSTATUS wdf_object_commit_plain(wdf_object_t *object)
+/* Without attributes, a child of its driver's WDFDRIVER, which is long-lived: placed, and filled in. */
+EX_ALWAYS_INLINE void wdf_object_inherit(wdf_object_t *object, const wdf_object_t *parent)
 {
-    wdf_object_t *parent = object->parent;
     object->level = parent->level;
     object->scope = parent->scope;
     object->flags |= WDF_OBJECT_UNDER;
-    return NTMM_LIKELY(wdf_object_join(object, parent)) ? STATUS_SUCCESS : STATUS_DELETE_PENDING;
 }
 
 #endif

@@ -129,15 +129,20 @@ static void free_added_contexts(wdf_object_t *object)
     }
 }
 
+static inline void give_block(wdf_object_t *object)
+{
+    if (object->type->release != NULL)
+        object->type->release(object);
+    else
+        wdf_block_give(object, object->tag);
+}
+
 static inline void free_block(wdf_object_t *object)
 {
     __atomic_store_n(&object->mark, 0, __ATOMIC_RELAXED);
     if (NTMM_UNLIKELY((object->type->options & WDF_TYPE_LONG_LIVED) != 0))
         ke_readers_wait();
-    if (object->type->release != NULL)
-        object->type->release(object);
-    else
-        wdf_block_give(object, object->tag);
+    give_block(object);
 }
 
 static inline void destroy(wdf_object_t *object)
@@ -400,22 +405,26 @@ static inline bool is_alone(wdf_object_t *object)
            IsListEmpty(&object->children) && wdf_lock_is_free(&object->lock);
 }
 
-/* An ordinary object under a long-lived parent, which most are. false: nothing has been done. */
-static inline bool delete_ordinary(ke_thread_t *self, wdf_object_t *object)
+/* An ordinary object under a long-lived parent whose lock is ours, as most are. false: nothing has been done. Nothing is called. */
+static inline bool claim_ordinary(ke_thread_t *self, wdf_object_t *object)
 {
     bool mine = false;
     atomic_store_explicit(&self->reading, 1, memory_order_relaxed);
     host_fence_light();
     wdf_object_t *parent = wdf_parent(object);
-    if (NTMM_LIKELY(parent != NULL)) {
-        wdf_lock(&parent->lock);
+    if (NTMM_LIKELY(parent != NULL && wdf_lock_own(&parent->lock, self))) {
         mine = NTMM_LIKELY(is_alone(object)) && claim_under(object, parent);
-        wdf_unlock(&parent->lock);
+        wdf_unlock_own(&parent->lock);
     }
     atomic_store_explicit(&self->reading, 0, memory_order_release);
-    if (NTMM_LIKELY(mine))
-        free_block(object);
     return mine;
+}
+
+/* Of a type without options, such as WDF_TYPE_LONG_LIVED. */
+static inline void free_ordinary(wdf_object_t *object)
+{
+    __atomic_store_n(&object->mark, 0, __ATOMIC_RELAXED);
+    give_block(object);
 }
 
 /* The machine is up, or there is no such region. */
@@ -444,8 +453,10 @@ static __attribute__((noinline)) void delete_checked(const char *routine, WDFOBJ
 VOID WdfObjectDelete(WDFOBJECT Object)
 {
     ke_thread_t *self = ke_self();
-    if (NTMM_UNLIKELY(!is_ordinary(self, Object)) || NTMM_UNLIKELY(!delete_ordinary(self, Object)))
+    if (NTMM_UNLIKELY(!is_ordinary(self, Object)) || NTMM_UNLIKELY(!claim_ordinary(self, Object)))
         delete_checked(__func__, Object, KE_CALLER());
+    else
+        free_ordinary(Object);
 }
 
 VOID WdfObjectReferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File)
