@@ -145,6 +145,7 @@ NTMM_PUBLIC const char *ntmm_stop_report(void);
  * Who allocated what begins at `address`, and who freed it, as indented lines of text for a person. The machine was booted with stack_traces; it
  * may be halted or shut down, until the next boot.
  *
+ * @param bytes of `text`; lines that do not fit are left out. With 1 this only tells whether something is known, which costs next to nothing
  * @return false, and "" as the text: nothing is known of it
  */
 NTMM_PUBLIC bool ntmm_describe_allocation(const void *address, char *text, size_t bytes);

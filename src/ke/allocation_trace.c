@@ -151,6 +151,9 @@ typedef struct words {
     size_t bytes, used;
 } words_t;
 
+/* false: not even for the shortest line, so nobody need be asked what it would say. */
+static bool has_room(const words_t *words) { return words->bytes - words->used > sizeof "        freed by      x\n"; }
+
 static void add_place(words_t *words, const char *label, uintptr_t pc, const char *source)
 {
     char place[160];
@@ -168,6 +171,8 @@ static void add_stack(words_t *words, const char *label, const uintptr_t *frames
     static host_source_line_t lines[KE_TRACE_FRAMES];
     uintptr_t                 pcs[KE_TRACE_FRAMES] = { 0 };
     size_t                    count = 0;
+    if (!has_room(words))
+        return;
     for (; count < KE_TRACE_FRAMES && frames[count] != 0; count++)
         pcs[count] = frames[count] - 1; /* inside the call */
     host_source_lines(pcs, count, lines);
