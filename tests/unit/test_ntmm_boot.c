@@ -17,6 +17,8 @@
 #include <cmocka.h>
 #include <ntmm/ntmm.h>
 
+#include "../support/sanitizer.h"
+
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
@@ -453,6 +455,9 @@ static footprint footprint_now(void)
         now.descriptors += fcntl(fd, F_GETFD) != -1;
     return now;
 }
+/* ThreadSanitizer is told as much by few. */
+#define LIVES (WATCHED_BY_TSAN ? 150 : 1100)
+#define SHAPES (WATCHED_BY_TSAN ? 36 : 120)
 /* Leaks of every kind, sometimes on a machine that has halted, sometimes after its RAM has changed. */
 static void one_life(const ntmm_config *config, bool halts, bool changes)
 {
@@ -489,7 +494,7 @@ static void a_thousand_lives_do_not_grow(void **state)
     (void)state;
     if (getenv("NTMM_EMULATED") != NULL) /* qemu-user keeps a record of every page that was ever mapped, and of every instruction */
         skip();
-    for (int i = 0; i < 1100; i++) {
+    for (int i = 0; i < LIVES; i++) {
         one_life(&quiet, i % 50 == 49, false);
         if (i == 99)
             before = footprint_now();
@@ -507,7 +512,7 @@ static void a_hundred_machines_of_changing_shape_do_not_grow(void **state)
     (void)state;
     if (getenv("NTMM_EMULATED") != NULL)
         skip();
-    for (int i = 0; i < 120; i++) {
+    for (int i = 0; i < SHAPES; i++) {
         one_life(&shapes[i % 4], i % 16 == 15, i % 3 == 0);
         if (i == 23)
             before = footprint_now();
@@ -532,7 +537,7 @@ static void unbacked_terabyte(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[16 + sizeof REFUSED / sizeof REFUSED[0]] = {
+    struct CMUnitTest tests[17 + sizeof REFUSED / sizeof REFUSED[0]] = {
         cmocka_unit_test(calls_without_a_machine_are_refused),
         cmocka_unit_test(boot_twice_is_busy),
         cmocka_unit_test(default_machine_has_memory_at_every_boundary),
@@ -551,7 +556,7 @@ int main(void)
         cmocka_unit_test(one_of_many_boots_and_shuts_down),
         cmocka_unit_test(a_stop_during_shutdown_is_caught_and_leaves_a_machine_to_shut_down),
     };
-    size_t fixed = 16;
+    size_t fixed = 17;
     for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++)
         tests[fixed + i] = (struct CMUnitTest){ REFUSED[i].name, refuse_config, NULL, NULL, &REFUSED[i] };
     return cmocka_run_group_tests(tests, NULL, NULL);
