@@ -1,8 +1,8 @@
 /*
  * test_mm_views.c - spaces and views against a model: an array of what each page should hold and how it may be touched.
  * Segments in the page file and over a file, shown in several spaces, beside private memory; random maps, unmaps, commits, decommits, changes
- * of protection, touches, trims and page-outs, with less RAM than all of it needs. Every touch must do what the model says: the bytes, or the
- * exception.
+ * of protection and touches, and trims and page-outs at fixed steps, with less RAM than all of it needs. Every touch must do what the model
+ * says: the bytes, or the exception.
  * Prints its seed; NTMM_SEED replays one, NTMM_OPERATIONS changes the number of steps.
  */
 #define NTMM_USES_TRY
@@ -23,7 +23,8 @@
 #define SPACES 3u
 #define SEGMENTS 5u
 #define VIEWS 24u
-#define MOST 64u /* pages of a segment or view */
+#define MOST 64u       /* pages of a segment or view */
+#define AWAY_EVERY 60u /* steps */
 
 static uint64_t seed, state;
 
@@ -317,16 +318,23 @@ static void pin_a_page(struct model_view *view)
 
 /* ---- playing ---- */
 
+/* Two trims, then a page-out. */
+static void take_pages_away(void)
+{
+    if (steps_done % AWAY_EVERY != AWAY_EVERY - 1)
+        return;
+    if (steps_done / AWAY_EVERY % 3 == 2)
+        ntmm_page_out();
+    else
+        ntmm_trim_pageable();
+}
+
 static void step(void)
 {
     struct model_view    *view = &views[below(VIEWS)];
     struct model_segment *segment = &segments[below(SEGMENTS)];
     uint32_t              what = below(1000);
-    if (what < 3)
-        ntmm_page_out();
-    else if (what < 8)
-        ntmm_trim_pageable();
-    else if (what < 16)
+    if (what < 8)
         segment->segment == NULL ? make_segment(segment) : drop_segment(segment);
     else if (what < 20 && segment->segment != NULL)
         flush_segment(segment);
@@ -358,7 +366,7 @@ static void views_do_what_the_model_says(void **config_of)
 {
     const ntmm_config *wanted = *config_of;
     const char        *text = getenv("NTMM_OPERATIONS");
-    uint64_t           steps = text != NULL ? strtoull(text, NULL, 0) / 10 : 20000;
+    uint64_t           steps = text != NULL ? strtoull(text, NULL, 0) / 10 : 5000;
     ntmm_config config = { .quiet = true, .seed = seed, .page_gate = wanted->page_gate, .page_replacement = wanted->page_replacement };
     config.physical_memory = RAM_PAGES * (uint64_t)PAGE_SIZE;
     config.page_file_size = 16 * RAM_PAGES * (uint64_t)PAGE_SIZE;
@@ -374,8 +382,9 @@ static void views_do_what_the_model_says(void **config_of)
         spaces[i] = mm_space_create();
     spaces[SPACES] = &mm_system_views;
     for (steps_done = 0; steps_done < steps; steps_done++) {
+        take_pages_away();
         step();
-        if (steps_done % (steps / 200 + 1) == 0)
+        if (steps_done % (steps / 50 + 1) == 0)
             check();
     }
     ntmm_fault_counts faults;
@@ -409,7 +418,7 @@ static void *touch_own_pages(void *argument)
     uint64_t        rnd = seed * 8 + 2 * self + 1;
     static uint32_t expected[THREADS][SHARED_PAGES];
     memset(expected[self], 0, sizeof expected[self]);
-    for (uint64_t i = 0; i < 6000; i++) {
+    for (uint64_t i = 0; i < 2000; i++) {
         rnd = rnd * 6364136223846793005u + 1442695040888963407u;
         size_t             page = (size_t)(rnd >> 33) % (SHARED_PAGES / THREADS) * THREADS + self;
         volatile uint32_t *word = (volatile uint32_t *)(shown[self] + (page << PAGE_SHIFT) + 8);
@@ -434,7 +443,7 @@ static void *trim(void *argument)
     (void)argument;
     for (uint64_t round = 1; !atomic_load(&done); round++) {
         round % 8 == 0 ? ntmm_page_out() : ntmm_trim_pageable();
-        for (struct timespec nap = { 0, 5000000 }; nanosleep(&nap, &nap) != 0;)
+        for (struct timespec nap = { 0, 2000000 }; nanosleep(&nap, &nap) != 0;)
             ;
     }
     return NULL;
