@@ -12,20 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWER 1
-#endif
-#endif
-#ifdef SLOWER
-#define ROUNDS 3
-#define SIZES_STEP 4
-#else
-#define ROUNDS 10
-#define SIZES_STEP 1
-#endif
+#include "../support/sanitizer.h"
+
+#define ROUNDS (SANITIZED ? 3 : 10)
+#define THREAD_ROUNDS (WATCHED_BY_TSAN ? 1 : ROUNDS) /* which sees in one order of events what else needs many */
+#define SIZES_STEP (SANITIZED ? 4 : 1)
 
 #define TAG NTMM_TAG("Exhs")
 #define PAGES(of_4_kib) ((of_4_kib)*4096u / PAGE_SIZE) /* as many bytes, whatever the pages */
@@ -378,7 +369,7 @@ static void four_threads_to_the_end_and_back(void **state)
     held_t  *all[THREADS + 1] = { &theirs[0], &theirs[1], &theirs[2], &theirs[3], &everything };
     uint64_t random = seed;
     (void)state;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < THREAD_ROUNDS; round++) {
         pthread_t thread[THREADS];
         player_t  player[THREADS];
         atomic_store(&arrived, 0);

@@ -13,18 +13,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define DEFAULT_OPERATIONS 8000u
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define DEFAULT_OPERATIONS 8000u
-#endif
-#endif
-#ifndef DEFAULT_OPERATIONS
-#define DEFAULT_OPERATIONS 16000u
-#endif
+#include "../support/sanitizer.h"
 
-enum { RAM_PAGES = 512, PAGES = 3 * RAM_PAGES, THREADS = 4, WORDS = 8, TRIM_EVERY = 512, RAISE_EVERY = 256 };
+#define DEFAULT_OPERATIONS (SANITIZED ? 3000u : 10000u)
+
+enum { RAM_PAGES = 256, PAGES = 3 * RAM_PAGES, THREADS = 4, WORDS = 8, TRIM_EVERY = 512, RAISE_EVERY = 256 };
 #define TAG NTMM_TAG("Strs")
 
 static uint64_t        seed;
