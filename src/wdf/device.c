@@ -3,13 +3,27 @@
  *
  * Locks       none: the fields are the driver's affair, one IRP of Plug and Play or power at a time.
  * Source      WDK reference: wdfdevice.h, the pages of the routines.
- * Fidelity    devices never go idle and never wake anybody; capabilities and states are kept, and nobody asks for them.
+ * Fidelity    devices never go idle and never wake anybody.
  */
 #include "wdf/device.h"
 
 #define DEVICE(handle) ((wdf_device_t *)wdf_from_handle(__func__, (handle), &wdf_device_type))
 
 /* ---- device objects ---- */
+
+PDEVICE_OBJECT wdf_device_known(const wdf_device_t *device)
+{
+    PDEVICE_OBJECT physical = device->physical;
+    bool           is_object = physical != NULL && physical->DeviceObjectExtension != NULL; /* else its test made it */
+    return is_object && (physical->Flags & DO_BUS_ENUMERATED_DEVICE) != 0 ? physical : NULL;
+}
+
+void wdf_device_invalidate_relations(const wdf_device_t *device)
+{
+    PDEVICE_OBJECT known = wdf_device_known(device);
+    if (known != NULL)
+        IoInvalidateDeviceRelations(known, BusRelations);
+}
 
 WDFDEVICE WdfWdmDeviceGetWdfDeviceHandle(PDEVICE_OBJECT DeviceObject)
 {
@@ -66,9 +80,10 @@ ULONG WdfDeviceGetCharacteristics(WDFDEVICE Device)
 WDF_DEVICE_PNP_STATE WdfDeviceGetDevicePnpState(WDFDEVICE Device)
 {
     static const WDF_DEVICE_PNP_STATE states[] = {
-        [WDF_DEVICE_MADE] = WdfDevStatePnpObjectCreated, [WDF_DEVICE_STARTED] = WdfDevStatePnpStarted,
-        [WDF_DEVICE_STOPPED] = WdfDevStatePnpStopped,    [WDF_DEVICE_SURPRISE_REMOVED] = WdfDevStatePnpSurpriseRemove,
-        [WDF_DEVICE_REMOVED] = WdfDevStatePnpRemoved,    [WDF_DEVICE_FAILED] = WdfDevStatePnpFailed,
+        [WDF_DEVICE_MADE] = WdfDevStatePnpObjectCreated,       [WDF_DEVICE_STARTED] = WdfDevStatePnpStarted,
+        [WDF_DEVICE_STOPPED] = WdfDevStatePnpStopped,          [WDF_DEVICE_SURPRISE_REMOVED] = WdfDevStatePnpSurpriseRemove,
+        [WDF_DEVICE_REMOVED] = WdfDevStatePnpRemoved,          [WDF_DEVICE_FAILED] = WdfDevStatePnpFailed,
+        [WDF_DEVICE_PDO_WAITS] = WdfDevStatePnpRemovedPdoWait,
     };
     WDF_ENTER(DISPATCH_LEVEL, WdfDevStatePnpInvalid);
     return states[DEVICE(Device)->state];
@@ -91,10 +106,13 @@ VOID WdfDeviceSetDeviceState(WDFDEVICE Device, PWDF_DEVICE_STATE DeviceState)
     WDF_ENTER(DISPATCH_LEVEL, );
     wdf_device_t *device = DEVICE(Device);
     WDF_REQUIRE(DeviceState);
-    if (DeviceState->Size == sizeof *DeviceState)
-        device->pnp_state = *DeviceState;
-    else
+    if (DeviceState->Size != sizeof *DeviceState) {
         (void)ke_error(0, "%s: Size is %u, and should be %zu", __func__, DeviceState->Size, sizeof *DeviceState);
+        return;
+    }
+    device->pnp_state = *DeviceState;
+    if (wdf_device_known(device) != NULL)
+        IoInvalidateDeviceState(device->physical);
 }
 VOID WdfDeviceSetFailed(WDFDEVICE Device, WDF_DEVICE_FAILED_ACTION FailedAction)
 {
@@ -108,18 +126,6 @@ VOID WdfDeviceSetStaticStopRemove(WDFDEVICE Device, BOOLEAN Stoppable)
 {
     WDF_ENTER(PASSIVE_LEVEL, );
     DEVICE(Device)->is_stoppable = Stoppable != FALSE;
-}
-VOID WdfDeviceSetPnpCapabilities(WDFDEVICE Device, PWDF_DEVICE_PNP_CAPABILITIES PnpCapabilities)
-{
-    WDF_ENTER(DISPATCH_LEVEL, );
-    (void)DEVICE(Device);
-    WDF_REQUIRE(PnpCapabilities);
-}
-VOID WdfDeviceSetPowerCapabilities(WDFDEVICE Device, PWDF_DEVICE_POWER_CAPABILITIES PowerCapabilities)
-{
-    WDF_ENTER(DISPATCH_LEVEL, );
-    (void)DEVICE(Device);
-    WDF_REQUIRE(PowerCapabilities);
 }
 VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TYPE FileType, BOOLEAN FileTypeIsSupported)
 {

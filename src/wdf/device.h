@@ -7,6 +7,7 @@
  *     start, back to D0        D0Entry, then up: interrupts, DMA, queues; self-managed I/O is begun
  *     stop, out of D0          self-managed I/O is suspended, then down: queues, DMA, interrupts; D0Exit
  *     removal                  the same, ReleaseHardware, then purge: what waits in queues fails; the WDFDEVICE is deleted: destroyed
+ *     start of a PDO that was removed, and is there still            reopen
  *     any other IRP            dispatch, until a part takes it
  *
  * Lock key: (B) set before the WDFDEVICE is seen   (P) PnP and power IRPs only, of which there is one at a time
@@ -15,7 +16,9 @@
 #define NTMM_WDF_DEVICE_H
 
 #include "wdf/callback_lock.h"
+#include "wdf/child_list.h"
 #include "wdf/object.h"
+#include "wdf/relations.h"
 
 typedef struct wdf_device wdf_device_t;
 
@@ -46,11 +49,16 @@ typedef struct wdf_device_setup {
 } wdf_device_setup_t;
 
 struct WDFDEVICE_INIT {
-    wdf_driver_t      *driver;
-    wdf_device_setup_t setup;
-    PDEVICE_OBJECT     physical; /* NULL: a control device */
-    UNICODE_STRING     name;     /* paged pool; Buffer NULL: none */
-    wdf_device_t      *made;     /* by WdfDeviceCreate; NULL: nothing yet */
+    wdf_driver_t         *driver;
+    wdf_device_setup_t    setup;
+    PDEVICE_OBJECT        physical;     /* NULL: a control device */
+    UNICODE_STRING        name;         /* paged pool; Buffer NULL: none */
+    wdf_device_t         *made;         /* by WdfDeviceCreate; NULL: nothing yet */
+    struct wdf_pdo       *pdo;          /* of a bus driver's child (pdo.h); NULL: it is none, or WdfDeviceCreate has taken it */
+    bool                  is_allocated; /* a block of pool: WdfDeviceCreate or WdfDeviceInitFree frees it */
+    WDF_CHILD_LIST_CONFIG list_config;  /* of the default child list; Size 0: none */
+    WDF_OBJECT_ATTRIBUTES list_attributes;
+    bool                  has_list_attributes;
 };
 
 /* ---- a device ---- */
@@ -61,37 +69,50 @@ typedef enum wdf_device_state {
     WDF_DEVICE_STOPPED,
     WDF_DEVICE_SURPRISE_REMOVED,
     WDF_DEVICE_REMOVED,
-    WDF_DEVICE_FAILED /* a callback failed, or WdfDeviceSetFailed */
+    WDF_DEVICE_PDO_WAITS, /* removed, and its bus has it still: it may be started again */
+    WDF_DEVICE_FAILED     /* a callback failed, or WdfDeviceSetFailed */
 } wdf_device_state_t;
 
 #define WDF_DEVICE_PARTS 8u
 
 struct wdf_device {
-    wdf_object_t           object;
-    wdf_device_setup_t     setup;           /* (B) */
-    PDEVICE_OBJECT         wdm;             /* (B) its DEVICE_OBJECT; the extension points back */
-    PDEVICE_OBJECT         below;           /* (B) the one that it is attached to; NULL: a control device */
-    PDEVICE_OBJECT         physical;        /* (B) */
-    wdf_callback_lock_t    callbacks;       /* the lock of scope WdfSynchronizationScopeDevice */
-    wdf_device_state_t     state;           /* (P) */
-    bool                   in_d0;           /* (P) its parts are up */
-    bool                   began_io;        /* (P) EvtDeviceSelfManagedIoInit has been called */
-    bool                   has_hardware;    /* (P) EvtDevicePrepareHardware has been called */
-    WDF_POWER_DEVICE_STATE power;           /* (P) */
-    WDFCMRESLIST           raw, translated; /* (P) of the last start; NULL: no part makes them */
-    WDF_DEVICE_STATE       pnp_state;
-    bool                   has_parts;               /* (B) */
-    bool                   is_stoppable;            /* WdfDeviceSetStaticStopRemove */
-    bool                   has_failed;              /* WdfDeviceSetFailed */
-    UNICODE_STRING         name;                    /* (B) paged pool; Buffer NULL: none */
-    LIST_ENTRY             links;                   /* its symbolic links */
-    LIST_ENTRY             interfaces;              /* WdfDeviceCreateDeviceInterface */
-    void                  *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
+    wdf_object_t                  object;
+    wdf_device_setup_t            setup;           /* (B) */
+    PDEVICE_OBJECT                wdm;             /* (B) its DEVICE_OBJECT; the extension points back */
+    PDEVICE_OBJECT                below;           /* (B) the one that it is attached to; NULL: a control device */
+    PDEVICE_OBJECT                physical;        /* (B) */
+    wdf_callback_lock_t           callbacks;       /* the lock of scope WdfSynchronizationScopeDevice */
+    wdf_device_state_t            state;           /* (P) */
+    bool                          in_d0;           /* (P) its parts are up */
+    bool                          began_io;        /* (P) EvtDeviceSelfManagedIoInit has been called */
+    bool                          has_hardware;    /* (P) EvtDevicePrepareHardware has been called */
+    WDF_POWER_DEVICE_STATE        power;           /* (P) */
+    WDFCMRESLIST                  raw, translated; /* (P) of the last start; NULL: no part makes them */
+    WDF_DEVICE_STATE              pnp_state;
+    WDF_DEVICE_PNP_CAPABILITIES   pnp_can; /* what the driver says that it can do */
+    WDF_DEVICE_POWER_CAPABILITIES power_can;
+    PNP_BUS_INFORMATION           bus_of_children; /* BusTypeGuid zero: the driver has not said what */
+    struct wdf_pdo               *pdo;             /* (B) NULL: its driver is not its bus driver */
+    wdf_bus_t                     bus;             /* its children */
+    wdf_relations_t               removal;         /* devices that go when it is removed */
+    wdf_lock_t                    lock_of_interfaces;
+    LIST_ENTRY                    query_interfaces;        /* (lock_of_interfaces) WdfDeviceAddQueryInterface */
+    bool                          has_parts;               /* (B) */
+    bool                          is_stoppable;            /* WdfDeviceSetStaticStopRemove */
+    bool                          has_failed;              /* WdfDeviceSetFailed */
+    UNICODE_STRING                name;                    /* (B) paged pool; Buffer NULL: none */
+    LIST_ENTRY                    links;                   /* its symbolic links */
+    LIST_ENTRY                    interfaces;              /* WdfDeviceCreateDeviceInterface */
+    void                         *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
 };
 
 extern const wdf_type_t     wdf_device_type;
 static inline wdf_device_t *wdf_device_of(PDEVICE_OBJECT wdm) { return *(wdf_device_t **)wdm->DeviceExtension; }
 static inline WDFDEVICE     wdf_device_handle(wdf_device_t *device) { return (WDFDEVICE)&device->object; }
+bool                        wdf_device_is_fdo(const wdf_device_t *device); /* or a filter: attached to a device of somebody else's */
+/* Its physical device object, if the PnP manager knows that; else NULL. */
+PDEVICE_OBJECT wdf_device_known(const wdf_device_t *device);
+void           wdf_device_invalidate_relations(const wdf_device_t *device); /* bus relations; <= DISPATCH_LEVEL */
 /* The WDFDEVICE that an object belongs to; NULL: none. */
 static inline wdf_device_t *wdf_device_above(wdf_object_t *object) { return (wdf_device_t *)wdf_object_ancestor(object, &wdf_device_type); }
 
@@ -115,6 +136,7 @@ typedef struct wdf_device_part {
     NTSTATUS (*up)(wdf_device_t *device);                              /* it is in D0 now; PASSIVE_LEVEL */
     void (*down)(wdf_device_t *device, WDF_POWER_DEVICE_STATE target); /* it is in D0 still; PASSIVE_LEVEL */
     void (*purge)(wdf_device_t *device);                               /* it is about to be deleted; PASSIVE_LEVEL */
+    void (*reopen)(wdf_device_t *device); /* it is not: a PDO that was removed is started again; PASSIVE_LEVEL */
     void (*destroyed)(wdf_device_t *device);
     /* true: it has taken the IRP, *status is what the dispatch routine returns. <= DISPATCH_LEVEL */
     bool (*dispatch)(wdf_device_t *device, PIRP irp, NTSTATUS *status);
@@ -122,7 +144,7 @@ typedef struct wdf_device_part {
     NTSTATUS (*resources)(wdf_device_t *device, PCM_RESOURCE_LIST raw, PCM_RESOURCE_LIST translated);
 } wdf_device_part_t;
 
-enum wdf_device_part_number { WDF_PART_RESOURCES = 0, WDF_PART_INTERRUPTS, WDF_PART_DMA, WDF_PART_IO };
+enum wdf_device_part_number { WDF_PART_RESOURCES = 0, WDF_PART_INTERRUPTS, WDF_PART_DMA, WDF_PART_IO, WDF_PART_BUS };
 
 extern const wdf_device_part_t *const wdf_device_parts[]; /* NULL ends the list */
 

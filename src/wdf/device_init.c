@@ -1,7 +1,7 @@
 /*
  * device_init.c - WDFDEVICE_INIT: what a driver says about a device before it is made.
- * That of a Plug and Play device lies on the stack of AddDevice; that of a control device is a block of pool, which WdfDeviceCreate or
- * WdfDeviceInitFree frees.
+ * That of a Plug and Play device lies on the stack of AddDevice; that of a control device or a static child is a block of pool, which
+ * WdfDeviceCreate or WdfDeviceInitFree frees.
  *
  * Locks       none: it belongs to one thread.
  * Source      WDK reference: wdfdevice.h, wdfcontrol.h, wdffdo.h, the pages of the routines.
@@ -11,12 +11,9 @@
 #include <string.h>
 
 #include <wdfcontrol.h>
+#include <wdffdo.h>
 
-/* wdffdo.h, without the resources and children that come with it. */
-struct _WDF_FDO_EVENT_CALLBACKS;
-WDFAPI VOID           WdfFdoInitSetFilter(PWDFDEVICE_INIT DeviceInit);
-WDFAPI VOID           WdfFdoInitSetEventCallbacks(PWDFDEVICE_INIT DeviceInit, struct _WDF_FDO_EVENT_CALLBACKS *FdoEventCallbacks);
-WDFAPI PDEVICE_OBJECT WdfFdoInitWdmGetPhysicalDevice(PWDFDEVICE_INIT DeviceInit);
+#include "wdf/pdo.h"
 
 void wdf_device_init_begin(struct WDFDEVICE_INIT *init, wdf_driver_t *driver, PDEVICE_OBJECT physical)
 {
@@ -36,7 +33,10 @@ void wdf_device_init_end(struct WDFDEVICE_INIT *init)
     if (init->name.Buffer != NULL)
         ExFreePoolWithTag(init->name.Buffer, tag);
     init->name.Buffer = NULL;
-    if (init->setup.is_control)
+    if (init->pdo != NULL)
+        wdf_pdo_delete(init->pdo, tag);
+    init->pdo = NULL;
+    if (init->is_allocated)
         ExFreePoolWithTag(init, tag);
 }
 
@@ -46,8 +46,10 @@ PWDFDEVICE_INIT WdfControlDeviceInitAllocate(WDFDRIVER Driver, const UNICODE_STR
     wdf_object_t *object = WDF_FROM(Driver, NULL);
     WDF_REQUIRE(SDDLString);
     struct WDFDEVICE_INIT *init = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *init, object->driver->globals.DriverTag);
-    if (init != NULL)
-        wdf_device_init_begin(init, object->driver, NULL);
+    if (init == NULL)
+        return NULL;
+    wdf_device_init_begin(init, object->driver, NULL);
+    init->is_allocated = true;
     return init;
 }
 
@@ -55,7 +57,7 @@ VOID WdfDeviceInitFree(PWDFDEVICE_INIT DeviceInit)
 {
     WDF_ENTER(PASSIVE_LEVEL, );
     WDF_REQUIRE(DeviceInit);
-    if (DeviceInit->setup.is_control)
+    if (DeviceInit->is_allocated)
         wdf_device_init_end(DeviceInit);
 }
 

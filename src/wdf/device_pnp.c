@@ -7,7 +7,8 @@
  *      Dx       |  |  | EvtDeviceSelfManagedIoSuspend
  *               |  | queues, DMA, EvtDeviceD0ExitPreInterruptsDisabled, interrupts, EvtDeviceD0Exit
  *     stop      | EvtDeviceReleaseHardware
- *     removal   what waits in queues fails, EvtDeviceSelfManagedIoFlush, ..Cleanup; the WDFDEVICE is deleted
+ *     removal   children go, what waits in queues fails, EvtDeviceSelfManagedIoFlush, ..Cleanup; the WDFDEVICE is deleted, but for a PDO
+ *               that its bus has still
  *
  * Locks       none: there is one such IRP at a time.
  * Source      WDK reference: "PnP and Power Management Scenarios", wdfdevice.h, the pages of the callbacks; KMDF 1.33.
@@ -15,7 +16,10 @@
  *             system states are passed on.
  */
 #include "wdf/device.h"
+#include "wdf/capabilities.h"
 #include "wdf/driver_object.h"
+#include "wdf/pdo.h"
+#include "wdf/query_interface.h"
 
 /* ---- callbacks ---- */
 
@@ -65,6 +69,13 @@ static void parts_purge(wdf_device_t *device)
     for (size_t i = 0; wdf_device_parts[i] != NULL; i++)
         if (wdf_device_parts[i]->purge != NULL)
             wdf_device_parts[i]->purge(device);
+}
+
+static void parts_reopen(wdf_device_t *device)
+{
+    for (size_t i = 0; wdf_device_parts[i] != NULL; i++)
+        if (wdf_device_parts[i]->reopen != NULL)
+            wdf_device_parts[i]->reopen(device);
 }
 
 static NTSTATUS parts_resources(wdf_device_t *device, PCM_RESOURCE_LIST raw, PCM_RESOURCE_LIST translated)
@@ -189,6 +200,7 @@ void wdf_device_retire(wdf_device_t *device)
 {
     leave_d0(device, WdfPowerDeviceD3Final);
     release_hardware(device);
+    wdf_bus_end(device);
     parts_purge(device);
     if (device->began_io) {
         CALL_VOID(device, device->setup.pnp.EvtDeviceSelfManagedIoFlush);
@@ -203,6 +215,10 @@ void wdf_device_retire(wdf_device_t *device)
 static NTSTATUS pnp_start(wdf_device_t *device, PIRP irp)
 {
     NTSTATUS status = wdf_device_send_and_wait(device, irp);
+    if (device->state == WDF_DEVICE_PDO_WAITS) {
+        device->has_failed = false;
+        parts_reopen(device);
+    }
     if (NT_SUCCESS(status))
         status = start(device, IoGetCurrentIrpStackLocation(irp));
     return wdf_device_complete(irp, status);
@@ -220,11 +236,26 @@ static NTSTATUS pnp_stop(wdf_device_t *device, PIRP irp)
 static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
 {
     CALL_VOID(device, device->setup.pnp.EvtDeviceSurpriseRemoval);
+    if (device->pdo != NULL)
+        wdf_pdo_pulled_out(device);
     leave_d0(device, WdfPowerDeviceD3Final);
     release_hardware(device);
+    wdf_bus_lost(device);
     device->state = WDF_DEVICE_SURPRISE_REMOVED;
     irp->IoStatus.Status = STATUS_SUCCESS;
     return wdf_device_pass_on(device, irp);
+}
+
+/* Its bus decides whether it goes. */
+static NTSTATUS pnp_remove_pdo(wdf_device_t *device, PIRP irp)
+{
+    if (wdf_pdo_is_gone(device)) {
+        wdf_pdo_end(device);
+    } else {
+        wdf_device_retire(device);
+        device->state = WDF_DEVICE_PDO_WAITS;
+    }
+    return wdf_device_complete(irp, STATUS_SUCCESS);
 }
 
 /* The device object goes with the WDFDEVICE. */
@@ -251,25 +282,80 @@ static NTSTATUS pnp_query(wdf_device_t *device, PIRP irp, EVT_WDF_DEVICE_QUERY_S
     return wdf_device_pass_on(device, irp);
 }
 
+static void tell_relations_query(wdf_device_t *device, DEVICE_RELATION_TYPE type)
+{
+    if (device->setup.pnp.EvtDeviceRelationsQuery == NULL)
+        return;
+    wdf_call_t call = wdf_call_begin(device->object.driver);
+    device->setup.pnp.EvtDeviceRelationsQuery(wdf_device_handle(device), type);
+    WDF_CALL_END(&call, device->setup.pnp.EvtDeviceRelationsQuery);
+}
+
+static NTSTATUS pnp_relations(wdf_device_t *device, PIRP irp, DEVICE_RELATION_TYPE type)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    if (type == BusRelations)
+        status = wdf_bus_relations(device, irp);
+    else if (type == RemovalRelations)
+        irp->IoStatus.Status = status = wdf_relations_answer(&device->removal, irp, device->object.driver->globals.DriverTag);
+    return status == STATUS_INSUFFICIENT_RESOURCES ? wdf_device_complete(irp, status) : wdf_device_pass_on(device, irp);
+}
+
+static NTSTATUS pnp_capabilities(wdf_device_t *device, PIRP irp, PDEVICE_CAPABILITIES capabilities)
+{
+    if (!wdf_capabilities_are_known(capabilities))
+        return wdf_device_pass_on(device, irp);
+    wdf_capabilities_down(device, capabilities);
+    NTSTATUS status = wdf_device_send_and_wait(device, irp);
+    if (NT_SUCCESS(status))
+        wdf_capabilities_up(device, capabilities);
+    return wdf_device_complete(irp, status);
+}
+
+/* Nobody below need know that question. */
+static NTSTATUS pnp_state(wdf_device_t *device, PIRP irp)
+{
+    NTSTATUS status = device->pdo != NULL ? STATUS_SUCCESS : wdf_device_send_and_wait(device, irp);
+    if (status == STATUS_NOT_SUPPORTED) {
+        status = STATUS_SUCCESS;
+        irp->IoStatus.Information = 0;
+    }
+    if (NT_SUCCESS(status))
+        irp->IoStatus.Information = wdf_pnp_state(device, (PNP_DEVICE_STATE)irp->IoStatus.Information);
+    return wdf_device_complete(irp, status);
+}
+
+static NTSTATUS pnp_interface(wdf_device_t *device, PIRP irp)
+{
+    NTSTATUS status;
+    if (!wdf_query_interface(device, irp, &status))
+        return wdf_device_pass_on(device, irp);
+    if (device->pdo == NULL)
+        irp->IoStatus.Information = 0;
+    return wdf_device_complete(irp, status);
+}
+
 NTSTATUS wdf_device_pnp(wdf_device_t *device, PIRP irp)
 {
     const IO_STACK_LOCATION *location = IoGetCurrentIrpStackLocation(irp);
+    NTSTATUS                 status;
+    if (location->MinorFunction == IRP_MN_QUERY_DEVICE_RELATIONS)
+        tell_relations_query(device, location->Parameters.QueryDeviceRelations.Type);
+    if (device->pdo != NULL && wdf_pdo_pnp(device, irp, &status))
+        return status;
     switch (location->MinorFunction) {
     case IRP_MN_START_DEVICE: return pnp_start(device, irp);
     case IRP_MN_STOP_DEVICE: return pnp_stop(device, irp);
     case IRP_MN_SURPRISE_REMOVAL: return pnp_surprise(device, irp);
-    case IRP_MN_REMOVE_DEVICE: return pnp_remove(device, irp);
+    case IRP_MN_REMOVE_DEVICE: return device->pdo != NULL ? pnp_remove_pdo(device, irp) : pnp_remove(device, irp);
     case IRP_MN_QUERY_STOP_DEVICE: return pnp_query(device, irp, device->setup.pnp.EvtDeviceQueryStop);
     case IRP_MN_QUERY_REMOVE_DEVICE: return pnp_query(device, irp, device->setup.pnp.EvtDeviceQueryRemove);
     case IRP_MN_CANCEL_STOP_DEVICE:
     case IRP_MN_CANCEL_REMOVE_DEVICE: irp->IoStatus.Status = STATUS_SUCCESS; return wdf_device_pass_on(device, irp);
-    case IRP_MN_QUERY_DEVICE_RELATIONS:
-        if (device->setup.pnp.EvtDeviceRelationsQuery != NULL) {
-            wdf_call_t call = wdf_call_begin(device->object.driver);
-            device->setup.pnp.EvtDeviceRelationsQuery(wdf_device_handle(device), location->Parameters.QueryDeviceRelations.Type);
-            WDF_CALL_END(&call, device->setup.pnp.EvtDeviceRelationsQuery);
-        }
-        return wdf_device_pass_on(device, irp);
+    case IRP_MN_QUERY_DEVICE_RELATIONS: return pnp_relations(device, irp, location->Parameters.QueryDeviceRelations.Type);
+    case IRP_MN_QUERY_CAPABILITIES: return pnp_capabilities(device, irp, location->Parameters.DeviceCapabilities.Capabilities);
+    case IRP_MN_QUERY_PNP_DEVICE_STATE: return pnp_state(device, irp);
+    case IRP_MN_QUERY_INTERFACE: return pnp_interface(device, irp);
     default: return wdf_device_pass_on(device, irp);
     }
 }
@@ -300,6 +386,7 @@ NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp)
         return to_d0(device, irp);
     if (sets_device)
         leave_d0(device, state_of(location->Parameters.Power.State.DeviceState));
-    irp->IoStatus.Status = STATUS_SUCCESS;
+    bool is_unknown = device->pdo != NULL && location->MinorFunction == IRP_MN_WAIT_WAKE; /* nobody wakes the machine */
+    irp->IoStatus.Status = is_unknown ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
     return wdf_device_pass_on(device, irp);
 }

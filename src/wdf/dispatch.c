@@ -34,8 +34,11 @@ static bool is_of_system(const IRP *irp)
     return major == IRP_MJ_PNP || major == IRP_MJ_POWER;
 }
 
+/* A PDO is the bottom: the IRP is complete with what it has come with, or was given. */
 NTSTATUS wdf_device_pass_on(wdf_device_t *device, PIRP irp)
 {
+    if (device->pdo != NULL)
+        return wdf_device_complete(irp, irp->IoStatus.Status);
     if (device->below == NULL || is_bare(device->below))
         return wdf_device_complete(irp, is_of_system(irp) ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_REQUEST);
     IoSkipCurrentIrpStackLocation(irp);
@@ -117,8 +120,10 @@ NTSTATUS wdf_dispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
     wdf_device_t            *device = wdf_device_of(DeviceObject);
     const IO_STACK_LOCATION *location = IoGetCurrentIrpStackLocation(Irp);
-    const wdf_preprocess_t  *wanted = &device->setup.preprocess[location->MajorFunction];
-    bool                     has_minors = location->MajorFunction == IRP_MJ_PNP || location->MajorFunction == IRP_MJ_POWER;
+    if (device == NULL)
+        return wdf_device_complete(Irp, STATUS_INVALID_DEVICE_REQUEST); /* a PDO that is gone, and its stack still stands */
+    const wdf_preprocess_t *wanted = &device->setup.preprocess[location->MajorFunction];
+    bool                    has_minors = location->MajorFunction == IRP_MJ_PNP || location->MajorFunction == IRP_MJ_POWER;
     if (wanted->callback != NULL && (!has_minors || (wanted->minors >> (location->MinorFunction & 31) & 1) != 0))
         return preprocess(device, Irp, wanted->callback);
     return dispatch(device, Irp);

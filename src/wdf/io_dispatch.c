@@ -81,6 +81,13 @@ static void purge(wdf_device_t *device)
         wdf_queue_close(queue);
 }
 
+static void reopen(wdf_device_t *device)
+{
+    wdf_device_io_t *io = wdf_device_io(device);
+    for (wdf_queue_t *queue = wdf_io_next_queue(io, NULL); queue != NULL; queue = wdf_io_next_queue(io, queue))
+        wdf_queue_reopen(queue);
+}
+
 /* ---- dispatch ---- */
 
 static wdf_queue_t *queue_for(wdf_device_io_t *io, UCHAR major)
@@ -153,7 +160,14 @@ static bool dispatch(wdf_device_t *device, PIRP irp, NTSTATUS *status)
 }
 
 const wdf_device_part_t wdf_io_part = {
-    .number = WDF_PART_IO, .created = created, .up = up, .down = down, .purge = purge, .destroyed = destroyed, .dispatch = dispatch
+    .number = WDF_PART_IO,
+    .created = created,
+    .up = up,
+    .down = down,
+    .purge = purge,
+    .reopen = reopen,
+    .destroyed = destroyed,
+    .dispatch = dispatch,
 };
 
 /* ---- the driver's routines ---- */

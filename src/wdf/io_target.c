@@ -12,6 +12,8 @@
  */
 #include "wdf/io_target.h"
 
+#include "wdf/pnp_ask.h"
+
 static void target_dispose(wdf_object_t *object);
 
 const wdf_type_t wdf_io_target_type = { .name = "WDFIOTARGET",
@@ -332,36 +334,14 @@ PDEVICE_OBJECT WdfIoTargetWdmGetTargetPhysicalDevice(WDFIOTARGET IoTarget)
     return target->is_local ? target->io->device->physical : NULL;
 }
 
-static NTSTATUS send_query(PDEVICE_OBJECT device, const IO_STACK_LOCATION *query)
-{
-    KEVENT          event;
-    IO_STATUS_BLOCK block = { .Status = STATUS_UNSUCCESSFUL };
-    KeInitializeEvent(&event, NotificationEvent, FALSE);
-    PIRP irp = IoBuildSynchronousFsdRequest(IRP_MJ_PNP, device, NULL, 0, NULL, &event, &block);
-    if (irp == NULL)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
-    IoGetNextIrpStackLocation(irp)->MinorFunction = IRP_MN_QUERY_INTERFACE;
-    IoGetNextIrpStackLocation(irp)->Parameters.QueryInterface = query->Parameters.QueryInterface;
-    if (IoCallDriver(device, irp) == STATUS_PENDING)
-        (void)KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
-    return block.Status;
-}
-
 NTSTATUS WdfIoTargetQueryForInterface(WDFIOTARGET IoTarget, LPCGUID InterfaceType, PINTERFACE Interface, USHORT Size, USHORT Version,
                                       PVOID InterfaceSpecificData)
 {
-    IO_STACK_LOCATION query = { .MajorFunction = IRP_MJ_PNP };
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
     PDEVICE_OBJECT device = wdf_io_target_device(WDF_FROM(IoTarget, &wdf_io_target_type));
     WDF_REQUIRE(InterfaceType);
     WDF_REQUIRE(Interface);
     if (device == NULL)
         return STATUS_INVALID_DEVICE_STATE;
-    query.Parameters.QueryInterface.InterfaceType = InterfaceType;
-    query.Parameters.QueryInterface.Interface = Interface;
-    query.Parameters.QueryInterface.Size = Size;
-    query.Parameters.QueryInterface.Version = Version;
-    query.Parameters.QueryInterface.InterfaceSpecificData = InterfaceSpecificData;
-    return send_query(device, &query);
+    return wdf_pnp_query_interface(device, false, InterfaceType, Interface, Size, Version, InterfaceSpecificData);
 }

@@ -297,6 +297,15 @@ void wdf_queue_close(wdf_queue_t *queue)
     power_off(queue, WdfRequestStopActionPurge);
 }
 
+void wdf_queue_reopen(wdf_queue_t *queue)
+{
+    wdf_lock(&queue->lock);
+    queue->is_closed = queue->cancels_all = false;
+    queue->accepts = queue->delivers = true;
+    queue->power = queue->is_power_managed ? WDF_QUEUE_OFF : WDF_QUEUE_ON;
+    wdf_unlock(&queue->lock);
+}
+
 VOID WdfRequestStopAcknowledge(WDFREQUEST Request, BOOLEAN Requeue)
 {
     WDF_ENTER(DISPATCH_LEVEL, );

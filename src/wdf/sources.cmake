@@ -1,6 +1,11 @@
 target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/attributes.c
   ${CMAKE_CURRENT_LIST_DIR}/callback_lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/capabilities.c
+  ${CMAKE_CURRENT_LIST_DIR}/child_description.c
+  ${CMAKE_CURRENT_LIST_DIR}/child_list.c
+  ${CMAKE_CURRENT_LIST_DIR}/child_relations.c
+  ${CMAKE_CURRENT_LIST_DIR}/child_row.c
   ${CMAKE_CURRENT_LIST_DIR}/collection.c
   ${CMAKE_CURRENT_LIST_DIR}/common_buffer.c
   ${CMAKE_CURRENT_LIST_DIR}/context.c
@@ -12,6 +17,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device_names.c
   ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
   ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_relations.c
   ${CMAKE_CURRENT_LIST_DIR}/device_resources.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_enabler.c
@@ -23,6 +29,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/dpc.c
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_current.c
+  ${CMAKE_CURRENT_LIST_DIR}/fdo.c
   ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
   ${CMAKE_CURRENT_LIST_DIR}/io_dispatch.c
@@ -36,11 +43,17 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/object.c
   ${CMAKE_CURRENT_LIST_DIR}/object_life.c
+  ${CMAKE_CURRENT_LIST_DIR}/pdo.c
+  ${CMAKE_CURRENT_LIST_DIR}/pdo_answers.c
+  ${CMAKE_CURRENT_LIST_DIR}/pdo_init.c
+  ${CMAKE_CURRENT_LIST_DIR}/pnp_ask.c
+  ${CMAKE_CURRENT_LIST_DIR}/query_interface.c
   ${CMAKE_CURRENT_LIST_DIR}/queue.c
   ${CMAKE_CURRENT_LIST_DIR}/queue_cancel.c
   ${CMAKE_CURRENT_LIST_DIR}/queue_dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/queue_state.c
   ${CMAKE_CURRENT_LIST_DIR}/queue_take.c
+  ${CMAKE_CURRENT_LIST_DIR}/relations.c
   ${CMAKE_CURRENT_LIST_DIR}/request.c
   ${CMAKE_CURRENT_LIST_DIR}/request_create.c
   ${CMAKE_CURRENT_LIST_DIR}/request_memory.c

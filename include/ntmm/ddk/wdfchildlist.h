@@ -1,8 +1,16 @@
 /*
  * wdfchildlist.h - dynamic lists of the children that a bus driver has found.
- * Types only do their work when compiling: there is no enumeration here, the routines are absent, and a driver that calls one does not link.
  *
- * Source  WDK reference: wdfchildlist.h.
+ *     WdfChildListAddOrUpdateChildDescriptionAsPresent   "a child with these descriptions is there"; the PnP manager is told to ask
+ *     IRP_MN_QUERY_DEVICE_RELATIONS                      EvtChildListCreateDevice makes its PDO from the description
+ *     WdfChildListUpdateChildDescriptionAsMissing        "it is not"; IRP_MN_REMOVE_DEVICE follows, and takes PDO and description away
+ *
+ * While the driver scans or iterates, changes wait.
+ *
+ * Callbacks that copy and compare descriptions run at DISPATCH_LEVEL, under the list's lock: they must not call routines of the list. Those that
+ * clean up run at <= DISPATCH_LEVEL, EvtChildListCreateDevice and EvtChildListScanForChildren at PASSIVE_LEVEL.
+ *
+ * Source  WDK reference: wdfchildlist.h; sizes and values: KMDF 1.33 headers.
  */
 #ifndef NTMM_DDK_WDFCHILDLIST_H
 #define NTMM_DDK_WDFCHILDLIST_H
@@ -141,29 +149,77 @@ FORCEINLINE VOID WDF_CHILD_LIST_ITERATOR_INIT(PWDF_CHILD_LIST_ITERATOR Iterator,
     Iterator->Flags = Flags;
 }
 
-/* ---- absent: declared, and missed by the linker ---- */
+NTMM_LAYOUT(sizeof(WDF_CHILD_LIST_CONFIG) == 96 && FIELD_OFFSET(WDF_CHILD_LIST_CONFIG, EvtChildListCreateDevice) == 16,
+            "WDF_CHILD_LIST_CONFIG, x64");
+NTMM_LAYOUT(sizeof(WDF_CHILD_LIST_ITERATOR) == 40 && sizeof(WDF_CHILD_RETRIEVE_INFO) == 40, "WDF_CHILD_LIST_ITERATOR, x64");
 
-WDFAPI NTSTATUS  WdfChildListCreate(WDFDEVICE Device, PWDF_CHILD_LIST_CONFIG Config, PWDF_OBJECT_ATTRIBUTES ChildListAttributes,
-                                    WDFCHILDLIST *ChildList);
+/* ---- routines ---- */
+
+/**
+ * One more list of children of a device, which is deleted with it.
+ *
+ * @param ChildListAttributes  or NULL; without ParentObject
+ * @return STATUS_INFO_LENGTH_MISMATCH: Config->Size; STATUS_INVALID_PARAMETER: no IdentificationDescriptionSize, or no EvtChildListCreateDevice;
+ *         what WdfObjectCreate returns for attributes; STATUS_INSUFFICIENT_RESOURCES
+ * @irql PASSIVE_LEVEL @source WDK reference: wdfchildlist.h, WdfChildListCreate
+ */
+WDFAPI NTSTATUS WdfChildListCreate(WDFDEVICE Device, PWDF_CHILD_LIST_CONFIG Config, PWDF_OBJECT_ATTRIBUTES ChildListAttributes,
+                                   WDFCHILDLIST *ChildList);
+/** The bus. @irql <= DISPATCH_LEVEL @source WDK reference: wdfchildlist.h, WdfChildListGetDevice */
 WDFAPI WDFDEVICE WdfChildListGetDevice(WDFCHILDLIST ChildList);
+/**
+ * The PDO of a child.
+ *
+ * @param RetrieveInfo  with the description that is looked for; receives Status, and the address if AddressDescription is not NULL
+ * @return NULL: Status says why; or a size is wrong, and nothing has been written
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdfchildlist.h, WdfChildListRetrievePdo
+ */
 WDFAPI WDFDEVICE WdfChildListRetrievePdo(WDFCHILDLIST ChildList, PWDF_CHILD_RETRIEVE_INFO RetrieveInfo);
-WDFAPI NTSTATUS  WdfChildListRetrieveAddressDescription(WDFCHILDLIST                                 ChildList,
-                                                        PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription,
-                                                        PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER        AddressDescription);
-WDFAPI VOID      WdfChildListBeginScan(WDFCHILDLIST ChildList);
-WDFAPI VOID      WdfChildListEndScan(WDFCHILDLIST ChildList);
-WDFAPI VOID      WdfChildListBeginIteration(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator);
-WDFAPI NTSTATUS  WdfChildListRetrieveNextDevice(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator, WDFDEVICE *Device,
-                                                PWDF_CHILD_RETRIEVE_INFO Info);
-WDFAPI VOID      WdfChildListEndIteration(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator);
-WDFAPI NTSTATUS  WdfChildListAddOrUpdateChildDescriptionAsPresent(WDFCHILDLIST                                 ChildList,
-                                                                  PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription,
-                                                                  PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER        AddressDescription);
-WDFAPI NTSTATUS  WdfChildListUpdateChildDescriptionAsMissing(WDFCHILDLIST                                 ChildList,
-                                                             PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription);
-WDFAPI VOID      WdfChildListUpdateAllChildDescriptionsAsPresent(WDFCHILDLIST ChildList);
-WDFAPI BOOLEAN   WdfChildListRequestChildEject(WDFCHILDLIST                                 ChildList,
-                                               PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription);
+/** @return STATUS_NO_SUCH_DEVICE; STATUS_INVALID_DEVICE_REQUEST: a size is not the list's, or it has no addresses @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfchildlist.h, WdfChildListRetrieveAddressDescription */
+WDFAPI NTSTATUS WdfChildListRetrieveAddressDescription(WDFCHILDLIST                                 ChildList,
+                                                       PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription,
+                                                       PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER        AddressDescription);
+/** From here to the end of the last scan changes wait; who is not reported as present meanwhile is missing then. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfchildlist.h, WdfChildListBeginScan, WdfChildListEndScan */
+WDFAPI VOID WdfChildListBeginScan(WDFCHILDLIST ChildList);
+WDFAPI VOID WdfChildListEndScan(WDFCHILDLIST ChildList);
+/**
+ * Go through the children.
+ *
+ * @param Iterator  WDF_CHILD_LIST_ITERATOR_INIT with those flags of WDF_RETRIEVE_CHILD_FLAGS that are wanted; the same until the end
+ * @param Device    receives the PDO; NULL: it is not made yet
+ * @param Info      or NULL; its EvtChildListIdentificationDescriptionCompare, if any, chooses; receives descriptions where it has room for them
+ * @return STATUS_NO_MORE_ENTRIES; STATUS_INVALID_DEVICE_STATE: nothing was begun; STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER,
+ *         STATUS_INVALID_DEVICE_REQUEST: sizes and flags
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdfchildlist.h, the pages of the routines
+ */
+WDFAPI VOID     WdfChildListBeginIteration(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator);
+WDFAPI NTSTATUS WdfChildListRetrieveNextDevice(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator, WDFDEVICE *Device,
+                                               PWDF_CHILD_RETRIEVE_INFO Info);
+WDFAPI VOID     WdfChildListEndIteration(WDFCHILDLIST ChildList, PWDF_CHILD_LIST_ITERATOR Iterator);
+/**
+ * A child is there.
+ *
+ * @param AddressDescription  copied, also into the record of a child that is known; NULL exactly when the list has none
+ * @return STATUS_OBJECT_NAME_EXISTS, a success: it is known; STATUS_INVALID_DEVICE_REQUEST: a size is not the list's;
+ *         STATUS_INSUFFICIENT_RESOURCES; what the driver's duplicate callbacks return
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdfchildlist.h, WdfChildListAddOrUpdateChildDescriptionAsPresent
+ */
+WDFAPI NTSTATUS WdfChildListAddOrUpdateChildDescriptionAsPresent(WDFCHILDLIST                                 ChildList,
+                                                                 PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription,
+                                                                 PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER        AddressDescription);
+/** A child is not there any more. @return STATUS_NO_SUCH_DEVICE: it never was; STATUS_INVALID_DEVICE_REQUEST: the size is not the list's
+ *  @irql <= DISPATCH_LEVEL @source WDK reference: wdfchildlist.h, WdfChildListUpdateChildDescriptionAsMissing */
+WDFAPI NTSTATUS WdfChildListUpdateChildDescriptionAsMissing(WDFCHILDLIST                                 ChildList,
+                                                            PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription);
+/** For a scan that finds nothing changed. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfchildlist.h, WdfChildListUpdateAllChildDescriptionsAsPresent */
+WDFAPI VOID WdfChildListUpdateAllChildDescriptionsAsPresent(WDFCHILDLIST ChildList);
+/** IoRequestDeviceEject for a child. @return FALSE: there is none with that description, or it is not reported @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfchildlist.h, WdfChildListRequestChildEject */
+WDFAPI BOOLEAN WdfChildListRequestChildEject(WDFCHILDLIST                                 ChildList,
+                                             PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription);
 
 #ifdef __cplusplus
 }

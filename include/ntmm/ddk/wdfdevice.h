@@ -542,7 +542,8 @@ WDFAPI ULONG WdfDeviceGetCharacteristics(WDFDEVICE Device);
  *  @source WDK reference: wdfdevice.h, the pages of the routines */
 WDFAPI WDF_DEVICE_PNP_STATE   WdfDeviceGetDevicePnpState(WDFDEVICE Device);
 WDFAPI WDF_DEVICE_POWER_STATE WdfDeviceGetDevicePowerState(WDFDEVICE Device);
-/** Kept, and given back. @irql <= DISPATCH_LEVEL @models nobody asks for it @source WDK reference: wdfdevice.h, the pages of the routines */
+/** What IRP_MN_QUERY_PNP_DEVICE_STATE answers; the PnP manager is told to ask. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfdevice.h, the pages of the routines */
 WDFAPI VOID WdfDeviceGetDeviceState(WDFDEVICE Device, PWDF_DEVICE_STATE DeviceState);
 WDFAPI VOID WdfDeviceSetDeviceState(WDFDEVICE Device, PWDF_DEVICE_STATE DeviceState);
 /** Its next start fails. @models nothing restarts it @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceSetFailed */
@@ -550,9 +551,19 @@ WDFAPI VOID WdfDeviceSetFailed(WDFDEVICE Device, WDF_DEVICE_FAILED_ACTION Failed
 /** IRP_MN_QUERY_STOP_DEVICE and IRP_MN_QUERY_REMOVE_DEVICE fail while it is FALSE. @irql PASSIVE_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceSetStaticStopRemove */
 WDFAPI VOID WdfDeviceSetStaticStopRemove(WDFDEVICE Device, BOOLEAN Stoppable);
-/** @models accepted and ignored: nobody asks for them @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+/** What IRP_MN_QUERY_CAPABILITIES answers. A structure of another Size is not taken, and ntmm_error() says so. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfdevice.h, the pages of the routines */
 WDFAPI VOID WdfDeviceSetPnpCapabilities(WDFDEVICE Device, PWDF_DEVICE_PNP_CAPABILITIES PnpCapabilities);
 WDFAPI VOID WdfDeviceSetPowerCapabilities(WDFDEVICE Device, PWDF_DEVICE_POWER_CAPABILITIES PowerCapabilities);
+/** What IRP_MN_QUERY_BUS_INFORMATION answers for each of its children. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceSetBusInformationForChildren */
+WDFAPI VOID WdfDeviceSetBusInformationForChildren(WDFDEVICE Device, PPNP_BUS_INFORMATION BusInformation);
+/** Another device goes when this one is removed. @return STATUS_DUPLICATE_OBJECTID: it is named already; STATUS_INSUFFICIENT_RESOURCES
+ *  @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+WDFAPI NTSTATUS WdfDeviceAddRemovalRelationsPhysicalDevice(WDFDEVICE Device, PDEVICE_OBJECT PhysicalDevice);
+WDFAPI VOID     WdfDeviceRemoveRemovalRelationsPhysicalDevice(WDFDEVICE Device, PDEVICE_OBJECT PhysicalDevice);
+WDFAPI VOID     WdfDeviceClearRemovalRelationsDevices(WDFDEVICE Device);
+/** @models accepted and ignored @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceSetSpecialFileSupport */
 WDFAPI VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TYPE FileType, BOOLEAN FileTypeIsSupported);
 
 /** @return STATUS_INFO_LENGTH_MISMATCH: Size; STATUS_INVALID_PARAMETER: an IdleCaps or DxState that is none @models the device never goes idle
@@ -569,7 +580,6 @@ WDFAPI NTSTATUS WdfDeviceQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERT
                                        PULONG ResultLength);
 WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
                                                PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
-WDFAPI VOID     WdfDeviceSetBusInformationForChildren(WDFDEVICE Device, PPNP_BUS_INFORMATION BusInformation);
 /** @return STATUS_SUCCESS; STATUS_POWER_STATE_INVALID: it is not in D0, and does not come there for that @irql <= DISPATCH_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceStopIdle */
 WDFAPI NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0);

@@ -1,7 +1,6 @@
 /*
- * wdffdo.h - function and filter devices: what a driver says of one before it is created, and its resources on the way past.
- *
- * Built: WdfFdoInitWdmGetPhysicalDevice, WdfFdoInitSetFilter, WdfFdoInitSetEventCallbacks. The rest is declared and missed by the linker.
+ * wdffdo.h - function and filter devices: what a driver says of one before it is created, its children where it is a bus, and its resources on
+ * the way past.
  *
  * Source  WDK reference: wdffdo.h.
  */
@@ -42,21 +41,39 @@ WDFAPI VOID WdfFdoInitSetEventCallbacks(PWDFDEVICE_INIT DeviceInit, PWDF_FDO_EVE
 
 /* ---- absent ---- */
 
-WDFAPI NTSTATUS     WdfFdoInitOpenRegistryKey(PWDFDEVICE_INIT DeviceInit, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
-                                              PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
-WDFAPI NTSTATUS     WdfFdoInitQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
-                                            PVOID PropertyBuffer, PULONG ResultLength);
-WDFAPI NTSTATUS     WdfFdoInitAllocAndQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
-                                                    PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
-WDFAPI VOID         WdfFdoInitSetDefaultChildListConfig(PWDFDEVICE_INIT DeviceInit, PWDF_CHILD_LIST_CONFIG Config,
-                                                        PWDF_OBJECT_ATTRIBUTES DefaultChildListAttributes);
-WDFAPI NTSTATUS     WdfFdoQueryForInterface(WDFDEVICE Fdo, LPCGUID InterfaceType, PINTERFACE Interface, USHORT Size, USHORT Version,
-                                            PVOID InterfaceSpecificData);
+WDFAPI NTSTATUS WdfFdoInitOpenRegistryKey(PWDFDEVICE_INIT DeviceInit, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
+                                          PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
+WDFAPI NTSTATUS WdfFdoInitQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
+                                        PVOID PropertyBuffer, PULONG ResultLength);
+WDFAPI NTSTATUS WdfFdoInitAllocAndQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
+                                                PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
+
+/* ---- a bus ---- */
+
+/** WdfDeviceCreate makes the list. A configuration or attributes that WdfChildListCreate would refuse are not taken, and ntmm_error() says so.
+ *  @param DefaultChildListAttributes  or NULL @irql PASSIVE_LEVEL @source WDK reference: wdffdo.h, WdfFdoInitSetDefaultChildListConfig */
+WDFAPI VOID WdfFdoInitSetDefaultChildListConfig(PWDFDEVICE_INIT DeviceInit, PWDF_CHILD_LIST_CONFIG Config,
+                                                PWDF_OBJECT_ATTRIBUTES DefaultChildListAttributes);
+/** @return NULL: there is none, or the device is no FDO @irql <= DISPATCH_LEVEL @source WDK reference: wdffdo.h, WdfFdoGetDefaultChildList */
 WDFAPI WDFCHILDLIST WdfFdoGetDefaultChildList(WDFDEVICE Fdo);
-WDFAPI NTSTATUS     WdfFdoAddStaticChild(WDFDEVICE Fdo, WDFDEVICE Child);
-WDFAPI VOID         WdfFdoLockStaticChildListForIteration(WDFDEVICE Fdo);
-WDFAPI WDFDEVICE    WdfFdoRetrieveNextStaticChild(WDFDEVICE Fdo, WDFDEVICE PreviousChild, ULONG Flags);
-WDFAPI VOID         WdfFdoUnlockStaticChildListFromIteration(WDFDEVICE Fdo);
+/**
+ * A child that the driver has made (WdfPdoInitAllocate, WdfDeviceCreate) is there; from now on the framework deletes it.
+ *
+ * @return STATUS_OBJECT_NAME_EXISTS, a success: it is known; STATUS_INVALID_PARAMETER: no FDO, no PDO; STATUS_INSUFFICIENT_RESOURCES
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdffdo.h, WdfFdoAddStaticChild
+ */
+WDFAPI NTSTATUS WdfFdoAddStaticChild(WDFDEVICE Fdo, WDFDEVICE Child);
+/** Go through the static children, between lock and unlock. @param PreviousChild  or NULL: from the first @param Flags WDF_RETRIEVE_CHILD_FLAGS
+ *  @return NULL: no more; the list is not locked; no such flags @irql <= DISPATCH_LEVEL @source WDK reference: wdffdo.h, the pages of the routines */
+WDFAPI VOID      WdfFdoLockStaticChildListForIteration(WDFDEVICE Fdo);
+WDFAPI WDFDEVICE WdfFdoRetrieveNextStaticChild(WDFDEVICE Fdo, WDFDEVICE PreviousChild, ULONG Flags);
+WDFAPI VOID      WdfFdoUnlockStaticChildListFromIteration(WDFDEVICE Fdo);
+
+/** Ask the stack that the device is in, from its top, for an interface of another driver. @return STATUS_INVALID_PARAMETER: no FDO;
+ *  STATUS_NOT_SUPPORTED: nobody has it; STATUS_INSUFFICIENT_RESOURCES; what drivers say @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdffdo.h, WdfFdoQueryForInterface */
+WDFAPI NTSTATUS WdfFdoQueryForInterface(WDFDEVICE Fdo, LPCGUID InterfaceType, PINTERFACE Interface, USHORT Size, USHORT Version,
+                                        PVOID InterfaceSpecificData);
 
 #ifdef __cplusplus
 }

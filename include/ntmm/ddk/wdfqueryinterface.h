@@ -1,6 +1,5 @@
 /*
  * wdfqueryinterface.h - interfaces between drivers, by IRP_MN_QUERY_INTERFACE.
- * WdfDeviceAddQueryInterface is absent: nothing sends that request to a framework device here, and a driver that calls it does not link.
  *
  * Source  WDK reference: wdfqueryinterface.h.
  */
@@ -37,6 +36,17 @@ FORCEINLINE VOID WDF_QUERY_INTERFACE_CONFIG_INIT(PWDF_QUERY_INTERFACE_CONFIG Int
     InterfaceConfig->EvtDeviceProcessQueryInterfaceRequest = EvtDeviceProcessQueryInterfaceRequest;
 }
 
+NTMM_LAYOUT(sizeof(WDF_QUERY_INTERFACE_CONFIG) == 48, "WDF_QUERY_INTERFACE_CONFIG, x64");
+
+/**
+ * The device has an interface for other drivers.
+ *
+ * @param InterfaceConfig  Interface is copied, as many bytes as its Size says; the routines that count may be NULL
+ * @return STATUS_INVALID_DEVICE_REQUEST: a control device; STATUS_INFO_LENGTH_MISMATCH: Size; STATUS_INVALID_PARAMETER: nobody would fill the
+ *         interface in, SendQueryToParentStack for a device that is no PDO, ImportInterface without a callback, an Interface shorter than INTERFACE;
+ *         STATUS_INSUFFICIENT_RESOURCES
+ * @irql PASSIVE_LEVEL @source WDK reference: wdfqueryinterface.h, WdfDeviceAddQueryInterface
+ */
 WDFAPI NTSTATUS WdfDeviceAddQueryInterface(WDFDEVICE Device, PWDF_QUERY_INTERFACE_CONFIG InterfaceConfig);
 
 /* For interfaces that nobody counts. */
