@@ -535,9 +535,9 @@ NTMM_PUBLIC NTSTATUS ntmm_pnp_start_lists(PDEVICE_OBJECT device, PCM_RESOURCE_LI
 /** Ask whether it can be stopped, and stop it; a driver that refuses is told that it goes on, and its status is returned. */
 NTMM_PUBLIC NTSTATUS ntmm_pnp_stop(PDEVICE_OBJECT device);
 /** Ask whether it can be removed, tell who registered for that, and remove it: the device objects above the physical one are gone then. A driver
- *  that refuses is told that it stays. */
+ *  that refuses is told that it stays. Children that ntmm_pnp_enumerate has found are asked first, and removed first. */
 NTMM_PUBLIC NTSTATUS ntmm_pnp_remove(PDEVICE_OBJECT device);
-/** It was pulled out: IRP_MN_SURPRISE_REMOVAL and IRP_MN_REMOVE_DEVICE, which nobody may refuse. */
+/** It was pulled out, with its children: IRP_MN_SURPRISE_REMOVAL and IRP_MN_REMOVE_DEVICE, which nobody may refuse. */
 NTMM_PUBLIC NTSTATUS ntmm_pnp_surprise_remove(PDEVICE_OBJECT device);
 /** Any other request. @param location MinorFunction and Parameters @param information NULL, or IoStatus.Information before and after */
 NTMM_PUBLIC NTSTATUS ntmm_pnp_request(PDEVICE_OBJECT device, const IO_STACK_LOCATION *location, uintptr_t *information);
@@ -545,11 +545,28 @@ NTMM_PUBLIC NTSTATUS ntmm_pnp_capabilities(PDEVICE_OBJECT device, DEVICE_CAPABIL
 /** The children that a bus driver under test reports: physical device objects from now on, as long as that driver keeps them. The first `room`
  *  of them are written. */
 NTMM_PUBLIC NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *children, size_t room, size_t *count);
-/** What drivers have asked the PnP manager for since the last call, of a device of ntmm_device_create. */
+/**
+ * The same, and what the PnP manager does next: who is new is remembered (and referenced) as a child of that bus, who is missing is told so, if it was
+ * started, and removed, its own children first. For those that are new the test goes on: ntmm_pnp_add for each driver of the stack, ntmm_pnp_start.
+ *
+ *     ntmm_pnp_enumerate(bus, &child, 1, &count);         the bus driver reports a child
+ *     ntmm_pnp_add(driver, child);                        its function driver's AddDevice
+ *     ntmm_pnp_start(child, NULL, 0);
+ *     ... the bus driver finds that it is gone, and calls IoInvalidateDeviceRelations ...
+ *     ntmm_pnp_enumerate(bus, NULL, 0, &count);           IRP_MN_SURPRISE_REMOVAL, IRP_MN_REMOVE_DEVICE
+ *
+ * @param arrived  receives the first `room` of the new ones @param count  how many there are
+ * @return how the request was completed; an error, but for STATUS_NOT_SUPPORTED, changes nothing. IRQL PASSIVE_LEVEL
+ */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_enumerate(PDEVICE_OBJECT bus, PDEVICE_OBJECT *arrived, size_t room, size_t *count);
+/** Remove a device, send IRP_MN_EJECT to what is left of its stack, and enumerate its bus again. @return why it was not removed, or not ejected */
+NTMM_PUBLIC NTSTATUS ntmm_pnp_eject(PDEVICE_OBJECT device);
+/** What drivers have asked the PnP manager for since the last call, of a device of ntmm_device_create; and of any physical device. */
 #define NTMM_PNP_RELATIONS(type) (1u << (type)) /* IoInvalidateDeviceRelations */
 #define NTMM_PNP_STATE 0x10000u                 /* IoInvalidateDeviceState */
 #define NTMM_PNP_EJECT 0x20000u                 /* IoRequestDeviceEject */
 NTMM_PUBLIC uint32_t ntmm_pnp_take_invalidated(ntmm_device *device);
+NTMM_PUBLIC uint32_t ntmm_pnp_take_invalidated_of(PDEVICE_OBJECT physical);
 
 /* ---- power, and what drivers report ---- */
 

@@ -307,6 +307,7 @@ void io_bus_boot(void)
     bus_extension.DriverObject = &bus_driver;
     atomic_store(&devices_made, 0);
     io_device_properties_reset();
+    io_pnp_tree_reset();
     hal_device_hooks = (hal_device_hooks_t){ device_starts, device_is_gone };
 }
 

@@ -20,10 +20,9 @@ typedef struct io_bus_device {
     io_device_extension_t extension;
     io_device_name_t      name;
     WCHAR                 name_text[IO_AUTOMATIC_NAME];
-    uint32_t              number;      /* of this boot, from 1: the instance ID */
-    bool                  placed;      /* ntmm_device_place: it has a slot, */
-    ULONG                 bus, slot;   /* on this bus */
-    _Atomic uint32_t      invalidated; /* what its drivers asked the PnP manager for: NTMM_PNP_* */
+    uint32_t              number;    /* of this boot, from 1: the instance ID */
+    bool                  placed;    /* ntmm_device_place: it has a slot, */
+    ULONG                 bus, slot; /* on this bus */
     uint32_t              interrupt_count;
     io_bus_interrupt_t    interrupts[IO_BUS_INTERRUPTS]; /* the first of those that it was last started with */
 } io_bus_device_t;

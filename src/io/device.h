@@ -20,8 +20,9 @@ typedef struct io_device_extension {
     PDEVICE_OBJECT           attached_to; /* by the lock of device.c, as is `deleted` */
     io_device_name_t        *name;        /* or NULL */
     bool                     deleted;
-    _Atomic int32_t          power; /* DEVICE_POWER_STATE, as PoSetPowerState has told it */
-    ULONG                    idle;  /* the counter of PoRegisterDeviceForIdleDetection */
+    _Atomic uint32_t         invalidated; /* what drivers asked the PnP manager for: NTMM_PNP_* */
+    _Atomic int32_t          power;       /* DEVICE_POWER_STATE, as PoSetPowerState has told it */
+    ULONG                    idle;        /* the counter of PoRegisterDeviceForIdleDetection */
 } io_device_extension_t;
 
 /* NULL: its test has made it, and it is no object. */

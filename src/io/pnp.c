@@ -3,13 +3,13 @@
  *
  *     ntmm_pnp_start     IRP_MN_START_DEVICE with the resources, raw and translated alike
  *     ntmm_pnp_stop      QUERY_STOP_DEVICE, STOP_DEVICE; or CANCEL_STOP_DEVICE when a driver refuses
- *     ntmm_pnp_remove    QUERY_REMOVE_DEVICE, REMOVE_DEVICE; or CANCEL_REMOVE_DEVICE; who asked for the device is told (pnp_notify.c)
+ *     ntmm_pnp_remove    and what else has to do with children: pnp_tree.c
  *
  * Every request is an IRP of IRP_MJ_PNP with STATUS_NOT_SUPPORTED in it, from PASSIVE_LEVEL, to the top of the stack.
  *
  * Locks       none.
  * Source      WDK reference: "Plug and Play minor IRPs"; "State transitions for PnP devices"; wdm.h, IoInvalidateDeviceRelations.
- * Fidelity    nobody enumerates, loads drivers or rebalances by itself. What drivers ask the PnP manager for is kept until the test takes it.
+ * Fidelity    nobody enumerates, loads drivers or rebalances without the test. What drivers ask the PnP manager for is kept until the test takes it.
  */
 #include <string.h>
 
@@ -58,7 +58,7 @@ NTSTATUS ntmm_pnp_request(PDEVICE_OBJECT device, const IO_STACK_LOCATION *locati
     return status;
 }
 
-static NTSTATUS request(PDEVICE_OBJECT device, UCHAR minor)
+NTSTATUS io_pnp_send(PDEVICE_OBJECT device, UCHAR minor)
 {
     const IO_STACK_LOCATION location = { .MinorFunction = minor };
     return ntmm_pnp_request(device, &location, NULL);
@@ -118,7 +118,10 @@ NTSTATUS ntmm_pnp_start_lists(PDEVICE_OBJECT device, PCM_RESOURCE_LIST raw, PCM_
     IO_STACK_LOCATION location = { .MinorFunction = IRP_MN_START_DEVICE };
     location.Parameters.StartDevice.AllocatedResources = raw;
     location.Parameters.StartDevice.AllocatedResourcesTranslated = translated;
-    return ntmm_pnp_request(device, &location, NULL);
+    NTSTATUS status = ntmm_pnp_request(device, &location, NULL);
+    if (NT_SUCCESS(status))
+        io_pnp_is_started(device);
+    return status;
 }
 
 NTSTATUS ntmm_pnp_start(PDEVICE_OBJECT device, const ntmm_resource *resources, size_t count)
@@ -138,65 +141,11 @@ NTSTATUS ntmm_pnp_start(PDEVICE_OBJECT device, const ntmm_resource *resources, s
 
 NTSTATUS ntmm_pnp_stop(PDEVICE_OBJECT device)
 {
-    NTSTATUS status = request(device, IRP_MN_QUERY_STOP_DEVICE);
+    NTSTATUS status = io_pnp_send(device, IRP_MN_QUERY_STOP_DEVICE);
     if (NT_SUCCESS(status))
-        return request(device, IRP_MN_STOP_DEVICE);
-    (void)request(device, IRP_MN_CANCEL_STOP_DEVICE);
+        return io_pnp_send(device, IRP_MN_STOP_DEVICE);
+    (void)io_pnp_send(device, IRP_MN_CANCEL_STOP_DEVICE);
     return status;
-}
-
-/* The device at the bottom, referenced: the ones above are gone afterwards. NULL: its test made it, and it is no object. */
-static PDEVICE_OBJECT hold_bottom(PDEVICE_OBJECT *device)
-{
-    PDEVICE_OBJECT bottom = io_device_bottom(*device);
-    if (bottom == NULL)
-        return NULL;
-    *device = bottom;
-    return bottom->DeviceObjectExtension != NULL ? bottom : NULL;
-}
-
-static void let_go(PDEVICE_OBJECT bottom)
-{
-    if (bottom != NULL)
-        ObDereferenceObject(bottom);
-}
-
-static NTSTATUS remove_politely(PDEVICE_OBJECT device)
-{
-    NTSTATUS status = io_notify_target(device, &GUID_TARGET_DEVICE_QUERY_REMOVE, true);
-    if (NT_SUCCESS(status))
-        status = request(device, IRP_MN_QUERY_REMOVE_DEVICE);
-    if (!NT_SUCCESS(status)) {
-        (void)request(device, IRP_MN_CANCEL_REMOVE_DEVICE);
-        (void)io_notify_target(device, &GUID_TARGET_DEVICE_REMOVE_CANCELLED, false);
-        return status;
-    }
-    (void)io_notify_target(device, &GUID_TARGET_DEVICE_REMOVE_COMPLETE, false);
-    return request(device, IRP_MN_REMOVE_DEVICE);
-}
-
-NTSTATUS ntmm_pnp_remove(PDEVICE_OBJECT device)
-{
-    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    PDEVICE_OBJECT bottom = hold_bottom(&device);
-    NTSTATUS       status = remove_politely(device);
-    let_go(bottom);
-    return status;
-}
-
-NTSTATUS ntmm_pnp_surprise_remove(PDEVICE_OBJECT device)
-{
-    KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (ke_thread_ready(__func__) == NULL)
-        return STATUS_UNSUCCESSFUL;
-    PDEVICE_OBJECT bottom = hold_bottom(&device);
-    NTSTATUS       status = request(device, IRP_MN_SURPRISE_REMOVAL);
-    (void)io_notify_target(device, &GUID_TARGET_DEVICE_REMOVE_COMPLETE, false);
-    NTSTATUS removed = request(device, IRP_MN_REMOVE_DEVICE);
-    let_go(bottom);
-    return NT_SUCCESS(status) ? removed : status;
 }
 
 /* ---- what a stack says of itself ---- */
@@ -212,36 +161,43 @@ NTSTATUS ntmm_pnp_capabilities(PDEVICE_OBJECT device, DEVICE_CAPABILITIES *capab
     return ntmm_pnp_request(device, &location, NULL);
 }
 
-NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *children, size_t room, size_t *count)
+NTSTATUS io_pnp_bus_relations(PDEVICE_OBJECT device, PDEVICE_RELATIONS *relations)
 {
     IO_STACK_LOCATION location = { .MinorFunction = IRP_MN_QUERY_DEVICE_RELATIONS };
     uintptr_t         information = 0;
-    *count = 0;
     location.Parameters.QueryDeviceRelations.Type = BusRelations;
-    NTSTATUS          status = ntmm_pnp_request(device, &location, &information);
-    PDEVICE_RELATIONS relations = (PDEVICE_RELATIONS)information;
-    if (!NT_SUCCESS(status) || relations == NULL)
-        return status;
-    *count = relations->Count;
-    for (ULONG i = 0; i < relations->Count; i++) {
-        PDEVICE_OBJECT child = relations->Objects[i];
+    NTSTATUS status = ntmm_pnp_request(device, &location, &information);
+    *relations = NT_SUCCESS(status) ? (PDEVICE_RELATIONS)information : NULL;
+    for (ULONG i = 0; *relations != NULL && i < (*relations)->Count; i++) {
+        PDEVICE_OBJECT child = (*relations)->Objects[i];
         child->Flags = (child->Flags | DO_BUS_ENUMERATED_DEVICE) & ~(ULONG)DO_DEVICE_INITIALIZING;
-        if (i < room)
-            children[i] = child;
-        ObDereferenceObject(child);
     }
+    return status;
+}
+
+void io_pnp_relations_free(PDEVICE_RELATIONS relations)
+{
+    if (relations == NULL)
+        return;
+    for (ULONG i = 0; i < relations->Count; i++)
+        ObDereferenceObject(relations->Objects[i]);
     ExFreePool(relations);
+}
+
+NTSTATUS ntmm_pnp_children(PDEVICE_OBJECT device, PDEVICE_OBJECT *children, size_t room, size_t *count)
+{
+    PDEVICE_RELATIONS relations;
+    NTSTATUS          status = io_pnp_bus_relations(device, &relations);
+    *count = relations != NULL ? relations->Count : 0;
+    for (size_t i = 0; i < *count && i < room; i++)
+        children[i] = relations->Objects[i];
+    io_pnp_relations_free(relations);
     return status;
 }
 
 /* ---- what drivers ask of the PnP manager ---- */
 
-static void ask_for(PDEVICE_OBJECT device, uint32_t what)
-{
-    io_bus_device_t *known = io_bus_device_of(device);
-    if (known != NULL)
-        atomic_fetch_or(&known->invalidated, what);
-}
+static void ask_for(PDEVICE_OBJECT device, uint32_t what) { atomic_fetch_or(&io_device_extension(device)->invalidated, what); }
 
 VOID IoInvalidateDeviceRelations(PDEVICE_OBJECT DeviceObject, DEVICE_RELATION_TYPE Type)
 {
@@ -270,9 +226,10 @@ VOID IoRequestDeviceEject(PDEVICE_OBJECT PhysicalDeviceObject)
     ask_for(PhysicalDeviceObject, NTMM_PNP_EJECT);
 }
 
-uint32_t ntmm_pnp_take_invalidated(ntmm_device *device)
+uint32_t ntmm_pnp_take_invalidated_of(PDEVICE_OBJECT physical)
 {
-    PDEVICE_OBJECT   object = ntmm_device_object(device);
-    io_bus_device_t *known = object != NULL ? io_bus_device_of(object) : NULL;
-    return known != NULL ? atomic_exchange(&known->invalidated, 0) : 0;
+    return physical != NULL && physical->DeviceObjectExtension != NULL ? atomic_exchange(&io_device_extension(physical)->invalidated, 0)
+                                                                       : 0;
 }
+
+uint32_t ntmm_pnp_take_invalidated(ntmm_device *device) { return ntmm_pnp_take_invalidated_of(ntmm_device_object(device)); }

@@ -8,6 +8,16 @@
 
 #include <ntddk.h>
 
+/* ---- pnp.c: one request to the top of a stack; its status. STATUS_INSUFFICIENT_RESOURCES: it could not be sent. ---- */
+NTSTATUS io_pnp_send(PDEVICE_OBJECT device, UCHAR minor);
+/* The children are physical devices from now on; *relations, or NULL: none, is for io_pnp_relations_free. */
+NTSTATUS io_pnp_bus_relations(PDEVICE_OBJECT device, PDEVICE_RELATIONS *relations);
+void     io_pnp_relations_free(PDEVICE_RELATIONS relations);
+
+/* ---- pnp_tree.c ---- */
+void io_pnp_tree_reset(void);
+void io_pnp_is_started(PDEVICE_OBJECT device); /* the stack that it is in */
+
 void io_require_pdo(const char *routine, PDEVICE_OBJECT device); /* else 0xCA with 2 */
 
 /* ---- device_interface.c ---- */

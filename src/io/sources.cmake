@@ -49,6 +49,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/physical_ranges.c
   ${CMAKE_CURRENT_LIST_DIR}/pnp.c
   ${CMAKE_CURRENT_LIST_DIR}/pnp_notify.c
+  ${CMAKE_CURRENT_LIST_DIR}/pnp_tree.c
   ${CMAKE_CURRENT_LIST_DIR}/request.c
   ${CMAKE_CURRENT_LIST_DIR}/share_access.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c

@@ -79,9 +79,9 @@ void           wdf_queue_cancel_file(wdf_queue_t *queue, const FILE_OBJECT *file
 wdf_request_t *wdf_queue_next_of_locked(wdf_queue_t *queue, const FILE_OBJECT *file); /* as wdf_queue_next_locked */
 
 /* queue_state.c */
-void wdf_queue_close(wdf_queue_t *queue);
-void wdf_queue_reopen(wdf_queue_t *queue); /* it is as it was at first */ /* the device is removed: nothing comes any more, and EvtIoStop is told of what is left */
-void wdf_queue_end(wdf_queue_t *queue);   /* waits until nothing is left */
+void wdf_queue_close(wdf_queue_t *queue);  /* the device is removed: nothing comes any more, and EvtIoStop is told of what is left */
+void wdf_queue_reopen(wdf_queue_t *queue); /* it was not deleted, and is started again: the queue is as it was at first */
+void wdf_queue_end(wdf_queue_t *queue);    /* waits until nothing is left */
 void wdf_queue_power_off(wdf_queue_t *queue);
 void wdf_queue_power_on(wdf_queue_t *queue);
 bool wdf_queue_has_callback(const wdf_queue_t *queue, UCHAR major);
