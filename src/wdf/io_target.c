@@ -12,6 +12,7 @@
  */
 #include "wdf/io_target.h"
 
+#include "io/device.h"
 #include "wdf/pnp_ask.h"
 
 static void target_dispose(wdf_object_t *object);
@@ -326,12 +327,22 @@ HANDLE WdfIoTargetWdmGetTargetFileHandle(WDFIOTARGET IoTarget)
     return NULL;
 }
 
-/* What is below a remote target's device nobody tells. */
+/* A device that no bus has reported is the bottom of its stack, and no physical device. */
+PDEVICE_OBJECT wdf_io_target_physical(wdf_io_target_t *target)
+{
+    PDEVICE_OBJECT device = wdf_io_target_device(target);
+    if (device == NULL || target->is_local)
+        return device != NULL ? target->io->device->physical : NULL;
+    PDEVICE_OBJECT bottom = io_device_bottom(device);
+    if (bottom != NULL && bottom->DeviceObjectExtension != NULL)
+        ObDereferenceObject(bottom); /* what the target has open holds it */
+    return bottom != NULL && (bottom->Flags & DO_BUS_ENUMERATED_DEVICE) != 0 ? bottom : NULL;
+}
+
 PDEVICE_OBJECT WdfIoTargetWdmGetTargetPhysicalDevice(WDFIOTARGET IoTarget)
 {
     WDF_ENTER(DISPATCH_LEVEL, NULL);
-    wdf_io_target_t *target = WDF_FROM(IoTarget, &wdf_io_target_type);
-    return target->is_local ? target->io->device->physical : NULL;
+    return wdf_io_target_physical(WDF_FROM(IoTarget, &wdf_io_target_type));
 }
 
 NTSTATUS WdfIoTargetQueryForInterface(WDFIOTARGET IoTarget, LPCGUID InterfaceType, PINTERFACE Interface, USHORT Size, USHORT Version,

@@ -27,6 +27,7 @@ extern const wdf_type_t wdf_io_target_type;
 
 NTSTATUS       wdf_io_target_local(wdf_device_io_t *io, PDEVICE_OBJECT below, wdf_io_target_t **target);
 PDEVICE_OBJECT wdf_io_target_device(wdf_io_target_t *target);
+PDEVICE_OBJECT wdf_io_target_physical(wdf_io_target_t *target); /* at the bottom of the stack; NULL: there is none such, or it is closed */
 bool           wdf_io_target_take_pended(wdf_io_target_t *target, wdf_request_t *request); /* false: it does not wait there (any more) */
 
 /* request_send.c. STATUS_REQUEST_NOT_ACCEPTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE: it can be sent there, with an IRP. */

@@ -14,9 +14,11 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device_create.c
   ${CMAKE_CURRENT_LIST_DIR}/device_dma.c
   ${CMAKE_CURRENT_LIST_DIR}/device_init.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_key.c
   ${CMAKE_CURRENT_LIST_DIR}/device_names.c
   ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
   ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_property.c
   ${CMAKE_CURRENT_LIST_DIR}/device_relations.c
   ${CMAKE_CURRENT_LIST_DIR}/device_resources.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
@@ -35,6 +37,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_format.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_target_property.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_sync.c
   ${CMAKE_CURRENT_LIST_DIR}/key.c
   ${CMAKE_CURRENT_LIST_DIR}/key_values.c

@@ -571,15 +571,8 @@ WDFAPI VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TY
 WDFAPI NTSTATUS WdfDeviceAssignS0IdleSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_IDLE_SETTINGS Settings);
 WDFAPI NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_WAKE_SETTINGS Settings);
 
-/* ---- absent: declared for drivers that have them in their sources, and not defined (docs/fidelity.md) ---- */
+/* ---- idleness ---- */
 
-/** @source WDK reference: wdfdevice.h */
-WDFAPI NTSTATUS WdfDeviceOpenRegistryKey(WDFDEVICE Device, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
-                                         PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
-WDFAPI NTSTATUS WdfDeviceQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength, PVOID PropertyBuffer,
-                                       PULONG ResultLength);
-WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
-                                               PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
 /** @return STATUS_SUCCESS; STATUS_POWER_STATE_INVALID: it is not in D0, and does not come there for that @irql <= DISPATCH_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceStopIdle */
 WDFAPI NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0);
@@ -590,6 +583,33 @@ WDFAPI VOID     WdfDeviceResumeIdleActual(WDFDEVICE Device, PVOID Tag, LONG Line
 #define WdfDeviceStopIdleWithTag(Device, WaitForD0, Tag) WdfDeviceStopIdleActual(Device, WaitForD0, Tag, __LINE__, __FILE__)
 #define WdfDeviceResumeIdle(Device) WdfDeviceResumeIdleWithTag(Device, WDF_NULL_POINTER)
 #define WdfDeviceResumeIdleWithTag(Device, Tag) WdfDeviceResumeIdleActual(Device, Tag, __LINE__, __FILE__)
+
+/* ---- keys and properties; all of them at PASSIVE_LEVEL ---- */
+
+/**
+ * The key of the physical device, or of its driver, as an object that the driver is the parent of.
+ *
+ * @param DeviceInstanceKeyType  PLUGPLAY_REGKEY_DEVICE or PLUGPLAY_REGKEY_DRIVER
+ * @param KeyAttributes          or NULL, without a ParentObject
+ * @return STATUS_INVALID_DEVICE_REQUEST: a control device; as IoOpenDeviceRegistryKey; STATUS_INSUFFICIENT_RESOURCES
+ * @bugcheck  WDF_VIOLATION 0x4: Key is NULL; PNP_DETECTED_FATAL_ERROR 2: no bus has reported the device
+ * @source WDK reference: wdfdevice.h, WdfDeviceOpenRegistryKey
+ */
+WDFAPI NTSTATUS WdfDeviceOpenRegistryKey(WDFDEVICE Device, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
+                                         PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
+/** A key of `\Registry\Machine\Hardware\DeviceMap`; made if need be, and volatile. @param KeyName below that
+ *  @return STATUS_INVALID_PARAMETER: empty, or no string; STATUS_BUFFER_TOO_SMALL: the whole path has more than 256 characters
+ *  @source WDK reference: wdfdevice.h, WdfDeviceOpenDevicemapKey */
+WDFAPI NTSTATUS WdfDeviceOpenDevicemapKey(WDFDEVICE Device, PCUNICODE_STRING KeyName, ACCESS_MASK DesiredAccess,
+                                          PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
+/** IoGetDeviceProperty of the physical device. @param BufferLength bytes @param ResultLength out: bytes that the property has
+ *  @return STATUS_INVALID_DEVICE_REQUEST: a control device; as IoGetDeviceProperty @source WDK reference: wdfdevice.h, WdfDeviceQueryProperty */
+WDFAPI NTSTATUS WdfDeviceQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength, PVOID PropertyBuffer,
+                                       PULONG ResultLength);
+/** The same as a new memory object, whose parent is the driver unless the attributes name one; NULL on failure, and for a property of no bytes.
+ *  @source WDK reference: wdfdevice.h, WdfDeviceAllocAndQueryProperty */
+WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
+                                               PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
 
 /* ---- names ---- */
 

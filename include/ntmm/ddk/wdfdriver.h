@@ -101,6 +101,10 @@ WDFAPI BOOLEAN WdfDriverIsVersionAvailable(WDFDRIVER Driver, PWDF_DRIVER_VERSION
  *  @irql PASSIVE_LEVEL @bugcheck WDF_VIOLATION 0x5, 0x4 @source WDK reference: wdfdriver.h, WdfDriverOpenParametersRegistryKey */
 WDFAPI NTSTATUS WdfDriverOpenParametersRegistryKey(WDFDRIVER Driver, ACCESS_MASK DesiredAccess, PWDF_OBJECT_ATTRIBUTES KeyAttributes,
                                                    WDFKEY *Key);
+/** Its subkey State, which is made when it is first opened. @return as IoOpenDriverRegistryKey; STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
+ *  @bugcheck WDF_VIOLATION 0x5, 0x4 @source WDK reference: wdfdriver.h, WdfDriverOpenPersistentStateRegistryKey */
+WDFAPI NTSTATUS WdfDriverOpenPersistentStateRegistryKey(WDFDRIVER Driver, ACCESS_MASK DesiredAccess, PWDF_OBJECT_ATTRIBUTES KeyAttributes,
+                                                        WDFKEY *Key);
 
 WDF_EXTERN_C_END
 #endif

@@ -39,10 +39,12 @@ WDFAPI VOID WdfFdoInitSetFilter(PWDFDEVICE_INIT DeviceInit);
 /** @irql <= DISPATCH_LEVEL @source WDK reference: wdffdo.h */
 WDFAPI VOID WdfFdoInitSetEventCallbacks(PWDFDEVICE_INIT DeviceInit, PWDF_FDO_EVENT_CALLBACKS FdoEventCallbacks);
 
-/* ---- absent ---- */
+/* ---- keys and properties of the physical device, before the device is made: as the routines of wdfdevice.h. PASSIVE_LEVEL ---- */
 
+/** @return STATUS_INVALID_PARAMETER: DeviceInit is a control device's @source WDK reference: wdffdo.h, WdfFdoInitOpenRegistryKey */
 WDFAPI NTSTATUS WdfFdoInitOpenRegistryKey(PWDFDEVICE_INIT DeviceInit, ULONG DeviceInstanceKeyType, ACCESS_MASK DesiredAccess,
                                           PWDF_OBJECT_ATTRIBUTES KeyAttributes, WDFKEY *Key);
+/** @return STATUS_INVALID_DEVICE_REQUEST: DeviceInit is a control device's @source WDK reference: wdffdo.h, the pages of the routines */
 WDFAPI NTSTATUS WdfFdoInitQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
                                         PVOID PropertyBuffer, PULONG ResultLength);
 WDFAPI NTSTATUS WdfFdoInitAllocAndQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,

@@ -136,14 +136,15 @@ WDFAPI VOID WdfIoTargetPurge(WDFIOTARGET IoTarget, WDF_IO_TARGET_PURGE_IO_ACTION
 WDFAPI WDF_IO_TARGET_STATE WdfIoTargetGetState(WDFIOTARGET IoTarget);
 /** @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetGetDevice */
 WDFAPI WDFDEVICE WdfIoTargetGetDevice(WDFIOTARGET IoTarget);
-/** Absent: declared, and not defined (docs/fidelity.md). @source WDK reference: wdfiotarget.h */
+/** IoGetDeviceProperty of the physical device that it leads to. @return STATUS_INVALID_DEVICE_REQUEST: there is none, or the target is closed; as
+ *  WdfDeviceQueryProperty @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h, the pages of the routines */
 WDFAPI NTSTATUS WdfIoTargetQueryTargetProperty(WDFIOTARGET IoTarget, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
                                                PVOID PropertyBuffer, PULONG ResultLength);
 WDFAPI NTSTATUS WdfIoTargetAllocAndQueryTargetProperty(WDFIOTARGET IoTarget, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
                                                        PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
 /** The device object that gets its requests. @return NULL: it is closed @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h */
 WDFAPI PDEVICE_OBJECT WdfIoTargetWdmGetTargetDeviceObject(WDFIOTARGET IoTarget);
-/** The bottom of that stack. @return NULL: it is closed @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h */
+/** The bottom of that stack. @return NULL: it is closed, or no bus has reported that device @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h */
 WDFAPI PDEVICE_OBJECT WdfIoTargetWdmGetTargetPhysicalDevice(WDFIOTARGET IoTarget);
 /** @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetWdmGetTargetFileObject */
 WDFAPI PFILE_OBJECT WdfIoTargetWdmGetTargetFileObject(WDFIOTARGET IoTarget);
