@@ -102,7 +102,7 @@ struct wdf_device {
     bool                          has_failed;              /* WdfDeviceSetFailed */
     UNICODE_STRING                name;                    /* (B) paged pool; Buffer NULL: none */
     LIST_ENTRY                    links;                   /* its symbolic links */
-    LIST_ENTRY                    interfaces;              /* WdfDeviceCreateDeviceInterface */
+    LIST_ENTRY                    interfaces;              /* device_interface.c */
     void                         *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
 };
 
@@ -125,6 +125,10 @@ NTSTATUS wdf_device_complete(PIRP irp, NTSTATUS status);
 void     wdf_device_retire(wdf_device_t *device);
 NTSTATUS wdf_device_name_take(wdf_device_t *device, PCUNICODE_STRING name); /* copied */
 void     wdf_device_names_forget(wdf_device_t *device);
+/* device_interface.c. Those that start enabled; a failure leaves some of them so. */
+NTSTATUS wdf_device_interfaces_enable(wdf_device_t *device);
+void     wdf_device_interfaces_disable(wdf_device_t *device);
+void     wdf_device_interfaces_forget(wdf_device_t *device);
 NTSTATUS wdf_device_pnp(wdf_device_t *device, PIRP irp);
 NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp);
 

@@ -1,9 +1,8 @@
 /*
- * device_names.c - the names of a device: its own, the symbolic links to it, its interfaces. All of them go with it.
+ * device_names.c - the names of a device: its own, the symbolic links to it. All of them go with it. Its interfaces are device_interface.c.
  *
  * Locks       none: PASSIVE_LEVEL, and the driver's affair.
  * Source      WDK reference: wdfdevice.h, the pages of the routines.
- * Fidelity    interfaces are kept and not published.
  */
 #include <string.h>
 
@@ -12,10 +11,8 @@
 
 #define DEVICE(handle) ((wdf_device_t *)wdf_from_handle(__func__, (handle), &wdf_device_type))
 
-typedef struct kept_name { /* a symbolic link, or an interface with its reference string */
+typedef struct kept_name { /* a symbolic link */
     LIST_ENTRY     links;
-    GUID           interface_class;
-    bool           is_enabled;
     UNICODE_STRING name;
     WCHAR          text[];
 } kept_name_t;
@@ -27,16 +24,16 @@ static bool is_string(PCUNICODE_STRING text)
     return (text->Length & 1) == 0 && text->Length <= text->MaximumLength && (text->Length == 0 || text->Buffer != NULL);
 }
 
-static kept_name_t *keep(wdf_device_t *device, LIST_ENTRY *list, PCUNICODE_STRING name)
+static kept_name_t *keep(wdf_device_t *device, PCUNICODE_STRING name)
 {
-    USHORT       bytes = name != NULL ? name->Length : 0;
+    USHORT       bytes = name->Length;
     kept_name_t *kept = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *kept + bytes, tag_of(device));
     if (kept == NULL)
         return NULL;
     if (bytes != 0)
         memcpy(kept->text, name->Buffer, bytes);
     kept->name = (UNICODE_STRING){ .Length = bytes, .MaximumLength = bytes, .Buffer = kept->text };
-    InsertTailList(list, &kept->links);
+    InsertTailList(&device->links, &kept->links);
     return kept;
 }
 
@@ -52,20 +49,20 @@ NTSTATUS wdf_device_name_take(wdf_device_t *device, PCUNICODE_STRING name)
     return STATUS_SUCCESS;
 }
 
-static kept_name_t *next_of(LIST_ENTRY *list)
+static kept_name_t *next_link(wdf_device_t *device)
 {
-    return list->Flink == NULL || IsListEmpty(list) ? NULL : CONTAINING_RECORD(RemoveHeadList(list), kept_name_t, links);
+    LIST_ENTRY *links = &device->links;
+    return links->Flink == NULL || IsListEmpty(links) ? NULL : CONTAINING_RECORD(RemoveHeadList(links), kept_name_t, links);
 }
 
 void wdf_device_names_forget(wdf_device_t *device)
 {
     kept_name_t *kept;
-    while ((kept = next_of(&device->links)) != NULL) {
+    while ((kept = next_link(device)) != NULL) {
         (void)IoDeleteSymbolicLink(&kept->name);
         ExFreePoolWithTag(kept, tag_of(device));
     }
-    while ((kept = next_of(&device->interfaces)) != NULL)
-        ExFreePoolWithTag(kept, tag_of(device));
+    wdf_device_interfaces_forget(device);
     if (device->name.Buffer != NULL)
         ExFreePoolWithTag(device->name.Buffer, tag_of(device));
     device->name.Buffer = NULL;
@@ -78,7 +75,7 @@ NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING Symbolic
     WDF_REQUIRE(SymbolicLinkName);
     if (!is_string(SymbolicLinkName))
         return STATUS_INVALID_PARAMETER;
-    kept_name_t *kept = keep(device, &device->links, SymbolicLinkName);
+    kept_name_t *kept = keep(device, SymbolicLinkName);
     if (kept == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = IoCreateSymbolicLink(&kept->name, &device->name);
@@ -95,48 +92,6 @@ NTSTATUS WdfDeviceRetrieveDeviceName(WDFDEVICE Device, WDFSTRING String)
     const wdf_device_t *device = DEVICE(Device);
     wdf_string_t       *string = WDF_FROM(String, &wdf_string_type);
     return device->name.Buffer != NULL ? wdf_string_assign(string, &device->name) : STATUS_INVALID_DEVICE_REQUEST;
-}
-
-/* ---- interfaces ---- */
-
-static kept_name_t *find(wdf_device_t *device, const GUID *interface_class, PCUNICODE_STRING reference)
-{
-    static const UNICODE_STRING none;
-    for (LIST_ENTRY *link = device->interfaces.Flink; link != &device->interfaces; link = link->Flink) {
-        kept_name_t *kept = CONTAINING_RECORD(link, kept_name_t, links);
-        if (memcmp(&kept->interface_class, interface_class, sizeof *interface_class) == 0 &&
-            RtlEqualUnicodeString(&kept->name, reference != NULL ? reference : &none, FALSE))
-            return kept;
-    }
-    return NULL;
-}
-
-NTSTATUS WdfDeviceCreateDeviceInterface(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString)
-{
-    WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
-    wdf_device_t *device = DEVICE(Device);
-    WDF_REQUIRE(InterfaceClassGUID);
-    if (ReferenceString != NULL && !is_string(ReferenceString))
-        return STATUS_INVALID_PARAMETER;
-    kept_name_t *kept = keep(device, &device->interfaces, ReferenceString);
-    if (kept == NULL)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    kept->interface_class = *InterfaceClassGUID;
-    kept->is_enabled = true;
-    return STATUS_SUCCESS;
-}
-
-VOID WdfDeviceSetDeviceInterfaceState(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
-                                      BOOLEAN IsInterfaceEnabled)
-{
-    WDF_ENTER(PASSIVE_LEVEL, );
-    wdf_device_t *device = DEVICE(Device);
-    WDF_REQUIRE(InterfaceClassGUID);
-    kept_name_t *kept = find(device, InterfaceClassGUID, ReferenceString);
-    if (kept != NULL)
-        kept->is_enabled = IsInterfaceEnabled != FALSE;
-    else
-        (void)ke_error(0, "%s: the device has no such interface", __func__);
 }
 
 NTSTATUS WdfDeviceAssignMofResourceName(WDFDEVICE Device, PCUNICODE_STRING MofResourceName)

@@ -186,12 +186,13 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
         resources_forget(device);
     if (NT_SUCCESS(status))
         status = enter_d0(device);
-    if (NT_SUCCESS(status) && device->has_failed) {
+    if (NT_SUCCESS(status))
+        status = device->has_failed ? STATUS_UNSUCCESSFUL : wdf_device_interfaces_enable(device);
+    if (!NT_SUCCESS(status)) {
         leave_d0(device, WdfPowerDeviceD3Final);
-        status = STATUS_UNSUCCESSFUL;
-    }
-    if (!NT_SUCCESS(status))
+        wdf_device_interfaces_disable(device);
         release_hardware(device);
+    }
     device->state = NT_SUCCESS(status) ? WDF_DEVICE_STARTED : WDF_DEVICE_FAILED;
     return status;
 }
@@ -199,6 +200,7 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
 void wdf_device_retire(wdf_device_t *device)
 {
     leave_d0(device, WdfPowerDeviceD3Final);
+    wdf_device_interfaces_disable(device);
     release_hardware(device);
     wdf_bus_end(device);
     parts_purge(device);
@@ -239,6 +241,7 @@ static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
     if (device->pdo != NULL)
         wdf_pdo_pulled_out(device);
     leave_d0(device, WdfPowerDeviceD3Final);
+    wdf_device_interfaces_disable(device);
     release_hardware(device);
     wdf_bus_lost(device);
     device->state = WDF_DEVICE_SURPRISE_REMOVED;

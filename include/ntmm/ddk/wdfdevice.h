@@ -619,12 +619,23 @@ WDFAPI NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING S
 /** @return STATUS_INVALID_DEVICE_REQUEST: it has no name; STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceRetrieveDeviceName */
 WDFAPI NTSTATUS WdfDeviceRetrieveDeviceName(WDFDEVICE Device, WDFSTRING String);
-/** @param ReferenceString or NULL @return STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL @models kept; enabled in D0, for nobody to see
- *  @source WDK reference: wdfdevice.h, WdfDeviceCreateDeviceInterface */
+/** Registered with the physical device; enabled when the device is started, disabled when it is removed. One that is made later the driver enables.
+ *  @param ReferenceString or NULL @return STATUS_INVALID_DEVICE_REQUEST: a control device; STATUS_INVALID_PARAMETER: no string; as
+ *  IoRegisterDeviceInterface @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceCreateDeviceInterface */
 WDFAPI NTSTATUS WdfDeviceCreateDeviceInterface(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString);
-/** @irql PASSIVE_LEVEL @models the state is kept @source WDK reference: wdfdevice.h, WdfDeviceSetDeviceInterfaceState */
+/** At once. An interface that there is not: nothing happens, and ntmm_error() says so. A control device, or a string that is none: a break.
+ *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceSetDeviceInterfaceState */
 WDFAPI VOID WdfDeviceSetDeviceInterfaceState(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
                                              BOOLEAN IsInterfaceEnabled);
+/** The same; and a start of the device does not enable it any more. @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceSetDeviceInterfaceStateEx */
+WDFAPI VOID WdfDeviceSetDeviceInterfaceStateEx(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
+                                               BOOLEAN EnableInterface);
+/** The symbolic link by which the interface is opened. @return STATUS_OBJECT_NAME_NOT_FOUND: there is no such interface;
+ *  STATUS_INVALID_DEVICE_STATE: it is a bus driver's child that the PnP manager does not know yet; STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceRetrieveDeviceInterfaceString */
+WDFAPI NTSTATUS WdfDeviceRetrieveDeviceInterfaceString(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
+                                                       WDFSTRING String);
 /** @models accepted and ignored: there is no WMI here @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignMofResourceName */
 WDFAPI NTSTATUS WdfDeviceAssignMofResourceName(WDFDEVICE Device, PCUNICODE_STRING MofResourceName);
 
