@@ -1,5 +1,5 @@
 /*
- * io_target.c - I/O targets: where they lead, and whether they send.
+ * io_target.c - I/O targets: whether they send. Where they lead, and what of that is removed: io_target_open.c.
  *
  *     started <--start-- stopped    what is sent meanwhile waits
  *        |`---stop-----> /
@@ -8,7 +8,6 @@
  *
  * Locks       the target's lock; code of other drivers runs with none held.
  * Source      WDK reference: wdfiotarget.h, "Controlling a General I/O Target's State".
- * Fidelity    the device objects of remote targets are not referenced; nothing tells them of removal.
  */
 #include "wdf/io_target.h"
 
@@ -146,7 +145,7 @@ static void wait_until_empty(wdf_io_target_t *target)
         (void)KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
 }
 
-static void set_state(wdf_io_target_t *target, WDF_IO_TARGET_STATE state)
+void wdf_io_target_set_state(wdf_io_target_t *target, WDF_IO_TARGET_STATE state)
 {
     wdf_lock(&target->lock);
     target->state = state;
@@ -155,9 +154,9 @@ static void set_state(wdf_io_target_t *target, WDF_IO_TARGET_STATE state)
     wdf_unlock(&target->lock);
 }
 
-static void purge(wdf_io_target_t *target, bool waits)
+void wdf_io_target_purge(wdf_io_target_t *target, bool waits)
 {
-    set_state(target, WdfIoTargetPurged);
+    wdf_io_target_set_state(target, WdfIoTargetPurged);
     refuse_pended(target);
     cancel_sent(target);
     if (waits)
@@ -169,8 +168,8 @@ static void target_dispose(wdf_object_t *object)
     wdf_io_target_t *target = (wdf_io_target_t *)(void *)object;
     if (target->io == NULL)
         return;
-    purge(target, true);
-    set_state(target, WdfIoTargetDeleted);
+    wdf_io_target_purge(target, true);
+    wdf_io_target_forget(target, WdfIoTargetDeleted);
 }
 
 /* ---- the driver's routines ---- */
@@ -190,62 +189,9 @@ NTSTATUS WdfIoTargetCreate(WDFDEVICE Device, PWDF_OBJECT_ATTRIBUTES IoTargetAttr
     return status;
 }
 
-static NTSTATUS open_device(wdf_io_target_t *target, const WDF_IO_TARGET_OPEN_PARAMS *params)
-{
-    if (params->TargetDeviceObject == NULL)
-        return STATUS_INVALID_PARAMETER;
-    wdf_lock(&target->lock);
-    target->opened = *params;
-    target->device = params->TargetDeviceObject;
-    target->file = params->TargetFileObject;
-    target->state = WdfIoTargetStarted;
-    wdf_unlock(&target->lock);
-    return STATUS_SUCCESS;
-}
-
 static bool is_closed(const wdf_io_target_t *target)
 {
     return target->state == WdfIoTargetClosed || target->state == WdfIoTargetClosedForQueryRemove;
-}
-
-NTSTATUS WdfIoTargetOpen(WDFIOTARGET IoTarget, PWDF_IO_TARGET_OPEN_PARAMS OpenParams)
-{
-    WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
-    wdf_io_target_t *target = WDF_FROM(IoTarget, &wdf_io_target_type);
-    WDF_REQUIRE(OpenParams);
-    if (OpenParams->Size != sizeof *OpenParams)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    if (target->is_local || !is_closed(target))
-        return STATUS_INVALID_DEVICE_STATE;
-    switch (OpenParams->Type) {
-    case WdfIoTargetOpenUseExistingDevice: return open_device(target, OpenParams);
-    case WdfIoTargetOpenReopen:
-        return target->opened.Type == WdfIoTargetOpenUseExistingDevice ? open_device(target, &target->opened) : STATUS_INVALID_DEVICE_STATE;
-    case WdfIoTargetOpenByName:
-        return ke_error(STATUS_OBJECT_NAME_NOT_FOUND, "%s: I/O targets are not opened by name here; open one with the device object",
-                        __func__);
-    default: return STATUS_INVALID_PARAMETER;
-    }
-}
-
-static void close(wdf_io_target_t *target, WDF_IO_TARGET_STATE state)
-{
-    if (target->is_local || is_closed(target))
-        return;
-    purge(target, true);
-    set_state(target, state);
-}
-
-VOID WdfIoTargetClose(WDFIOTARGET IoTarget)
-{
-    WDF_ENTER(PASSIVE_LEVEL, );
-    close(WDF_FROM(IoTarget, &wdf_io_target_type), WdfIoTargetClosed);
-}
-
-VOID WdfIoTargetCloseForQueryRemove(WDFIOTARGET IoTarget)
-{
-    WDF_ENTER(PASSIVE_LEVEL, );
-    close(WDF_FROM(IoTarget, &wdf_io_target_type), WdfIoTargetClosedForQueryRemove);
 }
 
 NTSTATUS WdfIoTargetStart(WDFIOTARGET IoTarget)
@@ -274,7 +220,7 @@ VOID WdfIoTargetStop(WDFIOTARGET IoTarget, WDF_IO_TARGET_SENT_IO_ACTION Action)
         KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (is_closed(target))
         return;
-    set_state(target, WdfIoTargetStopped);
+    wdf_io_target_set_state(target, WdfIoTargetStopped);
     if (Action == WdfIoTargetCancelSentIo)
         cancel_sent(target);
     if (Action != WdfIoTargetLeaveSentIoPending)
@@ -290,7 +236,7 @@ VOID WdfIoTargetPurge(WDFIOTARGET IoTarget, WDF_IO_TARGET_PURGE_IO_ACTION Action
     if (Action == WdfIoTargetPurgeIoAndWait)
         KE_REQUIRE_IRQL(PASSIVE_LEVEL);
     if (!is_closed(target))
-        purge(target, Action == WdfIoTargetPurgeIoAndWait);
+        wdf_io_target_purge(target, Action == WdfIoTargetPurgeIoAndWait);
 }
 
 WDF_IO_TARGET_STATE WdfIoTargetGetState(WDFIOTARGET IoTarget)
@@ -311,20 +257,6 @@ PDEVICE_OBJECT WdfIoTargetWdmGetTargetDeviceObject(WDFIOTARGET IoTarget)
 {
     WDF_ENTER(DISPATCH_LEVEL, NULL);
     return wdf_io_target_device(WDF_FROM(IoTarget, &wdf_io_target_type));
-}
-
-PFILE_OBJECT WdfIoTargetWdmGetTargetFileObject(WDFIOTARGET IoTarget)
-{
-    WDF_ENTER(DISPATCH_LEVEL, NULL);
-    wdf_io_target_t *target = WDF_FROM(IoTarget, &wdf_io_target_type);
-    return target->device != NULL ? target->file : NULL;
-}
-
-HANDLE WdfIoTargetWdmGetTargetFileHandle(WDFIOTARGET IoTarget)
-{
-    WDF_ENTER(PASSIVE_LEVEL, NULL);
-    (void)WDF_FROM(IoTarget, &wdf_io_target_type);
-    return NULL;
 }
 
 /* A device that no bus has reported is the bottom of its stack, and no physical device. */

@@ -15,8 +15,14 @@ typedef struct wdf_io_target {
     wdf_lock_t                lock;
     WDF_IO_TARGET_STATE       state;      /* (L) */
     PDEVICE_OBJECT            device;     /* (L) where requests go; NULL: closed */
-    PFILE_OBJECT              file;       /* (L) that requests carry, or NULL */
-    WDF_IO_TARGET_OPEN_PARAMS opened;     /* (L) how, for a reopening */
+    bool                      is_opening; /* (L) no other thread may */
+    PFILE_OBJECT              file;       /* (L) that requests carry, referenced; or NULL */
+    HANDLE                    handle;     /* (L) of the file, when the target was opened by name; or NULL */
+    WDF_IO_TARGET_OPEN_PARAMS opened;     /* (L) how, for a reopening; what it points to is the target's */
+    LARGE_INTEGER             allocation; /* (L) what opened.AllocationSize points to */
+    PVOID                     notice;     /* (L) of IoRegisterPlugPlayNotification; NULL: nobody tells it of removal */
+    PDEVICE_OBJECT            watched;    /* (L) the bottom of the stack that the notice is about; only compared */
+    PKTHREAD                  told_on;    /* (L) the thread that tells it just now; or NULL */
     LIST_ENTRY                sent;       /* (L) of requests: sent. On their way */
     LIST_ENTRY                pended;     /* (L) of requests: sent. They wait for WdfIoTargetStart */
     ULONG                     sent_count; /* (L) */
@@ -25,6 +31,10 @@ typedef struct wdf_io_target {
 
 extern const wdf_type_t wdf_io_target_type;
 
+void wdf_io_target_set_state(wdf_io_target_t *target, WDF_IO_TARGET_STATE state);
+void wdf_io_target_purge(wdf_io_target_t *target, bool waits);
+/* io_target_open.c. Nothing is on its way: what it has open is closed, and nobody tells it of anything. PASSIVE_LEVEL. */
+void           wdf_io_target_forget(wdf_io_target_t *target, WDF_IO_TARGET_STATE state);
 NTSTATUS       wdf_io_target_local(wdf_device_io_t *io, PDEVICE_OBJECT below, wdf_io_target_t **target);
 PDEVICE_OBJECT wdf_io_target_device(wdf_io_target_t *target);
 PDEVICE_OBJECT wdf_io_target_physical(wdf_io_target_t *target); /* at the bottom of the stack; NULL: there is none such, or it is closed */

@@ -38,6 +38,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_format.c
+  ${CMAKE_CURRENT_LIST_DIR}/io_target_open.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_property.c
   ${CMAKE_CURRENT_LIST_DIR}/io_target_sync.c
   ${CMAKE_CURRENT_LIST_DIR}/key.c

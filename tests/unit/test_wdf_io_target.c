@@ -437,8 +437,10 @@ static void closes_and_opens_again(void **state)
     assert_int_equal(WdfIoTargetFormatRequestForRead(target, request, NULL, NULL, NULL), STATUS_INVALID_DEVICE_STATE);
     assert_int_equal(WdfIoTargetStart(target), STATUS_INVALID_DEVICE_STATE);
     WDF_IO_TARGET_OPEN_PARAMS_INIT_OPEN_BY_NAME(&open, &name, GENERIC_READ);
-    assert_int_equal(WdfIoTargetOpen(target, &open), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(WdfIoTargetOpen(target, &open), STATUS_INVALID_PARAMETER); /* an empty name */
     WDF_IO_TARGET_OPEN_PARAMS_INIT_REOPEN(&open);
+    assert_int_equal(WdfIoTargetOpen(target, &open), STATUS_INVALID_DEVICE_REQUEST); /* only what was opened by name */
+    WDF_IO_TARGET_OPEN_PARAMS_INIT_EXISTING_DEVICE(&open, &lower);
     assert_int_equal(WdfIoTargetOpen(target, &open), STATUS_SUCCESS);
     assert_int_equal(WdfIoTargetFormatRequestForRead(target, request, NULL, NULL, NULL), STATUS_SUCCESS);
     assert_true(WdfRequestSend(request, target, WDF_NO_SEND_OPTIONS));

@@ -111,17 +111,21 @@ FORCEINLINE VOID WDF_IO_TARGET_OPEN_PARAMS_INIT_REOPEN(PWDF_IO_TARGET_OPEN_PARAM
  *  @return STATUS_INSUFFICIENT_RESOURCES; statuses of the attributes @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h */
 WDFAPI NTSTATUS WdfIoTargetCreate(WDFDEVICE Device, PWDF_OBJECT_ATTRIBUTES IoTargetAttributes, WDFIOTARGET *IoTarget);
 /**
- * Open a remote target, and start it.
+ * Open a remote target, and start it. By name: ZwCreateFile, with the driver's strings and attributes copied. When the physical device below is to be
+ * removed, or is gone, the callbacks say what becomes of the target; without them it is closed, and opened again if the device stays.
  *
- * @return STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER; STATUS_INVALID_DEVICE_STATE: it is open. WdfIoTargetOpenByName and the reopening
- *         of such a target: STATUS_OBJECT_NAME_NOT_FOUND (docs/fidelity.md)
+ * @param OpenParams  FileInformation is filled in for WdfIoTargetOpenByName; TargetFileObject is referenced; WdfIoTargetOpenReopen: what the target
+ *                    was opened with last, by name
+ * @return STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER: no device object, no name, callbacks without a file object, or a type that there is
+ *         not in kernel mode; STATUS_INVALID_DEVICE_STATE: it is open; STATUS_INVALID_DEVICE_REQUEST: it was not opened by name;
+ *         STATUS_NO_SUCH_DEVICE: no driver is behind the name; as ZwCreateFile; STATUS_INSUFFICIENT_RESOURCES
  * @irql      PASSIVE_LEVEL
  * @source    WDK reference: wdfiotarget.h, WdfIoTargetOpen
  */
 WDFAPI NTSTATUS WdfIoTargetOpen(WDFIOTARGET IoTarget, PWDF_IO_TARGET_OPEN_PARAMS OpenParams);
 /** Close a remote target; what was sent is cancelled, and waited for. @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h */
 WDFAPI VOID WdfIoTargetClose(WDFIOTARGET IoTarget);
-/** The same, to be opened again. @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetCloseForQueryRemove */
+/** The same; it is still told whether the device goes or stays. @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetCloseForQueryRemove */
 WDFAPI VOID WdfIoTargetCloseForQueryRemove(WDFIOTARGET IoTarget);
 /** Send what waits, and whatever comes. @return STATUS_INVALID_DEVICE_STATE: it is closed @irql <= DISPATCH_LEVEL
  *  @source WDK reference: wdfiotarget.h, WdfIoTargetStart */
@@ -148,7 +152,7 @@ WDFAPI PDEVICE_OBJECT WdfIoTargetWdmGetTargetDeviceObject(WDFIOTARGET IoTarget);
 WDFAPI PDEVICE_OBJECT WdfIoTargetWdmGetTargetPhysicalDevice(WDFIOTARGET IoTarget);
 /** @irql <= DISPATCH_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetWdmGetTargetFileObject */
 WDFAPI PFILE_OBJECT WdfIoTargetWdmGetTargetFileObject(WDFIOTARGET IoTarget);
-/** @models nothing is opened by name: NULL @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetWdmGetTargetFileHandle */
+/** @return NULL: it is not open by name @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h, WdfIoTargetWdmGetTargetFileHandle */
 WDFAPI HANDLE WdfIoTargetWdmGetTargetFileHandle(WDFIOTARGET IoTarget);
 /** Ask the drivers below for an interface (IRP_MN_QUERY_INTERFACE). @irql PASSIVE_LEVEL @source WDK reference: wdfiotarget.h */
 WDFAPI NTSTATUS WdfIoTargetQueryForInterface(WDFIOTARGET IoTarget, LPCGUID InterfaceType, PINTERFACE Interface, USHORT Size, USHORT Version,
