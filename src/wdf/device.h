@@ -73,6 +73,14 @@ typedef enum wdf_device_state {
     WDF_DEVICE_FAILED     /* a callback failed, or WdfDeviceSetFailed */
 } wdf_device_state_t;
 
+/* What WMI knows of a device (wmi.c). Lock key: (W) lock */
+typedef struct wdf_wmi {
+    wdf_lock_t     lock;
+    LIST_ENTRY     providers;              /* (W) */
+    bool           is_registered, is_over; /* (W) is_over: it is being removed, and has been deregistered */
+    UNICODE_STRING mof;                    /* WdfDeviceAssignMofResourceName; paged pool; Buffer NULL: none */
+} wdf_wmi_t;
+
 #define WDF_DEVICE_PARTS 8u
 
 struct wdf_device {
@@ -96,13 +104,14 @@ struct wdf_device {
     wdf_bus_t                     bus;             /* its children */
     wdf_relations_t               removal;         /* devices that go when it is removed */
     wdf_lock_t                    lock_of_interfaces;
-    LIST_ENTRY                    query_interfaces;        /* (lock_of_interfaces) WdfDeviceAddQueryInterface */
-    bool                          has_parts;               /* (B) */
-    bool                          is_stoppable;            /* WdfDeviceSetStaticStopRemove */
-    bool                          has_failed;              /* WdfDeviceSetFailed */
-    UNICODE_STRING                name;                    /* (B) paged pool; Buffer NULL: none */
-    LIST_ENTRY                    links;                   /* its symbolic links */
-    LIST_ENTRY                    interfaces;              /* device_interface.c */
+    LIST_ENTRY                    query_interfaces; /* (lock_of_interfaces) WdfDeviceAddQueryInterface */
+    bool                          has_parts;        /* (B) */
+    bool                          is_stoppable;     /* WdfDeviceSetStaticStopRemove */
+    bool                          has_failed;       /* WdfDeviceSetFailed */
+    UNICODE_STRING                name;             /* (B) paged pool; Buffer NULL: none */
+    LIST_ENTRY                    links;            /* its symbolic links */
+    LIST_ENTRY                    interfaces;       /* device_interface.c */
+    wdf_wmi_t                     wmi;
     void                         *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
 };
 
@@ -129,6 +138,11 @@ void     wdf_device_names_forget(wdf_device_t *device);
 NTSTATUS wdf_device_interfaces_enable(wdf_device_t *device);
 void     wdf_device_interfaces_disable(wdf_device_t *device);
 void     wdf_device_interfaces_forget(wdf_device_t *device);
+/* wmi.c, wmi_dispatch.c. Registered with WMI and not any more; PASSIVE_LEVEL. */
+NTSTATUS wdf_wmi_register(wdf_device_t *device);
+void     wdf_wmi_deregister(wdf_device_t *device);
+void     wdf_wmi_forget(wdf_device_t *device); /* it is destroyed */
+NTSTATUS wdf_wmi_dispatch(wdf_device_t *device, PIRP irp);
 NTSTATUS wdf_device_pnp(wdf_device_t *device, PIRP irp);
 NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp);
 

@@ -70,6 +70,7 @@ static void device_destroy(wdf_object_t *object)
         wdf_pdo_delete(device->pdo, object->driver->globals.DriverTag);
     if (device->removal.count != 0)
         wdf_relations_clear(&device->removal, object->driver->globals.DriverTag);
+    wdf_wmi_forget(device);
     if (device->below != NULL)
         IoDetachDevice(device->below);
     if (device->wdm != NULL) {
@@ -152,6 +153,7 @@ static NTSTATUS fill_in(wdf_device_t *device, struct WDFDEVICE_INIT *init, PWDF_
     InitializeListHead(&device->query_interfaces);
     InitializeListHead(&device->links);
     InitializeListHead(&device->interfaces);
+    InitializeListHead(&device->wmi.providers);
     NTSTATUS status = make_device_object(device, init);
     if (NT_SUCCESS(status))
         status = wdf_device_name_take(device, &init->name);

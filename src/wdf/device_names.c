@@ -93,11 +93,3 @@ NTSTATUS WdfDeviceRetrieveDeviceName(WDFDEVICE Device, WDFSTRING String)
     wdf_string_t       *string = WDF_FROM(String, &wdf_string_type);
     return device->name.Buffer != NULL ? wdf_string_assign(string, &device->name) : STATUS_INVALID_DEVICE_REQUEST;
 }
-
-NTSTATUS WdfDeviceAssignMofResourceName(WDFDEVICE Device, PCUNICODE_STRING MofResourceName)
-{
-    WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
-    (void)DEVICE(Device);
-    WDF_REQUIRE(MofResourceName);
-    return STATUS_SUCCESS;
-}

@@ -175,6 +175,13 @@ static void release_hardware(wdf_device_t *device)
     resources_forget(device);
 }
 
+/* Nobody finds it any more. */
+static void forget_outside(wdf_device_t *device)
+{
+    wdf_wmi_deregister(device);
+    wdf_device_interfaces_disable(device);
+}
+
 static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
 {
     NTSTATUS status = parts_resources(device, location->Parameters.StartDevice.AllocatedResources,
@@ -188,9 +195,11 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
         status = enter_d0(device);
     if (NT_SUCCESS(status))
         status = device->has_failed ? STATUS_UNSUCCESSFUL : wdf_device_interfaces_enable(device);
+    if (NT_SUCCESS(status))
+        status = wdf_wmi_register(device);
     if (!NT_SUCCESS(status)) {
         leave_d0(device, WdfPowerDeviceD3Final);
-        wdf_device_interfaces_disable(device);
+        forget_outside(device);
         release_hardware(device);
     }
     device->state = NT_SUCCESS(status) ? WDF_DEVICE_STARTED : WDF_DEVICE_FAILED;
@@ -200,7 +209,7 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
 void wdf_device_retire(wdf_device_t *device)
 {
     leave_d0(device, WdfPowerDeviceD3Final);
-    wdf_device_interfaces_disable(device);
+    forget_outside(device);
     release_hardware(device);
     wdf_bus_end(device);
     parts_purge(device);
@@ -241,7 +250,7 @@ static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
     if (device->pdo != NULL)
         wdf_pdo_pulled_out(device);
     leave_d0(device, WdfPowerDeviceD3Final);
-    wdf_device_interfaces_disable(device);
+    forget_outside(device);
     release_hardware(device);
     wdf_bus_lost(device);
     device->state = WDF_DEVICE_SURPRISE_REMOVED;

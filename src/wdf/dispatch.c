@@ -4,7 +4,7 @@
  *     wdf_dispatch
  *      |- the driver's preprocess callback, if it has one for that function     and perhaps back by WdfDeviceWdmDispatchPreprocessedIrp
  *      |- Plug and Play, power      device_pnp.c
- *      |- WMI                       passed on
+ *      |- WMI                       wmi_dispatch.c
  *      |- a part takes it           requests, files
  *      `- nobody does               files are opened and closed, a filter passes on, the rest is STATUS_INVALID_DEVICE_REQUEST
  *
@@ -74,7 +74,7 @@ static NTSTATUS nobody_takes(wdf_device_t *device, PIRP irp)
 {
     UCHAR major = IoGetCurrentIrpStackLocation(irp)->MajorFunction;
     irp->IoStatus.Information = 0;
-    if (device->setup.is_filter || (major == IRP_MJ_SYSTEM_CONTROL && !device->setup.is_control))
+    if (device->setup.is_filter)
         return wdf_device_pass_on(device, irp);
     bool is_of_file = major == IRP_MJ_CREATE || major == IRP_MJ_CLEANUP || major == IRP_MJ_CLOSE;
     return wdf_device_complete(irp, is_of_file ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_REQUEST);
@@ -98,9 +98,11 @@ static NTSTATUS dispatch(wdf_device_t *device, PIRP irp)
         return wdf_device_pnp(device, irp);
     if (major == IRP_MJ_POWER && !device->setup.is_control)
         return wdf_device_power(device, irp);
+    if (major == IRP_MJ_SYSTEM_CONTROL)
+        return wdf_wmi_dispatch(device, irp);
     if (major == IRP_MJ_SHUTDOWN && device->setup.is_control)
         return shutdown_notified(device, irp);
-    for (size_t i = 0; major != IRP_MJ_SYSTEM_CONTROL && wdf_device_parts[i] != NULL; i++)
+    for (size_t i = 0; wdf_device_parts[i] != NULL; i++)
         if (wdf_device_parts[i]->dispatch != NULL && wdf_device_parts[i]->dispatch(device, irp, &status))
             return status;
     return nobody_takes(device, irp);

@@ -71,4 +71,6 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/string.c
   ${CMAKE_CURRENT_LIST_DIR}/tags.c
   ${CMAKE_CURRENT_LIST_DIR}/timer.c
+  ${CMAKE_CURRENT_LIST_DIR}/wmi.c
+  ${CMAKE_CURRENT_LIST_DIR}/wmi_dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/work_item.c)

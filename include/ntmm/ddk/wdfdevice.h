@@ -636,7 +636,8 @@ WDFAPI VOID WdfDeviceSetDeviceInterfaceStateEx(WDFDEVICE Device, CONST GUID *Int
  *  @source WDK reference: wdfdevice.h, WdfDeviceRetrieveDeviceInterfaceString */
 WDFAPI NTSTATUS WdfDeviceRetrieveDeviceInterfaceString(WDFDEVICE Device, CONST GUID *InterfaceClassGUID, PCUNICODE_STRING ReferenceString,
                                                        WDFSTRING String);
-/** @models accepted and ignored: there is no WMI here @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignMofResourceName */
+/** Copied; once. @return STATUS_INVALID_DEVICE_REQUEST: it has one; STATUS_INVALID_PARAMETER: no string; STATUS_INSUFFICIENT_RESOURCES
+ *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignMofResourceName */
 WDFAPI NTSTATUS WdfDeviceAssignMofResourceName(WDFDEVICE Device, PCUNICODE_STRING MofResourceName);
 
 /* ---- IRPs of the driver's own ---- */

@@ -1,8 +1,10 @@
 /*
- * wdfwmi.h - data blocks for Windows Management Instrumentation.
- * There is no WMI here: the routines are absent, and a driver that calls one does not link.
+ * wdfwmi.h - data blocks for Windows Management Instrumentation: a provider is a block that a GUID names, its instances are asked and set by
+ * IRP_MJ_SYSTEM_CONTROL (ntmm_wmi_request), and fire events (ntmm_wmi_listen).
  *
- * Source  WDK reference: wdfwmi.h.
+ * @bugcheck everywhere WDF_VIOLATION (0x10D): 4 NULL, 5 no such handle
+ *
+ * Source  WDK reference: wdfwmi.h, "Supporting WMI in Framework-Based Drivers".
  */
 #ifndef NTMM_DDK_WDFWMI_H
 #define NTMM_DDK_WDFWMI_H
@@ -86,20 +88,49 @@ FORCEINLINE NTSTATUS WDF_WMI_BUFFER_APPEND_STRING(PVOID Buffer, ULONG BufferLeng
     return STATUS_SUCCESS;
 }
 
-/* ---- absent: declared, and missed by the linker ---- */
+/* ---- providers ---- */
 
+/**
+ * A block of data; deleted with its device, not by the driver. WMI knows of it when the device is started.
+ *
+ * @param ProviderAttributes  or NULL, without a ParentObject
+ * @return STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER: unknown flags, tracing with others, EvtWmiProviderFunctionControl without
+ *         WdfWmiProviderTracing or WdfWmiProviderExpensive, a GUID of zeros; STATUS_OBJECT_NAME_EXISTS: the device has that block, and *WmiProvider is NULL, although NT_SUCCESS says yes; STATUS_INVALID_DEVICE_REQUEST: a control device;
+ *         STATUS_INVALID_DEVICE_STATE: it is being removed; STATUS_INSUFFICIENT_RESOURCES
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdfwmi.h, WdfWmiProviderCreate
+ */
 WDFAPI NTSTATUS  WdfWmiProviderCreate(WDFDEVICE Device, PWDF_WMI_PROVIDER_CONFIG WmiProviderConfig,
                                       PWDF_OBJECT_ATTRIBUTES ProviderAttributes, WDFWMIPROVIDER *WmiProvider);
 WDFAPI WDFDEVICE WdfWmiProviderGetDevice(WDFWMIPROVIDER WmiProvider);
-WDFAPI BOOLEAN   WdfWmiProviderIsEnabled(WDFWMIPROVIDER WmiProvider, WDF_WMI_PROVIDER_CONTROL ProviderControl);
+/** Does somebody want its events, or its data? @irql <= DISPATCH_LEVEL @source WDK reference: wdfwmi.h, WdfWmiProviderIsEnabled */
+WDFAPI BOOLEAN WdfWmiProviderIsEnabled(WDFWMIPROVIDER WmiProvider, WDF_WMI_PROVIDER_CONTROL ProviderControl);
+/** HistoricalContext of the request that has enabled the events of a tracing provider; 0: none has. @irql <= DISPATCH_LEVEL
+ *  @source WDK reference: wdfwmi.h, WdfWmiProviderGetTracingHandle */
 WDFAPI ULONGLONG WdfWmiProviderGetTracingHandle(WDFWMIPROVIDER WmiProvider);
-WDFAPI NTSTATUS  WdfWmiInstanceCreate(WDFDEVICE Device, PWDF_WMI_INSTANCE_CONFIG InstanceConfig, PWDF_OBJECT_ATTRIBUTES InstanceAttributes,
-                                      WDFWMIINSTANCE *Instance);
-WDFAPI NTSTATUS  WdfWmiInstanceRegister(WDFWMIINSTANCE WmiInstance);
-WDFAPI VOID      WdfWmiInstanceDeregister(WDFWMIINSTANCE WmiInstance);
-WDFAPI WDFDEVICE WdfWmiInstanceGetDevice(WDFWMIINSTANCE WmiInstance);
+
+/* ---- instances ---- */
+
+/**
+ * One instance, below the provider that the configuration names or describes; registered at once, if it says so.
+ *
+ * @param Device    of a provider that is made for it; otherwise ignored
+ * @param Instance  NULL, or out; NULL on failure
+ * @return STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER: both a provider and a configuration of one, or none, callbacks of an event-only
+ *         provider, a context for queries that there is not, or that may be set; STATUS_BUFFER_TOO_SMALL: that context is smaller than
+ *         MinInstanceBufferSize; STATUS_INVALID_DEVICE_REQUEST: of a tracing provider; as WdfWmiProviderCreate
+ * @irql <= DISPATCH_LEVEL @source WDK reference: wdfwmi.h, WdfWmiInstanceCreate
+ */
+WDFAPI NTSTATUS WdfWmiInstanceCreate(WDFDEVICE Device, PWDF_WMI_INSTANCE_CONFIG InstanceConfig, PWDF_OBJECT_ATTRIBUTES InstanceAttributes,
+                                     WDFWMIINSTANCE *Instance);
+/** Behind those that are registered. @return STATUS_INVALID_DEVICE_REQUEST: it is registered already, or of a tracing provider
+ *  @irql <= DISPATCH_LEVEL @source WDK reference: wdfwmi.h, WdfWmiInstanceRegister */
+WDFAPI NTSTATUS       WdfWmiInstanceRegister(WDFWMIINSTANCE WmiInstance);
+WDFAPI VOID           WdfWmiInstanceDeregister(WDFWMIINSTANCE WmiInstance);
+WDFAPI WDFDEVICE      WdfWmiInstanceGetDevice(WDFWMIINSTANCE WmiInstance);
 WDFAPI WDFWMIPROVIDER WdfWmiInstanceGetProvider(WDFWMIINSTANCE WmiInstance);
-WDFAPI NTSTATUS       WdfWmiInstanceFireEvent(WDFWMIINSTANCE WmiInstance, ULONG EventDataSize, PVOID EventData);
+/** @param EventData  copied; NULL: zeros @return as WmiFireEvent; STATUS_INSUFFICIENT_RESOURCES @irql <= APC_LEVEL
+ *  @source WDK reference: wdfwmi.h, WdfWmiInstanceFireEvent */
+WDFAPI NTSTATUS WdfWmiInstanceFireEvent(WDFWMIINSTANCE WmiInstance, ULONG EventDataSize, PVOID EventData);
 
 #ifdef __cplusplus
 }
