@@ -71,10 +71,10 @@ typedef struct message {
 } message_t;
 
 typedef struct message_table {
-    PKMESSAGE_SERVICE_ROUTINE       routine;
-    PVOID                           context;
-    KSPIN_LOCK                      own_lock; /* of all messages, when the driver has none */
-    message_t                       messages[IO_BUS_INTERRUPTS];
+    PKMESSAGE_SERVICE_ROUTINE routine;
+    PVOID                     context;
+    KSPIN_LOCK                own_lock; /* of all messages, when the driver has none */
+    message_t                 messages[IO_BUS_INTERRUPTS];
     IO_INTERRUPT_MESSAGE_INFO info; /* the driver's; with as many entries as there are messages */
 } message_table_t;
 
@@ -120,10 +120,12 @@ static ULONG count_messages(const io_bus_device_t *device, KIRQL *highest)
     return count;
 }
 
-static NTSTATUS connect_messages(const IO_CONNECT_INTERRUPT_MESSAGE_BASED_PARAMETERS *p, const io_bus_device_t *device, ULONG count, KIRQL irql)
+static NTSTATUS connect_messages(const IO_CONNECT_INTERRUPT_MESSAGE_BASED_PARAMETERS *p, const io_bus_device_t *device, ULONG count,
+                                 KIRQL irql)
 {
     NTSTATUS         status = STATUS_SUCCESS;
-    message_table_t *table = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *table + (count - 1) * sizeof table->info.MessageInfo[0], TAG_MESSAGES);
+    message_table_t *table =
+        ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof *table + (count - 1) * sizeof table->info.MessageInfo[0], TAG_MESSAGES);
     if (table == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     table->routine = p->MessageServiceRoutine;
@@ -163,7 +165,7 @@ static NTSTATUS connect_by_message(PIO_CONNECT_INTERRUPT_PARAMETERS parameters)
     const IO_CONNECT_INTERRUPT_MESSAGE_BASED_PARAMETERS *p = &parameters->MessageBased;
     const io_bus_device_t                               *device = io_bus_device_of(p->PhysicalDeviceObject);
     KIRQL                                                irql = p->SynchronizeIrql;
-    ULONG count = count_messages(device, &irql);
+    ULONG                                                count = count_messages(device, &irql);
     if (count == 0)
         return fall_back(parameters);
     return p->MessageServiceRoutine != NULL ? connect_messages(p, device, count, irql) : STATUS_INVALID_PARAMETER;
