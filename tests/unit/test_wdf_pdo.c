@@ -295,7 +295,7 @@ static void may_tell_nothing(void **state)
     assert_int_equal(wdf_bus_ask(object, IRP_MN_SET_LOCK, &answer), STATUS_UNSUCCESSFUL);
     assert_int_equal(wdf_bus_ask(object, IRP_MN_DEVICE_ENUMERATED, &answer), STATUS_NOT_SUPPORTED);
     assert_int_equal(ntmm_request_read(object, 0, &none, sizeof none, NULL), STATUS_INVALID_DEVICE_REQUEST);
-    assert_int_equal(ntmm_wmi_request(object, IRP_MN_QUERY_ALL_DATA, &bus_guid, &none, sizeof none, NULL), STATUS_NOT_SUPPORTED);
+    assert_int_equal(ntmm_wmi_request(object, IRP_MN_QUERY_ALL_DATA, &bus_guid, &none, sizeof none, NULL), STATUS_WMI_GUID_NOT_FOUND);
 }
 
 static void tells_its_bus(void **state)
