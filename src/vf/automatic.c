@@ -185,6 +185,8 @@ static void lock_step(const char *routine, ke_lock_step_t step, const volatile v
     case KE_FAST_MUTEX_RELEASE_UNSAFE: mutex_step(routine, step, (ULONG_PTR)lock); break;
     case KE_RESOURCE_ACQUIRE:
     case KE_RESOURCE_RELEASE:
+        if ((ULONG_PTR)lock % __alignof__(ERESOURCE) != 0)
+            violation(routine, "A resource does not lie at an address that its alignment allows.", 0x3D, 0, 0, (ULONG_PTR)lock);
         must_hold(apcs_are_off(self), routine, "A thread that holds a resource could be suspended: kernel APCs must be disabled.",
                   step == KE_RESOURCE_ACQUIRE ? 0x37 : 0x38, ke_apc_disable_count(self), (ULONG_PTR)lock);
         break;

@@ -8,6 +8,7 @@
  *     0x1A 0x1233, 0x1236, 0x1240; 0xDA 0x06                 0x83, 0x85 or 0x89, 0x7F; 0xB9
  *     0x1 of KeLeaveCriticalRegion                           0x3E
  *     0xC8 of an interrupt service routine                   0x111
+ *     0x18 for an object whose type is known                 0x3F
  *
  * Locks       none.
  * Source      WDK documentation: Bug Check 0xC4, "Automatic Checks".
@@ -173,6 +174,8 @@ void vf_automatic_stop(ke_stop_t *stop)
         become(stop, 0xB9, p[2], p[1], 0);
     else if (stop->check.code == IRQL_UNEXPECTED_VALUE && is_from(stop, "ntmm_fire_interrupt"))
         become(stop, 0x111, p[1], p[0] >> 8 & 0xFF, p[0] >> 16 & 0xFF);
+    else if (stop->check.code == REFERENCE_BY_POINTER && p[0] != 0)
+        become(stop, 0x3F, p[1], strstr(stop->routine, "Dereference") != NULL ? (ULONG_PTR)-1 : 1, 0);
     else if (stop->check.code == APC_INDEX_MISMATCH && is_from(stop, "KeLeaveCriticalRegion"))
         become(stop, 0x3E, 0, 0, 0);
 }

@@ -279,6 +279,12 @@ static void what_is_not_allowed_is_null(void **state)
     (void)state;
     assert_null(any(0, 0));
     assert_null(any(GIB(4), 0));
+    PMDL most = any(GIB(4) - PAGE_SIZE, MM_DONT_ZERO_ALLOCATION); /* as much as may be asked for: all that there is */
+    assert_non_null(most);
+    assert_in_range(MmGetMdlByteCount(most), PAGE_SIZE, GIB(4) - PAGE_SIZE);
+    MmFreePagesFromMdl(most);
+    ExFreePool(most);
+    assert_null(any(GIB(4) - PAGE_SIZE + 1, MM_DONT_ZERO_ALLOCATION));
     assert_null(any(PAGE_SIZE, 0x80));
     assert_null(any(PAGE_SIZE, 0x80000000u));
     assert_null(MmAllocatePagesForMdl(at(0), at(UINT64_MAX), at(PAGE_SIZE + 1), PAGE_SIZE));

@@ -142,6 +142,23 @@ static void queue_a_dpc(void *unused)
     KeLowerIrql(irql);
 }
 
+static BOOLEAN read_paged(PVOID context) { return *(volatile char *)context == 1; }
+static BOOLEAN serve_nothing(PKINTERRUPT interrupt, PVOID context)
+{
+    (void)interrupt, (void)context;
+    return TRUE;
+}
+static void synchronized_execution(void **state)
+{
+    (void)state;
+    PKINTERRUPT interrupt;
+    char       *p = allocate();
+    assert_int_equal(IoConnectInterrupt(&interrupt, serve_nothing, NULL, NULL, 1, 4, 5, Latched, FALSE, 1, FALSE), STATUS_SUCCESS);
+    assert_true(read_paged(p));
+    assert_bugcheck(DRIVER_IRQL_NOT_LESS_OR_EQUAL, (uintptr_t)p, KeSynchronizeExecution(interrupt, read_paged, p));
+    assert_int_equal(ntmm_cmocka_caught.parameter[1], 5);
+}
+
 static void pop_from_paged_memory(void *unused)
 {
     KSPIN_LOCK lock = 0;
@@ -312,6 +329,7 @@ int main(void)
         BOTH(below_dispatch_level_it_comes_back),
         BOTH(nonpaged_memory_stays),
         BOTH(a_dpc_and_an_interlocked_list),
+        BOTH(synchronized_execution),
         BOTH(a_thread_below_gets_its_page_back),
         BOTH(threads_go_up_and_down),
         ntmm_cmocka_test_config(threads_go_up_and_down, &one_processor),

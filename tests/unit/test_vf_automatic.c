@@ -5,6 +5,7 @@
 #define NTMM_USES_TRY
 #include "../support/user_memory.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #define TAG NTMM_TAG("VfAu")
@@ -246,6 +247,36 @@ static void lists_and_resources(void **state)
     ExDeleteResourceLite(&resource);
     ExInitializeResourceLite(&resource);
     ExDeleteResourceLite(&resource);
+}
+
+static void *refer_to_itself(void *unused)
+{
+    (void)unused;
+    ObReferenceObject(PsGetCurrentThread());
+    return PsGetCurrentThread();
+}
+/* A thread that has ended, and to which nobody refers any more. */
+static PVOID dead_thread(void)
+{
+    pthread_t thread;
+    void     *object;
+    assert_int_equal(pthread_create(&thread, NULL, refer_to_itself, NULL), 0);
+    assert_int_equal(pthread_join(thread, &object), 0);
+    ObDereferenceObject(object);
+    return object;
+}
+static void odd_resources_and_dead_objects(void **state)
+{
+    static char bytes[sizeof(ERESOURCE) + 8] __attribute__((aligned(16)));
+    PERESOURCE  odd = (PERESOURCE)(void *)(bytes + 4);
+    PVOID       thread;
+    (void)state;
+    KeEnterCriticalRegion();
+    EXPECT(0x3D, 0, 0, odd, ExAcquireResourceExclusiveLite(odd, TRUE));
+    thread = dead_thread();
+    EXPECT(0x3F, thread, (ULONG_PTR)-1, 0, ObDereferenceObject(thread));
+    thread = dead_thread();
+    EXPECT(0x3F, thread, 1, 0, ObReferenceObject(thread));
 }
 
 static void what_forced_irql_checking_adds(void **state)
@@ -547,6 +578,7 @@ int main(void)
         VERIFIED_TEST(locks),
         VERIFIED_TEST(push_locks),
         VERIFIED_TEST(lists_and_resources),
+        VERIFIED_TEST(odd_resources_and_dead_objects),
         ntmm_cmocka_test_config(what_forced_irql_checking_adds, &FORCED),
         VERIFIED_TEST(mdls_are_locked_and_unlocked_once),
         VERIFIED_TEST(mdls_are_mapped_and_unmapped_once),
