@@ -577,6 +577,16 @@ NTMM_PUBLIC NTSTATUS ntmm_power_query(PDEVICE_OBJECT device, POWER_STATE_TYPE ty
 /** A power setting has that value now: who registered with PoRegisterPowerSettingCallback is told, and who registers later.
  *  @return 0, -ENOMEM, -ENODEV. IRQL PASSIVE_LEVEL */
 NTMM_PUBLIC int ntmm_power_setting(const GUID *guid, const void *value, uint32_t bytes);
+/** The power engine plug-in, to which PoFxPowerControl goes; NULL: there is none. */
+typedef NTSTATUS (*ntmm_power_plugin)(void *context, PDEVICE_OBJECT physical, const GUID *code, void *input, size_t input_bytes,
+                                      void *output, size_t output_bytes, size_t *returned);
+NTMM_PUBLIC void ntmm_power_plugin_set(ntmm_power_plugin routine, void *context);
+/** The plug-in sends a request to the driver of a device that is registered by PoFxRegisterDevice: its PowerControlCallback is called.
+ *  @return what that says; STATUS_NO_SUCH_DEVICE, STATUS_NOT_IMPLEMENTED */
+NTMM_PUBLIC NTSTATUS ntmm_power_plugin_control(PDEVICE_OBJECT physical, const GUID *code, void *input, size_t input_bytes, void *output,
+                                               size_t output_bytes, size_t *returned);
+/** The device's power can be limited so, by PoCreatePowerLimitRequest. @param count 1 to 64 rows, which are copied @return 0, -EINVAL, -ENOMEM */
+NTMM_PUBLIC int ntmm_power_limits_set(PDEVICE_OBJECT device, const POWER_LIMIT_ATTRIBUTES *rows, uint32_t count);
 
 /**
  * Send a request of IRP_MJ_SYSTEM_CONTROL for the data of a provider.

@@ -225,6 +225,8 @@ static setting_t *settings;  /* settings_lock; newest first, and older values of
 
 void io_power_boot(void)
 {
+    io_power_fx_boot();
+    io_power_limits_boot();
     ke_lock_init(&settings_lock, KE_RANK_LEAF);
     InitializeListHead(&listeners);
     while (settings != NULL) {

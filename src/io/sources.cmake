@@ -36,6 +36,9 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/file_object.c
   ${CMAKE_CURRENT_LIST_DIR}/file_section.c
   ${CMAKE_CURRENT_LIST_DIR}/power.c
+  ${CMAKE_CURRENT_LIST_DIR}/power_fx.c
+  ${CMAKE_CURRENT_LIST_DIR}/power_fx_run.c
+  ${CMAKE_CURRENT_LIST_DIR}/power_limit.c
   ${CMAKE_CURRENT_LIST_DIR}/registry.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_callback.c
   ${CMAKE_CURRENT_LIST_DIR}/registry_device.c
