@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include <ip2string.h>
 #include <ntifs.h>
 #include <usermode_accessors.h>
 #include <wdmsec.h>

@@ -7,6 +7,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/crt_wide.c
   ${CMAKE_CURRENT_LIST_DIR}/format.c
   ${CMAKE_CURRENT_LIST_DIR}/interlocked128.c
+  ${CMAKE_CURRENT_LIST_DIR}/ip_string.c
+  ${CMAKE_CURRENT_LIST_DIR}/ip_text.c
   ${CMAKE_CURRENT_LIST_DIR}/memory.c
   ${CMAKE_CURRENT_LIST_DIR}/number_text.c
   ${CMAKE_CURRENT_LIST_DIR}/pair.c
