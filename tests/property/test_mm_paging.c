@@ -5,37 +5,13 @@
  * not fit.
  * Prints its seed; NTMM_SEED replays one, NTMM_OPERATIONS changes the number of accesses (millions find more).
  */
-#include <ntmm/cmocka.h>
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <errno.h>
-#include <time.h>
+#include "../support/paging.h"
 
 #define TAG NTMM_TAG("Pgng")
 #define RAM_PAGES 256u
 #define RUNS 48u
 #define RUN_PAGES 16u   /* RUNS * RUN_PAGES: three times RAM */
 #define AWAY_EVERY 250u /* steps */
-
-static uint64_t seed;
-
-static uint64_t next(uint64_t *state) /* xorshift64* */
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545F4914F6CDD1Dull;
-}
-static uint32_t below(uint64_t *state, uint32_t limit) { return (uint32_t)((next(state) >> 32) * limit >> 32); }
-
-static uint64_t operations(uint64_t otherwise)
-{
-    const char *text = getenv("NTMM_OPERATIONS");
-    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
-}
 
 static ntmm_config small(enum ntmm_page_gate gate, enum ntmm_page_replacement replacement)
 {
@@ -45,27 +21,6 @@ static ntmm_config small(enum ntmm_page_gate gate, enum ntmm_page_replacement re
                           .page_gate = gate,
                           .page_replacement = replacement,
                           .seed = seed };
-}
-
-/* false: this host has no such gate */
-static bool boot(const ntmm_config *config)
-{
-    int status = ntmm_boot(config);
-    if (status == -ENOTSUP && config->page_gate == NTMM_GATE_USERFAULTFD)
-        return false;
-    assert_int_equal(status, 0);
-    return true;
-}
-
-/* Three trims, then a page-out. */
-static void take_pages_away(uint64_t step)
-{
-    if (step % AWAY_EVERY != AWAY_EVERY - 1)
-        return;
-    if (step / AWAY_EVERY % 4 == 3)
-        ntmm_page_out();
-    else
-        ntmm_trim_pageable();
 }
 
 /* ---- one thread, every byte known ---- */
@@ -121,7 +76,8 @@ static void play(uint64_t steps)
     for (uint64_t i = 0; i < steps; i++) {
         size_t   run = below(&state, 3) != 0 ? below(&state, RUNS / 8) : below(&state, RUNS); /* some are hot */
         uint32_t what = below(&state, 10000);
-        take_pages_away(i);
+        if (i % AWAY_EVERY == AWAY_EVERY - 1)
+            take_pages_away(i / AWAY_EVERY, 4);
         if (what < 54)
             free_run(run);
         else if (model.run[run] == NULL)
@@ -185,7 +141,8 @@ static void blocks_survive_as_well(void **state)
     memset(blocks, 0, sizeof blocks);
     for (uint64_t i = 0; i < steps; i++) {
         size_t at = below(&rnd, BLOCKS);
-        take_pages_away(i);
+        if (i % AWAY_EVERY == AWAY_EVERY - 1)
+            take_pages_away(i / AWAY_EVERY, 4);
         if (blocks[at].block != NULL) {
             check_block(at);
             ExFreePoolWithTag(blocks[at].block, TAG);
@@ -242,7 +199,6 @@ static void twelve_times_as_much_as_ram(void **state)
 enum { THREADS = 4 };
 static char            *shared;
 static size_t           shared_pages;
-static _Atomic bool     done;
 static _Atomic uint64_t wrong;
 
 /* Each thread owns every fourth page, so that neighbours in a cluster belong to different threads. */
@@ -263,40 +219,24 @@ static void *touch(void *argument)
     return NULL;
 }
 
-static void *trim(void *argument)
-{
-    uint64_t rounds = 0;
-    (void)argument;
-    while (!atomic_load(&done)) {
-        if (++rounds % 16 == 0)
-            ntmm_page_out();
-        else
-            ntmm_trim_pageable();
-        for (struct timespec nap = { 0, 2000000 }; nanosleep(&nap, &nap) != 0;)
-            ;
-    }
-    return NULL;
-}
-
 static void threads_share_a_working_set(void **state)
 {
     const ntmm_config *wanted = *state;
     ntmm_config        config = small(wanted->page_gate, wanted->page_replacement);
-    pthread_t          thread[THREADS], trimmer;
+    pthread_t          thread[THREADS];
+    trimmer_t          trimmer;
     if (!boot(&config))
         skip();
     shared_pages = 3 * RAM_PAGES;
     shared = ExAllocatePool2(POOL_FLAG_PAGED, shared_pages * PAGE_SIZE, TAG);
     assert_non_null(shared);
-    atomic_store(&done, false);
     atomic_store(&wrong, 0);
-    assert_int_equal(pthread_create(&trimmer, NULL, trim, NULL), 0);
+    trimmer_start(&trimmer, 16);
     for (uintptr_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, touch, (void *)i), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
-    atomic_store(&done, true);
-    pthread_join(trimmer, NULL);
+    trimmer_stop(&trimmer);
     assert_int_equal(wrong, 0);
     assert_true(ntmm_check());
     ExFreePoolWithTag(shared, TAG);
@@ -323,18 +263,9 @@ static void replacement_is_deterministic(void **state)
     assert_memory_equal(&usage[0], &usage[1], sizeof usage[0]);
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    ntmm_shutdown(NULL);
-    return 0;
-}
-
 int main(void)
 {
-    const char *text = getenv("NTMM_SEED");
-    seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
-    printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
+    choose_seed();
     static ntmm_config clock_userfaultfd = { .page_gate = NTMM_GATE_USERFAULTFD }, clock_mprotect = { .page_gate = NTMM_GATE_MPROTECT },
                        fifo = { .page_replacement = NTMM_REPLACE_FIFO }, any = { .page_replacement = NTMM_REPLACE_RANDOM },
                        bare = { .no_magazines = true };

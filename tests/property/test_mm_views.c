@@ -6,15 +6,10 @@
  * Prints its seed; NTMM_SEED replays one, NTMM_OPERATIONS changes the number of steps.
  */
 #define NTMM_USES_TRY
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../support/exceptions.h"
+#include "../support/paging.h"
 #include "mm/charge.h"
 #include "mm/pinned.h"
 #include "mm/space.h"
@@ -26,15 +21,8 @@
 #define MOST 64u       /* pages of a segment or view */
 #define AWAY_EVERY 60u /* steps */
 
-static uint64_t seed, state;
-
-static uint32_t below(uint32_t limit)
-{
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (uint32_t)(((state * 0x2545F4914F6CDD1Dull >> 32) * limit) >> 32);
-}
+static uint64_t state;
+static uint32_t any(uint32_t limit) { return below(&state, limit); }
 
 /* ---- the model ---- */
 
@@ -114,9 +102,9 @@ static void copy_in_model(struct model_view *view, size_t page)
 
 static void touch_a_page(struct model_view *view)
 {
-    size_t    page = below((uint32_t)view->pages);
-    bool      write = below(2) != 0;
-    uint32_t  word = (uint32_t)below(UINT32_MAX);
+    size_t    page = any((uint32_t)view->pages);
+    bool      write = any(2) != 0;
+    uint32_t  word = (uint32_t)any(UINT32_MAX);
     uintptr_t va = view->base + (page << PAGE_SHIFT) + 64;
     NTSTATUS  expected = expected_of(view, page, write);
     if (view->space == SPACES && !NT_SUCCESS(expected))
@@ -143,8 +131,8 @@ static host_file_t twin_of(host_file_t file) { return (host_file_t){ .fd = dup(f
 
 static void make_segment(struct model_segment *model)
 {
-    *model = (struct model_segment){ .pages = 1 + below(MOST), .is_file = below(2) != 0, .file = { .fd = -1 } };
-    bool committed = below(3) != 0 || model->is_file;
+    *model = (struct model_segment){ .pages = 1 + any(MOST), .is_file = any(2) != 0, .file = { .fd = -1 } };
+    bool committed = any(3) != 0 || model->is_file;
     for (size_t i = 0; i < model->pages; i++)
         model->cell[i].committed = committed;
     if (!model->is_file) {
@@ -153,7 +141,7 @@ static void make_segment(struct model_segment *model)
     }
     assert_int_equal(host_file_create(&model->file), 0);
     for (size_t i = 0; i < model->pages; i++) {
-        uint32_t word = model->cell[i].word = below(UINT32_MAX);
+        uint32_t word = model->cell[i].word = any(UINT32_MAX);
         assert_int_equal(host_file_write(&model->file, (i << PAGE_SHIFT) + 64, &word, sizeof word), 0);
     }
     uint64_t bytes = ((uint64_t)(model->pages - 1) << PAGE_SHIFT) + 100;
@@ -197,25 +185,25 @@ static void flush_segment(struct model_segment *model)
 static uint32_t any_protect(void)
 {
     static const uint32_t protects[] = { PAGE_READWRITE, PAGE_READWRITE, PAGE_READONLY, PAGE_NOACCESS, PAGE_READWRITE | PAGE_GUARD };
-    return protects[below(NTMM_ARRAY_COUNT(protects))];
+    return protects[any(NTMM_ARRAY_COUNT(protects))];
 }
 
 static void map_view(struct model_view *view)
 {
-    *view = (struct model_view){ .space = below(SPACES + 1), .segment = below(SEGMENTS + 2) };
-    bool commit = below(2) != 0;
+    *view = (struct model_view){ .space = any(SPACES + 1), .segment = any(SEGMENTS + 2) };
+    bool commit = any(2) != 0;
     if (view->segment < SEGMENTS && segments[view->segment].segment == NULL)
         return;
     if (view->segment >= SEGMENTS) {
         view->segment = SEGMENTS;
-        view->space = below(SPACES);
-        view->pages = 1 + below(MOST);
+        view->space = any(SPACES);
+        view->pages = 1 + any(MOST);
     } else {
-        view->first = below((uint32_t)segments[view->segment].pages);
-        view->pages = 1 + below((uint32_t)(segments[view->segment].pages - view->first));
+        view->first = any((uint32_t)segments[view->segment].pages);
+        view->pages = 1 + any((uint32_t)(segments[view->segment].pages - view->first));
     }
-    uint32_t       protect = view->segment < SEGMENTS && view->space < SPACES && below(3) == 0 ? PAGE_WRITECOPY : PAGE_READWRITE;
-    mm_view_want_t want = { .bytes = (uint64_t)view->pages << PAGE_SHIFT, .protect = protect, .commit = commit, .top_down = below(3) == 0 };
+    uint32_t       protect = view->segment < SEGMENTS && view->space < SPACES && any(3) == 0 ? PAGE_WRITECOPY : PAGE_READWRITE;
+    mm_view_want_t want = { .bytes = (uint64_t)view->pages << PAGE_SHIFT, .protect = protect, .commit = commit, .top_down = any(3) == 0 };
     want.type = view->segment < SEGMENTS ? MEM_MAPPED : MEM_PRIVATE;
     want.segment = view->segment < SEGMENTS ? segments[view->segment].segment : NULL;
     want.first_page = view->first;
@@ -231,7 +219,7 @@ static void map_view(struct model_view *view)
 
 static void unmap_view(struct model_view *view)
 {
-    uintptr_t va = view->base + ((uintptr_t)below((uint32_t)view->pages) << PAGE_SHIFT) + 1;
+    uintptr_t va = view->base + ((uintptr_t)any((uint32_t)view->pages) << PAGE_SHIFT) + 1;
     assert_int_equal(mm_view_unmap(spaces[view->space], va), STATUS_SUCCESS);
     view->base = 0;
 }
@@ -240,7 +228,7 @@ static void unmap_view(struct model_view *view)
 
 static void commit_pages(struct model_view *view)
 {
-    size_t first = below((uint32_t)view->pages), count = 1 + below((uint32_t)(view->pages - first));
+    size_t first = any((uint32_t)view->pages), count = 1 + any((uint32_t)(view->pages - first));
     if (view->allocation_protect == PAGE_WRITECOPY)
         return;
     assert_int_equal(mm_view_commit(spaces[view->space], view->base + (first << PAGE_SHIFT), (uint64_t)count << PAGE_SHIFT, PAGE_READWRITE),
@@ -253,7 +241,7 @@ static void commit_pages(struct model_view *view)
 
 static void decommit_pages(struct model_view *view)
 {
-    size_t   first = below((uint32_t)view->pages), count = 1 + below((uint32_t)(view->pages - first));
+    size_t   first = any((uint32_t)view->pages), count = 1 + any((uint32_t)(view->pages - first));
     NTSTATUS status = mm_view_decommit(spaces[view->space], view->base + (first << PAGE_SHIFT), (uint64_t)count << PAGE_SHIFT);
     assert_int_equal(status, view->segment < SEGMENTS ? STATUS_UNABLE_TO_DECOMMIT_VM : STATUS_SUCCESS);
     for (size_t i = first; i < first + count && NT_SUCCESS(status); i++)
@@ -262,7 +250,7 @@ static void decommit_pages(struct model_view *view)
 
 static void protect_pages(struct model_view *view)
 {
-    size_t   first = below((uint32_t)view->pages), count = 1 + below((uint32_t)(view->pages - first));
+    size_t   first = any((uint32_t)view->pages), count = 1 + any((uint32_t)(view->pages - first));
     uint32_t protect = any_protect(), old;
     bool     committed = true;
     for (size_t i = first; i < first + count; i++)
@@ -283,7 +271,7 @@ static void protect_pages(struct model_view *view)
 
 static void release_pages(struct model_view *view)
 {
-    size_t first = below((uint32_t)view->pages), count = view->pages - first;
+    size_t first = any((uint32_t)view->pages), count = view->pages - first;
     if (view->segment < SEGMENTS)
         return;
     assert_int_equal(mm_view_release(spaces[view->space], view->base + (first << PAGE_SHIFT), (uint64_t)count << PAGE_SHIFT),
@@ -294,8 +282,8 @@ static void release_pages(struct model_view *view)
 
 static void pin_a_page(struct model_view *view)
 {
-    size_t          page = below((uint32_t)view->pages);
-    bool            write = below(2) != 0;
+    size_t          page = any((uint32_t)view->pages);
+    bool            write = any(2) != 0;
     mm_pfn_number_t pfn;
     NTSTATUS        expected = expected_of(view, page, write);
     NTSTATUS        status = mm_view_pin(spaces[view->space], view->base + (page << PAGE_SHIFT), write, &pfn);
@@ -306,34 +294,23 @@ static void pin_a_page(struct model_view *view)
         return;
     if (write && (view->protect[page] & PAGE_WRITECOPY) != 0)
         copy_in_model(view, page);
-    if (below(4) == 0)
+    if (any(4) == 0)
         ntmm_page_out();
     uint32_t *alias = (uint32_t *)(void *)(mm_pfn_entry(pfn)->mapped.va + 64);
     if (*alias != cell_of(view, page)->word)
         FAIL("a pinned page holds 0x%x, not 0x%x", *alias, cell_of(view, page)->word);
     if (write)
-        *alias = cell_of(view, page)->word = below(UINT32_MAX);
+        *alias = cell_of(view, page)->word = any(UINT32_MAX);
     assert_true(mm_frame_unpin(pfn));
 }
 
 /* ---- playing ---- */
 
-/* Two trims, then a page-out. */
-static void take_pages_away(void)
-{
-    if (steps_done % AWAY_EVERY != AWAY_EVERY - 1)
-        return;
-    if (steps_done / AWAY_EVERY % 3 == 2)
-        ntmm_page_out();
-    else
-        ntmm_trim_pageable();
-}
-
 static void step(void)
 {
-    struct model_view    *view = &views[below(VIEWS)];
-    struct model_segment *segment = &segments[below(SEGMENTS)];
-    uint32_t              what = below(1000);
+    struct model_view    *view = &views[any(VIEWS)];
+    struct model_segment *segment = &segments[any(SEGMENTS)];
+    uint32_t              what = any(1000);
     if (what < 8)
         segment->segment == NULL ? make_segment(segment) : drop_segment(segment);
     else if (what < 20 && segment->segment != NULL)
@@ -365,15 +342,12 @@ static void check(void)
 static void views_do_what_the_model_says(void **config_of)
 {
     const ntmm_config *wanted = *config_of;
-    const char        *text = getenv("NTMM_OPERATIONS");
-    uint64_t           steps = text != NULL ? strtoull(text, NULL, 0) / 10 : 5000;
+    uint64_t           steps = operations(50000) / 10;
     ntmm_config config = { .quiet = true, .seed = seed, .page_gate = wanted->page_gate, .page_replacement = wanted->page_replacement };
     config.physical_memory = RAM_PAGES * (uint64_t)PAGE_SIZE;
     config.page_file_size = 16 * RAM_PAGES * (uint64_t)PAGE_SIZE;
-    int status = ntmm_boot(&config);
-    if (status == -ENOTSUP && config.page_gate == NTMM_GATE_USERFAULTFD)
+    if (!boot(&config))
         skip();
-    assert_int_equal(status, 0);
     state = seed * 2 + 1;
     copies = 0;
     memset(segments, 0, sizeof segments);
@@ -382,7 +356,8 @@ static void views_do_what_the_model_says(void **config_of)
         spaces[i] = mm_space_create();
     spaces[SPACES] = &mm_system_views;
     for (steps_done = 0; steps_done < steps; steps_done++) {
-        take_pages_away();
+        if (steps_done % AWAY_EVERY == AWAY_EVERY - 1)
+            take_pages_away(steps_done / AWAY_EVERY, 3);
         step();
         if (steps_done % (steps / 50 + 1) == 0)
             check();
@@ -408,7 +383,6 @@ static void views_do_what_the_model_says(void **config_of)
 
 enum { THREADS = 3, SHARED_PAGES = 2 * RAM_PAGES };
 static uintptr_t        shown[THREADS]; /* a view of the same segment for each thread, in spaces of their own */
-static _Atomic bool     done;
 static _Atomic uint64_t wrong;
 
 /* Every third page is this thread's; it comes and goes with all the others. Between touches, memory of its own does. */
@@ -438,26 +412,16 @@ static void *touch_own_pages(void *argument)
     return NULL;
 }
 
-static void *trim(void *argument)
-{
-    (void)argument;
-    for (uint64_t round = 1; !atomic_load(&done); round++) {
-        round % 8 == 0 ? ntmm_page_out() : ntmm_trim_pageable();
-        for (struct timespec nap = { 0, 2000000 }; nanosleep(&nap, &nap) != 0;)
-            ;
-    }
-    return NULL;
-}
-
 static void threads_see_the_same_pages(void **config_of)
 {
     const ntmm_config *wanted = *config_of;
     ntmm_config        config = { .quiet = true, .seed = seed, .page_gate = wanted->page_gate };
     mm_segment_t      *segment;
-    pthread_t          thread[THREADS], trimmer;
+    pthread_t          thread[THREADS];
+    trimmer_t          trimmer;
     config.physical_memory = RAM_PAGES * (uint64_t)PAGE_SIZE;
     config.page_file_size = 16 * RAM_PAGES * (uint64_t)PAGE_SIZE;
-    if (ntmm_boot(&config) != 0)
+    if (!boot(&config))
         skip();
     assert_int_equal(mm_segment_create(SHARED_PAGES, true, &segment), STATUS_SUCCESS);
     for (uintptr_t i = 0; i < THREADS; i++) {
@@ -466,15 +430,13 @@ static void threads_see_the_same_pages(void **config_of)
         assert_int_equal(mm_view_map(spaces[i], &want, &shown[i]), STATUS_SUCCESS);
     }
     mm_segment_dereference(segment);
-    atomic_store(&done, false);
     atomic_store(&wrong, 0);
-    assert_int_equal(pthread_create(&trimmer, NULL, trim, NULL), 0);
+    trimmer_start(&trimmer, 8);
     for (uintptr_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, touch_own_pages, (void *)i), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
-    atomic_store(&done, true);
-    pthread_join(trimmer, NULL);
+    trimmer_stop(&trimmer);
     assert_int_equal(wrong, 0);
     check();
     for (uint32_t i = 0; i < THREADS; i++)
@@ -483,27 +445,18 @@ static void threads_see_the_same_pages(void **config_of)
     assert_int_equal(ntmm_shutdown(NULL), 0);
 }
 
-static int tear_down(void **unused)
-{
-    (void)unused;
-    ntmm_shutdown(NULL);
-    return 0;
-}
-
 int main(void)
 {
-    const char *text = getenv("NTMM_SEED");
-    seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
-    printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
+    choose_seed();
     static ntmm_config userfaultfd = { .page_gate = NTMM_GATE_USERFAULTFD }, mprotect = { .page_gate = NTMM_GATE_MPROTECT },
-                       fifo = { .page_replacement = NTMM_REPLACE_FIFO }, any = { .page_replacement = NTMM_REPLACE_RANDOM };
+                       fifo = { .page_replacement = NTMM_REPLACE_FIFO }, random = { .page_replacement = NTMM_REPLACE_RANDOM };
 #define TEST(test, config) \
     { \
 #test ", " #config, test, NULL, tear_down, &config \
     }
     const struct CMUnitTest tests[] = {
         TEST(views_do_what_the_model_says, userfaultfd), TEST(views_do_what_the_model_says, mprotect),
-        TEST(views_do_what_the_model_says, fifo),        TEST(views_do_what_the_model_says, any),
+        TEST(views_do_what_the_model_says, fifo),        TEST(views_do_what_the_model_says, random),
         TEST(threads_see_the_same_pages, userfaultfd),   TEST(threads_see_the_same_pages, mprotect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,74 +8,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../support/exceptions.h"
+#include "../support/views.h"
 #include "mm/charge.h"
 #include "mm/pinned.h"
-#include "mm/space.h"
 
 #define RAM 512u    /* pages */
 #define FILE_ 1024u /* pages of the page file */
-#define PAGES(n) ((uint64_t)(n) << PAGE_SHIFT)
-
-static mm_space_t *space;
-
-static UNCHECKED void     write_word(uintptr_t va, uint64_t word) { *(volatile uint64_t *)va = word; }
-static UNCHECKED uint64_t read_word(uintptr_t va) { return *(volatile uint64_t *)va; }
-
-static EXCEPTION_RECORD raised;
-
-static int keep(PEXCEPTION_POINTERS exception)
-{
-    raised = *exception->ExceptionRecord;
-    return EXCEPTION_EXECUTE_HANDLER;
-}
-static NTSTATUS touch(uintptr_t va, bool write) /* 0, or what it raised */
-{
-    volatile NTSTATUS status = STATUS_SUCCESS;
-    __try {
-        if (write)
-            write_at((void *)va);
-        else
-            read_at((void *)va);
-    } __except (keep(GetExceptionInformation())) {
-        status = GetExceptionCode();
-    }
-    return status;
-}
-
-static ntmm_fault_counts faults(void)
-{
-    ntmm_fault_counts counts;
-    ntmm_query_faults(&counts);
-    return counts;
-}
-
-static uintptr_t show(mm_space_t *where, mm_segment_t *segment, size_t pages, uint32_t protect)
-{
-    mm_view_want_t want = { .bytes = PAGES(pages), .protect = protect, .type = MEM_MAPPED, .segment = segment };
-    uintptr_t      base = 0;
-    assert_int_equal(mm_view_map(where, &want, &base), STATUS_SUCCESS);
-    return base;
-}
-static mm_segment_t *segment_of(size_t pages)
-{
-    mm_segment_t *segment = NULL;
-    assert_int_equal(mm_segment_create(pages, true, &segment), STATUS_SUCCESS);
-    return segment;
-}
-static void check(void)
-{
-    if (!ntmm_check())
-        fail_msg("%s", ntmm_error());
-}
-
 /* ---- copy-on-write ---- */
 
 static void the_first_write_makes_a_copy(void **state)
 {
     (void)state;
     mm_segment_t     *segment = segment_of(8);
-    uintptr_t         all = show(space, segment, 8, PAGE_READWRITE), own = show(space, segment, 8, PAGE_WRITECOPY);
+    uintptr_t         all = show(space, segment, 0, 8, PAGE_READWRITE), own = show(space, segment, 0, 8, PAGE_WRITECOPY);
     ntmm_fault_counts before = faults();
     write_word(all, 1);
     assert_int_equal(read_word(own), 1);
@@ -105,7 +50,7 @@ static void the_first_write_makes_a_copy(void **state)
     assert_int_equal(read_word(all + PAGES(1)), 0);
     check();
     assert_int_equal(mm_view_unmap(space, own), STATUS_SUCCESS);
-    own = show(space, segment, 8, PAGE_WRITECOPY); /* copies are gone with the view that had them */
+    own = show(space, segment, 0, 8, PAGE_WRITECOPY); /* copies are gone with the view that had them */
     assert_int_equal(read_word(own), 4);
     mm_segment_dereference(segment);
     check();
@@ -116,11 +61,11 @@ static void copies_are_paid_for_when_the_view_is_made(void **state)
     (void)state;
     mm_segment_t *segment = segment_of(16);
     uint64_t      before = mm_held(MM_CHARGE_PRIVATE);
-    uintptr_t     own = show(space, segment, 16, PAGE_WRITECOPY);
+    uintptr_t     own = show(space, segment, 0, 16, PAGE_WRITECOPY);
     assert_int_equal(mm_held(MM_CHARGE_PRIVATE), before + 16);
     write_word(own, 1);
     assert_int_equal(mm_held(MM_CHARGE_PRIVATE), before + 16);
-    uintptr_t all = show(space, segment, 16, PAGE_READWRITE);
+    uintptr_t all = show(space, segment, 0, 16, PAGE_READWRITE);
     uint32_t  old;
     assert_int_equal(mm_view_protect(space, all, PAGES(4), PAGE_WRITECOPY, &old), STATUS_SUCCESS);
     assert_int_equal(mm_held(MM_CHARGE_PRIVATE), before + 20);
@@ -142,7 +87,7 @@ static void protections_of_a_view_for_copying(void **state)
 {
     (void)state;
     mm_segment_t  *segment = segment_of(4);
-    uintptr_t      own = show(space, segment, 4, PAGE_WRITECOPY), all = show(space, segment, 4, PAGE_READWRITE);
+    uintptr_t      own = show(space, segment, 0, 4, PAGE_WRITECOPY), all = show(space, segment, 0, 4, PAGE_READWRITE);
     uint32_t       old;
     mm_view_info_t info;
     assert_int_equal(mm_view_protect(space, own, PAGES(4), PAGE_READONLY, &old), STATUS_SUCCESS);
@@ -167,7 +112,7 @@ static void a_pin_for_writing_copies_first(void **state)
 {
     (void)state;
     mm_segment_t   *segment = segment_of(2);
-    uintptr_t       own = show(space, segment, 2, PAGE_WRITECOPY), all = show(space, segment, 2, PAGE_READWRITE);
+    uintptr_t       own = show(space, segment, 0, 2, PAGE_WRITECOPY), all = show(space, segment, 0, 2, PAGE_READWRITE);
     mm_pfn_number_t shared, copy;
     write_word(all, 7);
     assert_int_equal(mm_view_pin(space, own, false, &shared), STATUS_SUCCESS);
@@ -195,7 +140,7 @@ static void at_dispatch_level_nothing_is_copied(void **state)
     (void)state;
     ntmm_bugcheck stop;
     mm_segment_t *segment = segment_of(2);
-    uintptr_t     own = show(space, segment, 2, PAGE_WRITECOPY);
+    uintptr_t     own = show(space, segment, 0, 2, PAGE_WRITECOPY);
     mm_segment_dereference(segment);
     assert_int_equal(read_word(own), 0);
     assert_true(ntmm_catch_bugcheck(write_at_dispatch, (void *)own, &stop));
@@ -245,7 +190,7 @@ static void a_view_of_a_file_shows_it(void **state)
     mm_segment_t *segment = over_file(bytes, O_RDWR, true);
     uint64_t      committed = mm_gauge_now(MM_GAUGE_COMMITTED);
     assert_int_equal(mm_segment_pages(segment), 6);
-    uintptr_t         view = show(space, segment, 6, PAGE_READWRITE);
+    uintptr_t         view = show(space, segment, 0, 6, PAGE_READWRITE);
     ntmm_fault_counts before = faults();
     assert_int_equal(read_at((void *)(view + PAGES(2))), (unsigned char)byte_of_file(PAGES(2)));
     assert_int_equal(faults().hard, before.hard + 1);
@@ -275,7 +220,7 @@ static void what_was_written_reaches_the_file(void **state)
     uint64_t written;
     fill_file(PAGES(40));
     mm_segment_t *segment = over_file(PAGES(40), O_RDWR, true);
-    uintptr_t     view = show(space, segment, 40, PAGE_READWRITE), second = show(&mm_system_views, segment, 40, PAGE_READWRITE);
+    uintptr_t     view = show(space, segment, 0, 40, PAGE_READWRITE), second = show(&mm_system_views, segment, 0, 40, PAGE_READWRITE);
     for (size_t i = 0; i < 40; i += 2)
         *(volatile char *)(view + PAGES(i) + 7) = 55;
     assert_int_equal(mm_segment_flush(segment, 0, 10, &written), STATUS_SUCCESS);
@@ -311,7 +256,7 @@ static void copies_never_reach_the_file(void **state)
     (void)state;
     fill_file(PAGES(4));
     mm_segment_t *segment = over_file(PAGES(4), O_RDONLY, false);
-    uintptr_t     own = show(space, segment, 4, PAGE_WRITECOPY);
+    uintptr_t     own = show(space, segment, 0, 4, PAGE_WRITECOPY);
     char          before = byte_of_file(0);
     assert_int_equal(read_at((void *)own), before);
     *(volatile char *)own = 99;
@@ -329,7 +274,7 @@ static void a_file_that_cannot_be_read(void **state)
     (void)state;
     fill_file(PAGES(4));
     mm_segment_t *segment = over_file(PAGES(4), O_RDWR, true);
-    uintptr_t     view = show(space, segment, 4, PAGE_READWRITE), second = show(&mm_system_views, segment, 4, PAGE_READWRITE);
+    uintptr_t     view = show(space, segment, 0, 4, PAGE_READWRITE), second = show(&mm_system_views, segment, 0, 4, PAGE_READWRITE);
     assert_int_equal(truncate(path, 0), 0); /* behind the section's back */
     assert_int_equal(touch(view + PAGES(1), false), STATUS_IN_PAGE_ERROR);
     assert_int_equal(raised.NumberParameters, 3);
@@ -353,7 +298,7 @@ static void a_file_that_cannot_be_written(void **state)
     (void)state;
     fill_file(PAGES(8));
     mm_segment_t *segment = over_file(PAGES(8), O_RDONLY, true), *other = segment_of(RAM);
-    uintptr_t     view = show(space, segment, 8, PAGE_READWRITE), more = show(space, other, RAM, PAGE_READWRITE);
+    uintptr_t     view = show(space, segment, 0, 8, PAGE_READWRITE), more = show(space, other, 0, RAM, PAGE_READWRITE);
     uint64_t      written;
     for (size_t i = 0; i < 8; i++)
         *(volatile char *)(view + PAGES(i)) = 77;
@@ -379,7 +324,7 @@ static void a_pinned_page_of_a_file_stays(void **state)
     mm_pfn_number_t pfn;
     fill_file(PAGES(4));
     mm_segment_t *segment = over_file(PAGES(4), O_RDWR, true);
-    uintptr_t     view = show(space, segment, 4, PAGE_READWRITE);
+    uintptr_t     view = show(space, segment, 0, 4, PAGE_READWRITE);
     assert_int_equal(mm_view_pin(space, view, true, &pfn), STATUS_SUCCESS);
     char *alias = (char *)mm_pfn_entry(pfn)->mapped.va;
     alias[0] = 33;
@@ -405,31 +350,20 @@ static void a_pinned_page_of_a_file_stays(void **state)
 
 /* ---- running ---- */
 
-static int setup(void **state)
-{
-    int status = ntmm_boot(*state);
-    ntmm_rearm_faults();
-    space = status == 0 ? mm_space_create() : NULL;
-    return space != NULL ? 0 : -1;
-}
 static int teardown(void **state)
 {
-    (void)state;
     unlink(path);
-    if (KeGetCurrentIrql() != PASSIVE_LEVEL && ntmm_stop_report()[0] == '\0')
-        KeLowerIrql(PASSIVE_LEVEL);
-    return ntmm_shutdown(NULL) == 0 || ntmm_stop_report()[0] != '\0' ? 0 : -1;
+    return teardown_views(state);
 }
 
 int main(void)
 {
-    static ntmm_config mprotect = { .quiet = true, .physical_memory = PAGES(RAM), .page_file_size = PAGES(FILE_) }, userfaultfd;
-    mprotect.page_gate = NTMM_GATE_MPROTECT;
-    userfaultfd = mprotect;
-    userfaultfd.page_gate = NTMM_GATE_USERFAULTFD;
+    static ntmm_config mprotect, userfaultfd;
+    mprotect = views_config(RAM, FILE_, NTMM_GATE_MPROTECT);
+    userfaultfd = views_config(RAM, FILE_, NTMM_GATE_USERFAULTFD);
 #define TEST(test, config) \
     { \
-#test ", " #config, test, setup, teardown, &config \
+#test ", " #config, test, setup_views, teardown, &config \
     }
 #define ALL(config) \
     TEST(the_first_write_makes_a_copy, config), TEST(copies_are_paid_for_when_the_view_is_made, config), \
@@ -438,8 +372,6 @@ int main(void)
         TEST(what_was_written_reaches_the_file, config), TEST(copies_never_reach_the_file, config), \
         TEST(a_file_that_cannot_be_read, config), TEST(a_file_that_cannot_be_written, config), TEST(a_pinned_page_of_a_file_stays, config)
     const struct CMUnitTest tests[] = { ALL(mprotect), ALL(userfaultfd) };
-    bool                    has_userfaultfd = ntmm_boot(&userfaultfd) == 0;
-    if (has_userfaultfd)
-        ntmm_shutdown(NULL);
-    return _cmocka_run_group_tests("segments", tests, has_userfaultfd ? NTMM_ARRAY_COUNT(tests) : NTMM_ARRAY_COUNT(tests) / 2, NULL, NULL);
+    size_t                  count = can_boot(&userfaultfd) ? NTMM_ARRAY_COUNT(tests) : NTMM_ARRAY_COUNT(tests) / 2;
+    return _cmocka_run_group_tests("segments", tests, count, NULL, NULL);
 }

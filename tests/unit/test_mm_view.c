@@ -6,40 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../support/exceptions.h"
+#include "../support/views.h"
 #include "ke/process.h"
 #include "mm/charge.h"
 #include "mm/pinned.h"
-#include "mm/space.h"
 
 #define RAM 1024u  /* pages */
 #define FILE 2048u /* pages */
-#define PAGES(n) ((uint64_t)(n) << PAGE_SHIFT)
 
-static mm_space_t *space;
-
-static NTSTATUS touch(uintptr_t va, bool write) /* 0, or what it raised */
-{
-    volatile NTSTATUS status = STATUS_SUCCESS;
-    __try {
-        if (write)
-            write_at((void *)va);
-        else
-            read_at((void *)va);
-    } __except (EXCEPTION_EXECUTE_HANDLER) {
-        status = GetExceptionCode();
-    }
-    return status;
-}
-static UNCHECKED void     write_word(uintptr_t va, uint64_t word) { *(volatile uint64_t *)va = word; }
-static UNCHECKED uint64_t read_word(uintptr_t va) { return *(volatile uint64_t *)va; }
-
-static ntmm_fault_counts faults(void)
-{
-    ntmm_fault_counts counts;
-    ntmm_query_faults(&counts);
-    return counts;
-}
 #define assert_faults(before, s, h, z) \
     do { \
         ntmm_fault_counts now_ = faults(); \
@@ -54,24 +28,6 @@ static uintptr_t reserve(size_t pages, bool commit, uint32_t protect)
     uintptr_t      base = 0;
     assert_int_equal(mm_view_map(space, &want, &base), STATUS_SUCCESS);
     return base;
-}
-static uintptr_t show(mm_space_t *where, mm_segment_t *segment, size_t first, size_t pages, uint32_t protect)
-{
-    mm_view_want_t want = { .bytes = PAGES(pages), .protect = protect, .type = MEM_MAPPED, .segment = segment, .first_page = first };
-    uintptr_t      base = 0;
-    assert_int_equal(mm_view_map(where, &want, &base), STATUS_SUCCESS);
-    return base;
-}
-static mm_segment_t *segment_of(size_t pages)
-{
-    mm_segment_t *segment = NULL;
-    assert_int_equal(mm_segment_create(pages, true, &segment), STATUS_SUCCESS);
-    return segment;
-}
-static void check(void)
-{
-    if (!ntmm_check())
-        fail_msg("%s", ntmm_error());
 }
 
 /* ---- private memory ---- */
@@ -659,30 +615,14 @@ static void a_machine_that_went_down_leaves_nothing(void **state)
 
 /* ---- running ---- */
 
-static int setup(void **state)
-{
-    const ntmm_config *config = *state;
-    int                status = ntmm_boot(config);
-    ntmm_rearm_faults();
-    space = status == 0 ? mm_space_create() : NULL;
-    return space != NULL ? 0 : -1;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    if (KeGetCurrentIrql() != PASSIVE_LEVEL && ntmm_stop_report()[0] == '\0')
-        KeLowerIrql(PASSIVE_LEVEL);
-    return ntmm_shutdown(NULL) == 0 || ntmm_stop_report()[0] != '\0' ? 0 : -1;
-}
-
 int main(void)
 {
-    static ntmm_config
-        mprotect = { .quiet = true, .physical_memory = PAGES(RAM), .page_file_size = PAGES(FILE), .page_gate = NTMM_GATE_MPROTECT },
-        userfaultfd = { .quiet = true, .physical_memory = PAGES(RAM), .page_file_size = PAGES(FILE), .page_gate = NTMM_GATE_USERFAULTFD };
+    static ntmm_config mprotect, userfaultfd;
+    mprotect = views_config(RAM, FILE, NTMM_GATE_MPROTECT);
+    userfaultfd = views_config(RAM, FILE, NTMM_GATE_USERFAULTFD);
 #define TEST(test, config) \
     { \
-#test ", " #config, test, setup, teardown, &config \
+#test ", " #config, test, setup_views, teardown_views, &config \
     }
 #define ALL(config) \
     TEST(private_memory_is_demand_zero, config), TEST(it_can_be_trimmed_and_paged_out, config), \
@@ -697,8 +637,6 @@ int main(void)
         TEST(slices_run_out, config), TEST(user_addresses_are_low, config), TEST(little_ram_is_enough, config), \
         TEST(mappings_run_out, config), TEST(a_machine_that_went_down_leaves_nothing, config)
     const struct CMUnitTest tests[] = { ALL(mprotect), ALL(userfaultfd) };
-    bool                    has_userfaultfd = ntmm_boot(&userfaultfd) == 0;
-    if (has_userfaultfd)
-        ntmm_shutdown(NULL);
-    return _cmocka_run_group_tests("views", tests, has_userfaultfd ? NTMM_ARRAY_COUNT(tests) : NTMM_ARRAY_COUNT(tests) / 2, NULL, NULL);
+    size_t                  count = can_boot(&userfaultfd) ? NTMM_ARRAY_COUNT(tests) : NTMM_ARRAY_COUNT(tests) / 2;
+    return _cmocka_run_group_tests("views", tests, count, NULL, NULL);
 }
