@@ -122,6 +122,25 @@ static NTSTATUS list_request(const list_want_t *want, PSCATTER_GATHER_LIST *out)
 
 /* ---- Get and Build ---- */
 
+/* What all four forms say. */
+static list_want_t want_of(PDEVICE_OBJECT object, PMDL mdl, ULONG length, PDRIVER_LIST_CONTROL control, PVOID context, BOOLEAN write)
+{
+    return (list_want_t){ .object = object, .mdl = mdl, .length = length, .control = control, .context = context, .write = write != FALSE };
+}
+/* The Ex forms say where in the MDLs, and which transfer this is. */
+static void want_at(list_want_t *want, PVOID transfer_context, ULONGLONG offset)
+{
+    want->transfer_context = transfer_context;
+    want->offset = offset;
+}
+/* Build says where the list goes. */
+static void want_in(list_want_t *want, PVOID buffer, ULONG bytes)
+{
+    want->has_buffer = true;
+    want->buffer = buffer;
+    want->buffer_bytes = bytes;
+}
+
 static NTSTATUS plain_request(const char *routine, PDMA_ADAPTER DmaAdapter, PVOID current, list_want_t *want)
 {
     ke_thread_t *thread;
@@ -143,12 +162,7 @@ NTSTATUS hal_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
                                      PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context, BOOLEAN WriteToDevice)
 {
     HAL_REQUIRE_DISPATCH("GetScatterGatherList");
-    list_want_t want = { .object = DeviceObject,
-                         .mdl = Mdl,
-                         .length = Length,
-                         .write = WriteToDevice != FALSE,
-                         .control = ExecutionRoutine,
-                         .context = Context };
+    list_want_t want = want_of(DeviceObject, Mdl, Length, ExecutionRoutine, Context, WriteToDevice);
     return plain_request("GetScatterGatherList", DmaAdapter, CurrentVa, &want);
 }
 
@@ -157,15 +171,8 @@ NTSTATUS hal_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                                        PVOID ScatterGatherBuffer, ULONG ScatterGatherLength)
 {
     HAL_REQUIRE_DISPATCH("BuildScatterGatherList");
-    list_want_t want = { .object = DeviceObject,
-                         .mdl = Mdl,
-                         .length = Length,
-                         .write = WriteToDevice != FALSE,
-                         .control = ExecutionRoutine,
-                         .context = Context,
-                         .has_buffer = true,
-                         .buffer = ScatterGatherBuffer,
-                         .buffer_bytes = ScatterGatherLength };
+    list_want_t want = want_of(DeviceObject, Mdl, Length, ExecutionRoutine, Context, WriteToDevice);
+    want_in(&want, ScatterGatherBuffer, ScatterGatherLength);
     return plain_request("BuildScatterGatherList", DmaAdapter, CurrentVa, &want);
 }
 
@@ -195,14 +202,8 @@ NTSTATUS hal_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT 
     HAL_REQUIRE_IRQL("GetScatterGatherListEx", DISPATCH_LEVEL);
     (void)DmaCompletionRoutine; /* not used, as documented */
     (void)CompletionContext;
-    list_want_t want = { .object = DeviceObject,
-                         .transfer_context = DmaTransferContext,
-                         .mdl = Mdl,
-                         .offset = Offset,
-                         .length = Length,
-                         .write = WriteToDevice != FALSE,
-                         .control = ExecutionRoutine,
-                         .context = Context };
+    list_want_t want = want_of(DeviceObject, Mdl, Length, ExecutionRoutine, Context, WriteToDevice);
+    want_at(&want, DmaTransferContext, Offset);
     return extended_request("GetScatterGatherListEx", DmaAdapter, Flags, &want, ScatterGatherList);
 }
 
@@ -214,17 +215,9 @@ NTSTATUS hal_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
     HAL_REQUIRE_DISPATCH("BuildScatterGatherListEx");
     (void)DmaCompletionRoutine; /* not used, as documented */
     (void)CompletionContext;
-    list_want_t want = { .object = DeviceObject,
-                         .transfer_context = DmaTransferContext,
-                         .mdl = Mdl,
-                         .offset = Offset,
-                         .length = Length,
-                         .write = WriteToDevice != FALSE,
-                         .control = ExecutionRoutine,
-                         .context = Context,
-                         .has_buffer = true,
-                         .buffer = ScatterGatherBuffer,
-                         .buffer_bytes = ScatterGatherLength };
+    list_want_t want = want_of(DeviceObject, Mdl, Length, ExecutionRoutine, Context, WriteToDevice);
+    want_at(&want, DmaTransferContext, Offset);
+    want_in(&want, ScatterGatherBuffer, ScatterGatherLength);
     return extended_request("BuildScatterGatherListEx", DmaAdapter, Flags, &want, ScatterGatherList);
 }
 
