@@ -10,9 +10,11 @@
  *
  * Locks       (D) while requests of a device are counted; no stop is raised under it.
  * Source      WDK documentation: "DMA Verification"; Bug Check 0xE6.
- * Fidelity    never raised: 0x00 with 2 (a request that finds no map registers in a row waits, or is refused), 0x01 and 0x02 (performance
- *             counters), 0x11, 0x14, 0x22. 0x1F with 4 and 5 go by the device's own alignment: caches agree with memory. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the device
- *             sees nothing else anyway.
+ * Fidelity    never raised: 0x01 and 0x02 (the performance counter only grows, at its own rate), 0x11 (no routine references an adapter), 0x14
+ *             (0x13 tells the same, and both levels), 0x22 (MDLs need no system address to be copied, so none can be refused). 0x00 with 2 is
+ *             a transfer that needs more map registers than its driver has; for a list it is 0x15. 0x1F with 4 and 5 go by the device's own
+ *             alignment: caches agree with memory. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the
+ *             device sees nothing else anyway.
  */
 #include "vf/dma.h"
 
@@ -200,7 +202,10 @@ static void map(const char *routine, hal_request_t *request, PMDL mdl, uint64_t 
         violation(routine, "Some of the range is mapped already: it was not flushed.", 0x1D, address, address + length - 1,
                   system_address(request, entry));
     uint64_t most = (uint64_t)request->count << PAGE_SHIFT, now = (uint64_t)request->mapped << PAGE_SHIFT;
-    if (request->used + (uint64_t)hal_chain_pages(mdl, offset, length) > request->count && request->mapped != 0)
+    uint32_t needed = hal_chain_pages(mdl, offset, length);
+    if (needed > request->count)
+        violation(routine, "The transfer needs more map registers than the driver has in a row.", 0x00, 2, needed, request->count);
+    if (request->used + (uint64_t)needed > request->count && request->mapped != 0)
         violation(routine, "Transfers before this one were not flushed, and no map registers are left.", 0x0D, now + length, most, 0);
 }
 

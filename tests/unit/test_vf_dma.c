@@ -234,6 +234,17 @@ static void mappings_are_flushed(void **state)
     (void)scene_map(&scene, 100, FALSE);
     EXPECT(0x0D, PAGE_SIZE + 100, PAGE_SIZE, 0, MAP(scene.block + PAGE_SIZE));
     ntmm_cmocka_reboot();
+    scene = scene_start(8); /* nothing is mapped yet; so many bytes take three registers */
+    scene_allocate(&scene, 2);
+    length = 2 * PAGE_SIZE;
+    EXPECT(0x00, 2, 3, 2, MAP(scene.block + 1));
+    ntmm_cmocka_reboot();
+    scene = scene_start(8);
+    scene_allocate(&scene, 2);
+    (void)MAP(scene.block); /* and from a page's start two */
+    assert_int_equal(length, 2 * PAGE_SIZE);
+    EXPECT(0x10, 2, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2));
+    ntmm_cmocka_reboot();
     scene = scene_start(8);
     scene_allocate(&scene, 3);
     assert_bugcheck(DRIVER_VERIFIER_DMA_VIOLATION, 0x16, FLUSH(scene.block, 100));
