@@ -773,7 +773,7 @@ static void one_life(void *context)
     (void)ntmm_pnp_start(reported[0], NULL, 0);
     for (int type = BusQueryDeviceID; type <= BusQueryContainerID; type++) {
         PWSTR text;
-        if (NT_SUCCESS(wdf_bus_id(reported[0], type, &text)))
+        if (NT_SUCCESS(wdf_bus_id(reported[0], (BUS_QUERY_ID_TYPE)type, &text)))
             ExFreePool(text);
     }
     if (NT_SUCCESS(wdf_bus_ask(reported[0], IRP_MN_QUERY_RESOURCES, &answer)))
