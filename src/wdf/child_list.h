@@ -8,7 +8,7 @@
  *        `-------------+--- missing before it was reported: freed             `--- EvtDeviceReportedMissing, once the answer is complete
  *
  * A description is in ADDED, and one that has been called missing still in its old state, as long as the driver scans or iterates, or an answer
- * to the PnP manager is under way: whoever walks the row finds it as it was. wdf_children_settle then does all that waits, in order.
+ * to the PnP manager is under way: whoever walks the row finds it as it was. The last to end does all that waits, in order.
  *
  * Locks       children->lock, a spin lock: the driver's callbacks that copy and compare descriptions run under it, at DISPATCH_LEVEL, as with KMDF.
  * Lock key: (L) that lock   (B) set when it is made   (P) PnP IRPs of the bus, of which there is one at a time

@@ -47,7 +47,7 @@ NTSTATUS wdf_pdo_init_begin(struct WDFDEVICE_INIT *init, wdf_device_t *parent, s
 /* true: the IRP is one that a physical device answers, and is complete; *status is what the dispatch routine returns. PASSIVE_LEVEL */
 bool wdf_pdo_pnp(wdf_device_t *device, PIRP irp, NTSTATUS *status);
 void wdf_pdo_pulled_out(const wdf_device_t *device); /* IRP_MN_SURPRISE_REMOVAL */
-/* Its REMOVE_DEVICE takes it away for good: the bus has reported it missing, or no list has it. */
+/* Its IRP_MN_REMOVE_DEVICE has come. Does that take it away for good? The bus has reported it missing, or no list has it. */
 bool wdf_pdo_is_gone(const wdf_device_t *device);
 /* Nobody reports it any more: its WDFDEVICE goes, whatever it still does. PASSIVE_LEVEL */
 void wdf_pdo_end(wdf_device_t *device);
