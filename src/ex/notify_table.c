@@ -106,7 +106,9 @@ void ex_notify_call(ex_notify_table_t *table, void (*call)(void *context, PVOID 
         PVOID    routine = begin(table, &table->rows[i], &kind);
         if (routine == NULL)
             continue;
+        uint8_t depth = ke_thread_step_out();
         call(context, routine, kind);
+        ke_thread_step_in(depth);
         end(table, &table->rows[i]);
     }
 }

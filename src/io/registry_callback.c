@@ -104,11 +104,12 @@ static NTSTATUS run(filter_t *filter, REG_NOTIFY_CLASS what, void *information)
 {
     uint8_t depth = ke_thread_step_out();
     ke_lock(&filters_lock);
+    const void *outer = filter->runner; /* a filter that uses the registry itself */
     filter->runner = ke_self();
     ke_unlock(&filters_lock);
     NTSTATUS status = filter->function(filter->context, (PVOID)(ULONG_PTR)what, information);
     ke_lock(&filters_lock);
-    filter->runner = NULL;
+    filter->runner = outer;
     ke_unlock(&filters_lock);
     ke_thread_step_in(depth);
     return status;
