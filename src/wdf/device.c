@@ -3,7 +3,7 @@
  *
  * Locks       none: the fields are the driver's affair, one IRP of Plug and Play or power at a time.
  * Source      WDK reference: wdfdevice.h, the pages of the routines.
- * Fidelity    devices never go idle and never wake anybody.
+ * Fidelity    devices never wake the system.
  */
 #include "wdf/device.h"
 
@@ -133,19 +133,8 @@ VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TYPE File
     (void)DEVICE(Device), (void)FileType, (void)FileTypeIsSupported;
 }
 
-/* ---- idleness ---- */
+/* ---- sleep; idleness is device_idle.c ---- */
 
-NTSTATUS WdfDeviceAssignS0IdleSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_IDLE_SETTINGS Settings)
-{
-    WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
-    (void)DEVICE(Device);
-    WDF_REQUIRE(Settings);
-    if (Settings->Size != sizeof *Settings)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    bool is_known = Settings->IdleCaps >= IdleCannotWakeFromS0 && Settings->IdleCaps <= IdleUsbSelectiveSuspend &&
-                    Settings->DxState > PowerDeviceD0 && Settings->DxState <= PowerDeviceMaximum;
-    return is_known ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
 NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_WAKE_SETTINGS Settings)
 {
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
@@ -154,29 +143,4 @@ NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLIC
     if (Settings->Size != sizeof *Settings)
         return STATUS_INFO_LENGTH_MISMATCH;
     return Settings->DxState > PowerDeviceD0 && Settings->DxState <= PowerDeviceMaximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
-
-static NTSTATUS stop_idle(const wdf_device_t *device) { return device->in_d0 ? STATUS_SUCCESS : STATUS_POWER_STATE_INVALID; }
-
-NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0)
-{
-    WDF_ENTER(WaitForD0 ? PASSIVE_LEVEL : DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
-    return stop_idle(DEVICE(Device));
-}
-NTSTATUS WdfDeviceStopIdleActual(WDFDEVICE Device, BOOLEAN WaitForD0, PVOID Tag, LONG Line, PCCH File)
-{
-    (void)Tag, (void)Line, (void)File;
-    WDF_ENTER(WaitForD0 ? PASSIVE_LEVEL : DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
-    return stop_idle(DEVICE(Device));
-}
-VOID WdfDeviceResumeIdleNoTrack(WDFDEVICE Device)
-{
-    WDF_ENTER(DISPATCH_LEVEL, );
-    (void)DEVICE(Device);
-}
-VOID WdfDeviceResumeIdleActual(WDFDEVICE Device, PVOID Tag, LONG Line, PCCH File)
-{
-    (void)Tag, (void)Line, (void)File;
-    WDF_ENTER(DISPATCH_LEVEL, );
-    (void)DEVICE(Device);
 }

@@ -81,6 +81,30 @@ typedef struct wdf_wmi {
     UNICODE_STRING mof;                    /* WdfDeviceAssignMofResourceName; paged pool; Buffer NULL: none */
 } wdf_wmi_t;
 
+enum wdf_idle_state { WDF_IDLE_OFF = 0, WDF_IDLE_D0, WDF_IDLE_LEAVING, WDF_IDLE_DX, WDF_IDLE_ENTERING };
+
+/* What a device does while nobody uses it (device_idle.c). Lock key: (I) lock */
+typedef struct wdf_idle {
+    wdf_lock_t         lock;
+    uint8_t            state;              /* (I) enum wdf_idle_state */
+    uint8_t            stopping;           /* (I) the device is to be stopped: how */
+    _Atomic bool       is_enabled;         /* (I) WdfDeviceAssignS0IdleSettings, like the next three */
+    bool               can_wake;           /* (I) */
+    ULONG              timeout_ms;         /* (I) */
+    DEVICE_POWER_STATE dx;                 /* (I) */
+    ULONG              holds;              /* (I) WdfDeviceStopIdle, less WdfDeviceResumeIdle */
+    ULONG              uses;               /* (I) counts whoever has begun to use it */
+    bool               is_needed;          /* (I) it is to be in D0 */
+    bool               is_expired;         /* (I) the timer, and the worker has not seen it yet */
+    bool               is_queued;          /* (I) the worker is queued, or runs */
+    bool               is_armed, is_woken; /* (I) for the wake signal, which has come */
+    KTIMER             timer;
+    KDPC               dpc;
+    WORK_QUEUE_ITEM    item;
+    KEVENT             settled; /* it is in D0, or off */
+    KEVENT             quiet;   /* the worker is neither queued nor running */
+} wdf_idle_t;
+
 #define WDF_DEVICE_PARTS 8u
 
 struct wdf_device {
@@ -112,6 +136,7 @@ struct wdf_device {
     LIST_ENTRY                    links;            /* its symbolic links */
     LIST_ENTRY                    interfaces;       /* device_interface.c */
     wdf_wmi_t                     wmi;
+    wdf_idle_t                    idle;
     void                         *parts[WDF_DEVICE_PARTS]; /* what each part keeps for it; index: wdf_device_part.number */
 };
 
@@ -138,6 +163,17 @@ void     wdf_device_names_forget(wdf_device_t *device);
 NTSTATUS wdf_device_interfaces_enable(wdf_device_t *device);
 void     wdf_device_interfaces_disable(wdf_device_t *device);
 void     wdf_device_interfaces_forget(wdf_device_t *device);
+/* device_idle.c */
+void     wdf_idle_init(wdf_device_t *device);
+void     wdf_idle_started(wdf_device_t *device); /* it is in D0, by another way than this file's. PASSIVE_LEVEL, as the next */
+void     wdf_idle_stop(wdf_device_t *device,
+                       bool          comes_up);         /* it is off when this returns; comes_up: first in D0, if it sleeps. No lock held */
+bool     wdf_idle_moves(wdf_device_t *device); /* the power IRP that is on its way is that of this file */
+void     wdf_idle_used(wdf_device_t *device);  /* a request has come to a power-managed queue; <= DISPATCH_LEVEL, as the next */
+void     wdf_idle_unused(wdf_device_t *device);
+NTSTATUS wdf_wake_arm(wdf_device_t *device); /* on its way down, if it sleeps to be woken. PASSIVE_LEVEL, as the next */
+void     wdf_wake_disarm(wdf_device_t *device);
+
 /* wmi.c, wmi_dispatch.c. Registered with WMI and not any more; PASSIVE_LEVEL. */
 NTSTATUS wdf_wmi_register(wdf_device_t *device);
 void     wdf_wmi_deregister(wdf_device_t *device);

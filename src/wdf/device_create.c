@@ -154,6 +154,7 @@ static NTSTATUS fill_in(wdf_device_t *device, struct WDFDEVICE_INIT *init, PWDF_
     InitializeListHead(&device->links);
     InitializeListHead(&device->interfaces);
     InitializeListHead(&device->wmi.providers);
+    wdf_idle_init(device);
     NTSTATUS status = make_device_object(device, init);
     if (NT_SUCCESS(status))
         status = wdf_device_name_take(device, &init->name);

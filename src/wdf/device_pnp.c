@@ -2,10 +2,10 @@
  * device_pnp.c - a device is started, stopped and removed, and goes into and out of D0: which callback of the driver's comes when.
  *
  *     start     | EvtDevicePrepareHardware
- *      D0       |  | EvtDeviceD0Entry, interrupts, EvtDeviceD0EntryPostInterruptsEnabled, DMA, queues
+ *      D0       |  | EvtDeviceD0Entry, interrupts, EvtDeviceD0EntryPostInterruptsEnabled, DMA, disarming, queues
  *               |  |  | EvtDeviceSelfManagedIoInit, later ..Restart
  *      Dx       |  |  | EvtDeviceSelfManagedIoSuspend
- *               |  | queues, DMA, EvtDeviceD0ExitPreInterruptsDisabled, interrupts, EvtDeviceD0Exit
+ *               |  | queues, arming, DMA, EvtDeviceD0ExitPreInterruptsDisabled, interrupts, EvtDeviceD0Exit
  *     stop      | EvtDeviceReleaseHardware
  *     removal   children go, what waits in queues fails, EvtDeviceSelfManagedIoFlush, ..Cleanup; the WDFDEVICE is deleted, but for a PDO
  *               that its bus has still
@@ -15,8 +15,8 @@
  * Fidelity    the order is theirs; the three state machines behind it are not here. Power follows IRPs for device states; those for
  *             system states are passed on.
  */
-#include "wdf/device.h"
 #include "wdf/capabilities.h"
+#include "wdf/device_io.h"
 #include "wdf/driver_object.h"
 #include "wdf/pdo.h"
 #include "wdf/query_interface.h"
@@ -47,9 +47,13 @@ static bool is_interrupt(const wdf_device_part_t *part) { return part->number ==
 static NTSTATUS parts_up(wdf_device_t *device, bool interrupts)
 {
     NTSTATUS status = STATUS_SUCCESS;
-    for (size_t i = 0; wdf_device_parts[i] != NULL && NT_SUCCESS(status); i++)
-        if (wdf_device_parts[i]->up != NULL && is_interrupt(wdf_device_parts[i]) == interrupts)
-            status = wdf_device_parts[i]->up(device);
+    for (size_t i = 0; wdf_device_parts[i] != NULL && NT_SUCCESS(status); i++) {
+        if (wdf_device_parts[i]->up == NULL || is_interrupt(wdf_device_parts[i]) != interrupts)
+            continue;
+        if (wdf_device_parts[i]->number == WDF_PART_IO)
+            wdf_wake_disarm(device);
+        status = wdf_device_parts[i]->up(device);
+    }
     return status;
 }
 
@@ -154,6 +158,24 @@ static void leave_d0(wdf_device_t *device, WDF_POWER_DEVICE_STATE target)
     leave_d0_from(device, HAS_PARTS, target);
 }
 
+/* To sleep until it is woken. A device that cannot be armed stays, and its queues go on. */
+static NTSTATUS go_to_sleep(wdf_device_t *device, WDF_POWER_DEVICE_STATE target)
+{
+    NTSTATUS ignored __attribute__((unused)) = STATUS_SUCCESS;
+    if (!device->in_d0)
+        return STATUS_SUCCESS;
+    CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoSuspend);
+    wdf_io_part.down(device, target);
+    NTSTATUS status = wdf_wake_arm(device);
+    if (NT_SUCCESS(status)) {
+        leave_d0_from(device, HAS_PARTS, target); /* queues that are stopped stay so */
+        return status;
+    }
+    (void)wdf_io_part.up(device);
+    CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoRestart);
+    return status;
+}
+
 /* ---- hardware ---- */
 
 static void resources_forget(wdf_device_t *device)
@@ -203,11 +225,14 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
         release_hardware(device);
     }
     device->state = NT_SUCCESS(status) ? WDF_DEVICE_STARTED : WDF_DEVICE_FAILED;
+    if (NT_SUCCESS(status))
+        wdf_idle_started(device);
     return status;
 }
 
 void wdf_device_retire(wdf_device_t *device)
 {
+    wdf_idle_stop(device, true);
     leave_d0(device, WdfPowerDeviceD3Final);
     forget_outside(device);
     release_hardware(device);
@@ -237,6 +262,7 @@ static NTSTATUS pnp_start(wdf_device_t *device, PIRP irp)
 
 static NTSTATUS pnp_stop(wdf_device_t *device, PIRP irp)
 {
+    wdf_idle_stop(device, true);
     leave_d0(device, WdfPowerDeviceD3);
     release_hardware(device);
     device->state = WDF_DEVICE_STOPPED;
@@ -246,6 +272,7 @@ static NTSTATUS pnp_stop(wdf_device_t *device, PIRP irp)
 
 static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
 {
+    wdf_idle_stop(device, false);
     CALL_VOID(device, device->setup.pnp.EvtDeviceSurpriseRemoval);
     if (device->pdo != NULL)
         wdf_pdo_pulled_out(device);
@@ -387,6 +414,8 @@ static NTSTATUS to_d0(wdf_device_t *device, PIRP irp)
     NTSTATUS status = wdf_device_send_and_wait(device, irp);
     if (NT_SUCCESS(status) && device->state == WDF_DEVICE_STARTED && !device->in_d0)
         status = enter_d0(device);
+    if (NT_SUCCESS(status) && device->in_d0 && !wdf_idle_moves(device))
+        wdf_idle_started(device);
     return wdf_device_complete(irp, status);
 }
 
@@ -396,8 +425,14 @@ NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp)
     bool sets_device = location->MinorFunction == IRP_MN_SET_POWER && location->Parameters.Power.Type == DevicePowerState;
     if (sets_device && location->Parameters.Power.State.DeviceState == PowerDeviceD0)
         return to_d0(device, irp);
-    if (sets_device)
-        leave_d0(device, state_of(location->Parameters.Power.State.DeviceState));
+    if (sets_device) {
+        WDF_POWER_DEVICE_STATE target = state_of(location->Parameters.Power.State.DeviceState);
+        if (!wdf_idle_moves(device))
+            wdf_idle_stop(device, false);
+        NTSTATUS status = go_to_sleep(device, target);
+        if (!NT_SUCCESS(status))
+            return wdf_device_complete(irp, status);
+    }
     bool is_unknown = device->pdo != NULL && location->MinorFunction == IRP_MN_WAIT_WAKE; /* nobody wakes the machine */
     irp->IoStatus.Status = is_unknown ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
     return wdf_device_pass_on(device, irp);

@@ -330,8 +330,16 @@ void wdf_queue_disown_locked(wdf_queue_t *queue, wdf_request_t *request)
     queue->owned_count--;
 }
 
+/* The device must not be gone: to be called before a request may be completed. */
+static void use_device(const wdf_queue_t *queue)
+{
+    if (queue->is_power_managed)
+        wdf_idle_used(queue->io->device);
+}
+
 NTSTATUS wdf_queue_add(wdf_queue_t *queue, wdf_request_t *request)
 {
+    use_device(queue);
     wdf_lock(&queue->lock);
     bool accepted = queue->accepts;
     bool alive = true;
@@ -356,6 +364,7 @@ NTSTATUS wdf_queue_forward(wdf_queue_t *queue, wdf_request_t *request)
     wdf_unlock(&queue->lock);
     if (!accepted)
         return STATUS_WDF_BUSY;
+    use_device(queue);
     wdf_object_reference(&from->object);
     wdf_lock(&from->lock);
     wdf_queue_disown_locked(from, request);
@@ -375,6 +384,8 @@ NTSTATUS wdf_queue_forward(wdf_queue_t *queue, wdf_request_t *request)
 /* A loop that this thread is in will go on by itself. */
 void wdf_queue_completed(wdf_queue_t *queue, wdf_request_t *request)
 {
+    if (queue->is_power_managed)
+        wdf_idle_unused(queue->io->device); /* while it cannot be gone */
     wdf_object_reference(&queue->object);
     wdf_lock(&queue->lock);
     wdf_queue_disown_locked(queue, request);

@@ -13,6 +13,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device.c
   ${CMAKE_CURRENT_LIST_DIR}/device_create.c
   ${CMAKE_CURRENT_LIST_DIR}/device_dma.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_idle.c
   ${CMAKE_CURRENT_LIST_DIR}/device_init.c
   ${CMAKE_CURRENT_LIST_DIR}/device_interface.c
   ${CMAKE_CURRENT_LIST_DIR}/device_key.c

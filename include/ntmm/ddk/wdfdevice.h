@@ -465,10 +465,11 @@ typedef EVT_WDF_IO_IN_CALLER_CONTEXT   *PFN_WDF_IO_IN_CALLER_CONTEXT;
 WDFAPI VOID WdfDeviceInitFree(PWDFDEVICE_INIT DeviceInit);
 /** @source WDK reference: wdfdevice.h, WdfDeviceInitSetPnpPowerEventCallbacks */
 WDFAPI VOID WdfDeviceInitSetPnpPowerEventCallbacks(PWDFDEVICE_INIT DeviceInit, PWDF_PNPPOWER_EVENT_CALLBACKS PnpPowerEventCallbacks);
-/** @models kept, never called: devices do not wake the system @source WDK reference: wdfdevice.h, WdfDeviceInitSetPowerPolicyEventCallbacks */
+/** @models callbacks for Sx are kept, never called: devices do not wake the system @source WDK reference: wdfdevice.h,
+ *  WdfDeviceInitSetPowerPolicyEventCallbacks */
 WDFAPI VOID WdfDeviceInitSetPowerPolicyEventCallbacks(PWDFDEVICE_INIT                   DeviceInit,
                                                       PWDF_POWER_POLICY_EVENT_CALLBACKS PowerPolicyEventCallbacks);
-/** @models kept: nothing depends on it @source WDK reference: wdfdevice.h, WdfDeviceInitSetPowerPolicyOwnership */
+/** Only the owner may sleep while it is idle. @source WDK reference: wdfdevice.h, WdfDeviceInitSetPowerPolicyOwnership */
 WDFAPI VOID WdfDeviceInitSetPowerPolicyOwnership(PWDFDEVICE_INIT DeviceInit, BOOLEAN IsPowerPolicyOwner);
 /** @source WDK reference: wdfdevice.h, WdfDeviceInitSetExclusive */
 WDFAPI VOID WdfDeviceInitSetExclusive(PWDFDEVICE_INIT DeviceInit, BOOLEAN IsExclusive);
@@ -566,23 +567,47 @@ WDFAPI VOID     WdfDeviceClearRemovalRelationsDevices(WDFDEVICE Device);
 /** @models accepted and ignored @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceSetSpecialFileSupport */
 WDFAPI VOID WdfDeviceSetSpecialFileSupport(WDFDEVICE Device, WDF_SPECIAL_FILE_TYPE FileType, BOOLEAN FileTypeIsSupported);
 
-/** @return STATUS_INFO_LENGTH_MISMATCH: Size; STATUS_INVALID_PARAMETER: an IdleCaps or DxState that is none @models the device never goes idle
- *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, the pages of the routines */
+/**
+ * The device is powered down when nobody has used it for a while: no request in a power-managed queue, no WdfDeviceStopIdle.
+ *
+ * @param Settings  IdleTimeout in milliseconds of the machine's time, 0: five seconds; DxState PowerDeviceMaximum: D3; Enabled WdfUseDefault: yes
+ * @return STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER: a value that is none, PowerUpIdleDeviceOnSystemWake for a device that can wake;
+ *         STATUS_INVALID_DEVICE_REQUEST: not the power policy owner
+ * @models a timeout that the system manages is five seconds; user control, PowerUpIdleDeviceOnSystemWake and ExcludeD3Cold are accepted and ignored
+ * @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignS0IdleSettings
+ */
 WDFAPI NTSTATUS WdfDeviceAssignS0IdleSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_IDLE_SETTINGS Settings);
+/** @return STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER @models accepted and ignored: the device wakes nobody from Sx
+ *  @irql PASSIVE_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceAssignSxWakeSettings */
 WDFAPI NTSTATUS WdfDeviceAssignSxWakeSettings(WDFDEVICE Device, PWDF_DEVICE_POWER_POLICY_WAKE_SETTINGS Settings);
 
 /* ---- idleness ---- */
 
-/** @return STATUS_SUCCESS; STATUS_POWER_STATE_INVALID: it is not in D0, and does not come there for that @irql <= DISPATCH_LEVEL
- *  @source WDK reference: wdfdevice.h, WdfDeviceStopIdle */
+/**
+ * The device is needed until WdfDeviceResumeIdle, and powered up if it sleeps.
+ *
+ * @param WaitForD0  until it is; not from callbacks of Plug and Play and power
+ * @return STATUS_SUCCESS: it is in D0; STATUS_PENDING: it comes there. STATUS_POWER_STATE_INVALID: it is not started, has been powered down by
+ *         somebody else, or cannot be powered up; STATUS_INVALID_DEVICE_STATE: not the power policy owner. After these two, no WdfDeviceResumeIdle
+ * @irql <= DISPATCH_LEVEL; PASSIVE_LEVEL with WaitForD0 @models tags are not kept @source WDK reference: wdfdevice.h, WdfDeviceStopIdle
+ */
 WDFAPI NTSTATUS WdfDeviceStopIdleNoTrack(WDFDEVICE Device, BOOLEAN WaitForD0);
 WDFAPI NTSTATUS WdfDeviceStopIdleActual(WDFDEVICE Device, BOOLEAN WaitForD0, PVOID Tag, LONG Line, PCCH File);
-WDFAPI VOID     WdfDeviceResumeIdleNoTrack(WDFDEVICE Device);
-WDFAPI VOID     WdfDeviceResumeIdleActual(WDFDEVICE Device, PVOID Tag, LONG Line, PCCH File);
+/** Once for each success of WdfDeviceStopIdle; without one: a break. @irql <= DISPATCH_LEVEL @source WDK reference: wdfdevice.h, WdfDeviceResumeIdle */
+WDFAPI VOID WdfDeviceResumeIdleNoTrack(WDFDEVICE Device);
+WDFAPI VOID WdfDeviceResumeIdleActual(WDFDEVICE Device, PVOID Tag, LONG Line, PCCH File);
 #define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleWithTag(Device, WaitForD0, WDF_NULL_POINTER)
 #define WdfDeviceStopIdleWithTag(Device, WaitForD0, Tag) WdfDeviceStopIdleActual(Device, WaitForD0, Tag, __LINE__, __FILE__)
 #define WdfDeviceResumeIdle(Device) WdfDeviceResumeIdleWithTag(Device, WDF_NULL_POINTER)
 #define WdfDeviceResumeIdleWithTag(Device, Tag) WdfDeviceResumeIdleActual(Device, Tag, __LINE__, __FILE__)
+
+/**
+ * The wake signal of a device that sleeps and was armed: it is powered up, and EvtDeviceWakeFromS0Triggered called if the status is a success.
+ *
+ * @return STATUS_INVALID_PARAMETER: STATUS_PENDING, STATUS_CANCELLED; STATUS_INVALID_DEVICE_REQUEST: it is not armed, or was woken
+ * @irql <= DISPATCH_LEVEL @models for the device itself (docs/fidelity.md) @source WDK reference: wdfdevice.h, WdfDeviceIndicateWakeStatus
+ */
+WDFAPI NTSTATUS WdfDeviceIndicateWakeStatus(WDFDEVICE Device, NTSTATUS WaitWakeStatus);
 
 /* ---- keys and properties; all of them at PASSIVE_LEVEL ---- */
 
