@@ -158,7 +158,8 @@ NTSTATUS wdf_device_complete(PIRP irp, NTSTATUS status);
 /* It is about to be deleted, and no IRP says so: whatever of it is up goes down. PASSIVE_LEVEL. */
 void     wdf_device_retire(wdf_device_t *device);
 NTSTATUS wdf_device_name_take(wdf_device_t *device, PCUNICODE_STRING name); /* copied */
-void     wdf_device_names_forget(wdf_device_t *device);
+void     wdf_device_links_forget(wdf_device_t *device);                     /* symbolic links */
+void     wdf_device_names_forget(wdf_device_t *device);                     /* all names */
 /* device_interface.c. Those that start enabled; a failure leaves some of them so. */
 NTSTATUS wdf_device_interfaces_enable(wdf_device_t *device);
 void     wdf_device_interfaces_disable(wdf_device_t *device);

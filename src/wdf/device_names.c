@@ -1,5 +1,5 @@
 /*
- * device_names.c - the names of a device: its own, the symbolic links to it. All of them go with it. Its interfaces are device_interface.c.
+ * device_names.c - the names of a device: its own, the symbolic link to it. All of them go with it. Its interfaces are device_interface.c.
  *
  * Locks       none: PASSIVE_LEVEL, and the driver's affair.
  * Source      WDK reference: wdfdevice.h, the pages of the routines.
@@ -55,17 +55,54 @@ static kept_name_t *next_link(wdf_device_t *device)
     return links->Flink == NULL || IsListEmpty(links) ? NULL : CONTAINING_RECORD(RemoveHeadList(links), kept_name_t, links);
 }
 
-void wdf_device_names_forget(wdf_device_t *device)
+void wdf_device_links_forget(wdf_device_t *device)
 {
     kept_name_t *kept;
     while ((kept = next_link(device)) != NULL) {
         (void)IoDeleteSymbolicLink(&kept->name);
         ExFreePoolWithTag(kept, tag_of(device));
     }
+}
+
+void wdf_device_names_forget(wdf_device_t *device)
+{
+    wdf_device_links_forget(device);
     wdf_device_interfaces_forget(device);
     if (device->name.Buffer != NULL)
         ExFreePoolWithTag(device->name.Buffer, tag_of(device));
     device->name.Buffer = NULL;
+}
+
+/* The name of the physical device, whose stack is opened by it just as well; to be freed. */
+static NTSTATUS name_of_physical(const wdf_device_t *device, UNICODE_STRING *name)
+{
+    const DEVICE_REGISTRY_PROPERTY property = DevicePropertyPhysicalDeviceObjectName;
+    ULONG                          bytes = 0;
+    if (device->physical == NULL)
+        return STATUS_INVALID_DEVICE_STATE;
+    NTSTATUS status = IoGetDeviceProperty(device->physical, property, 0, NULL, &bytes);
+    if (status != STATUS_BUFFER_TOO_SMALL)
+        return status;
+    PWSTR text = ExAllocatePool2(POOL_FLAG_PAGED, bytes, tag_of(device));
+    if (text == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    status = IoGetDeviceProperty(device->physical, property, bytes, text, &bytes);
+    if (NT_SUCCESS(status))
+        RtlInitUnicodeString(name, text);
+    else
+        ExFreePoolWithTag(text, tag_of(device));
+    return status;
+}
+
+static NTSTATUS link_to(const wdf_device_t *device, PUNICODE_STRING link)
+{
+    UNICODE_STRING name = device->name;
+    NTSTATUS       status = name.Buffer != NULL ? STATUS_SUCCESS : name_of_physical(device, &name);
+    if (NT_SUCCESS(status))
+        status = IoCreateSymbolicLink(link, &name);
+    if (device->name.Buffer == NULL && name.Buffer != NULL)
+        ExFreePoolWithTag(name.Buffer, tag_of(device));
+    return status;
 }
 
 NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING SymbolicLinkName)
@@ -73,12 +110,16 @@ NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING Symbolic
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
     wdf_device_t *device = DEVICE(Device);
     WDF_REQUIRE(SymbolicLinkName);
+    if (SymbolicLinkName->Length == 0)
+        return STATUS_INVALID_DEVICE_REQUEST;
     if (!is_string(SymbolicLinkName))
         return STATUS_INVALID_PARAMETER;
+    if (!IsListEmpty(&device->links))
+        return STATUS_INVALID_DEVICE_REQUEST;
     kept_name_t *kept = keep(device, SymbolicLinkName);
     if (kept == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    NTSTATUS status = IoCreateSymbolicLink(&kept->name, &device->name);
+    NTSTATUS status = link_to(device, &kept->name);
     if (!NT_SUCCESS(status)) {
         RemoveEntryList(&kept->links);
         ExFreePoolWithTag(kept, tag_of(device));

@@ -235,6 +235,7 @@ void wdf_device_retire(wdf_device_t *device)
     wdf_idle_stop(device, true);
     leave_d0(device, WdfPowerDeviceD3Final);
     forget_outside(device);
+    wdf_device_links_forget(device);
     release_hardware(device);
     wdf_bus_end(device);
     parts_purge(device);
@@ -278,6 +279,7 @@ static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
         wdf_pdo_pulled_out(device);
     leave_d0(device, WdfPowerDeviceD3Final);
     forget_outside(device);
+    wdf_device_links_forget(device);
     release_hardware(device);
     wdf_bus_lost(device);
     device->state = WDF_DEVICE_SURPRISE_REMOVED;

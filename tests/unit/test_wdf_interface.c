@@ -153,6 +153,32 @@ static void the_name_opens_the_device(void **state)
     WdfObjectDelete(string);
 }
 
+static NTSTATUS open_link(PUNICODE_STRING name)
+{
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK   block;
+    HANDLE            file;
+    InitializeObjectAttributes(&attributes, name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
+    NTSTATUS status = ZwOpenFile(&file, GENERIC_READ, &attributes, &block, 0, FILE_NON_DIRECTORY_FILE);
+    if (NT_SUCCESS(status))
+        assert_int_equal(ZwClose(file), STATUS_SUCCESS);
+    return status;
+}
+
+/* A function device has no name of its own, as a rule: its link leads to that of the physical device. */
+static void a_device_without_a_name_has_a_link(void **state)
+{
+    UNICODE_STRING link = RTL_CONSTANT_STRING(L"\\DosDevices\\COM7"), other = RTL_CONSTANT_STRING(L"\\DosDevices\\COM8"), empty = { 0 };
+    (void)state;
+    assert_int_equal(WdfDeviceCreateSymbolicLink(wdf_test_device, &empty), STATUS_INVALID_DEVICE_REQUEST);
+    assert_int_equal(WdfDeviceCreateSymbolicLink(wdf_test_device, &link), STATUS_SUCCESS);
+    assert_int_equal(WdfDeviceCreateSymbolicLink(wdf_test_device, &other), STATUS_INVALID_DEVICE_REQUEST); /* one will do */
+    assert_int_equal(start(), STATUS_SUCCESS);
+    assert_int_equal(open_link(&link), STATUS_SUCCESS);
+    assert_int_equal(wdf_test_pnp(IRP_MN_SURPRISE_REMOVAL, NULL), STATUS_SUCCESS);
+    assert_int_equal(open_link(&link), STATUS_OBJECT_NAME_NOT_FOUND);
+}
+
 /* ---- mistakes, failures ---- */
 
 static WDFDEVICE control_device(void)
@@ -170,6 +196,7 @@ static void refuses_what_is_none(void **state)
     WDFSTRING      string;
     WDFDEVICE      control = control_device();
     (void)state;
+    assert_int_equal(WdfDeviceCreateSymbolicLink(control, &port_a), STATUS_INVALID_DEVICE_STATE); /* it has no name */
     assert_int_equal(WdfDeviceCreateDeviceInterface(wdf_test_device, &class_one, &odd), STATUS_INVALID_PARAMETER);
     assert_int_equal(WdfDeviceCreateDeviceInterface(control, &class_one, NULL), STATUS_INVALID_DEVICE_REQUEST);
     assert_int_equal(WdfStringCreate(NULL, WDF_NO_OBJECT_ATTRIBUTES, &string), STATUS_SUCCESS);
@@ -221,6 +248,7 @@ int main(void)
         row(one_may_stay_disabled),
         row(one_that_is_made_later_the_driver_enables),
         row(the_name_opens_the_device),
+        row(a_device_without_a_name_has_a_link),
         row(refuses_what_is_none),
         row(stops_above_passive_level),
         row(a_start_that_fails_enables_none),

@@ -638,7 +638,9 @@ WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY
 
 /* ---- names ---- */
 
-/** Deleted with the device. @return as IoCreateSymbolicLink; STATUS_INVALID_PARAMETER: no string @irql PASSIVE_LEVEL
+/** To the device's name, or else to that of its physical device; deleted when the device goes. @return STATUS_INVALID_DEVICE_REQUEST: an empty name, or
+ *  it has one; STATUS_INVALID_DEVICE_STATE: a control device without a name; STATUS_INVALID_PARAMETER: no string; as IoCreateSymbolicLink;
+ *  STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
  *  @source WDK reference: wdfdevice.h, WdfDeviceCreateSymbolicLink */
 WDFAPI NTSTATUS WdfDeviceCreateSymbolicLink(WDFDEVICE Device, PCUNICODE_STRING SymbolicLinkName);
 /** @return STATUS_INVALID_DEVICE_REQUEST: it has no name; STATUS_INSUFFICIENT_RESOURCES @irql PASSIVE_LEVEL
