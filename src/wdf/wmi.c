@@ -61,7 +61,10 @@ void wdf_wmi_forget(wdf_device_t *device)
 
 static void changed(wdf_device_t *device)
 {
-    if (device->wmi.is_registered && KeGetCurrentIrql() == PASSIVE_LEVEL)
+    wdf_lock(&device->wmi.lock);
+    bool is_registered = device->wmi.is_registered;
+    wdf_unlock(&device->wmi.lock);
+    if (is_registered && KeGetCurrentIrql() == PASSIVE_LEVEL)
         (void)IoWMIRegistrationControl(device->wdm, WMIREG_ACTION_UPDATE_GUIDS);
 }
 
