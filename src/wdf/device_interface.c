@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "wdf/device.h"
+#include "wdf/key.h"
 #include "wdf/request.h"
 #include "wdf/string.h"
 
@@ -28,11 +29,6 @@ typedef struct wdf_interface {
 } wdf_interface_t;
 
 static ULONG tag_of(const wdf_device_t *device) { return device->object.driver->globals.DriverTag; }
-
-static bool is_string(PCUNICODE_STRING text)
-{
-    return (text->Length & 1) == 0 && text->Length <= text->MaximumLength && (text->Length == 0 || text->Buffer != NULL);
-}
 
 static wdf_interface_t *find(wdf_device_t *device, const GUID *class_guid, PCUNICODE_STRING reference)
 {
@@ -113,7 +109,7 @@ NTSTATUS WdfDeviceCreateDeviceInterface(WDFDEVICE Device, CONST GUID *InterfaceC
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
     wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
     WDF_REQUIRE(InterfaceClassGUID);
-    if (ReferenceString != NULL && !is_string(ReferenceString))
+    if (ReferenceString != NULL && !NT_SUCCESS(wdf_string_check(ReferenceString)))
         return STATUS_INVALID_PARAMETER;
     if (device->physical == NULL)
         return STATUS_INVALID_DEVICE_REQUEST;
@@ -133,7 +129,7 @@ NTSTATUS WdfDeviceCreateDeviceInterface(WDFDEVICE Device, CONST GUID *InterfaceC
 /* NULL: there is no such interface, and that has been said. */
 static wdf_interface_t *require(const char *routine, wdf_device_t *device, const GUID *class_guid, PCUNICODE_STRING reference)
 {
-    if (reference != NULL && !is_string(reference))
+    if (reference != NULL && !NT_SUCCESS(wdf_string_check(reference)))
         wdf_break(routine, "The reference string is no string.");
     if (device->physical == NULL)
         wdf_break(routine, "A control device has no interfaces.");
@@ -174,7 +170,7 @@ NTSTATUS WdfDeviceRetrieveDeviceInterfaceString(WDFDEVICE Device, CONST GUID *In
     wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
     WDF_REQUIRE(InterfaceClassGUID);
     wdf_string_t *string = WDF_FROM(String, &wdf_string_type);
-    if (ReferenceString != NULL && !is_string(ReferenceString))
+    if (ReferenceString != NULL && !NT_SUCCESS(wdf_string_check(ReferenceString)))
         return STATUS_INVALID_PARAMETER;
     if (device->physical == NULL)
         return STATUS_INVALID_DEVICE_REQUEST;
