@@ -38,6 +38,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/io_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/io_window.c
   ${CMAKE_CURRENT_LIST_DIR}/io_map.c
+  ${CMAKE_CURRENT_LIST_DIR}/video_display.c
   ${CMAKE_CURRENT_LIST_DIR}/lock_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/lock_track.c
   ${CMAKE_CURRENT_LIST_DIR}/mapping.c

@@ -318,6 +318,22 @@ static void protections_are_real(void **state)
     assert_non_null(strstr(ntmm_stop_report(), "mapped by MmMapIoSpace, physical address 0xfe000008: byte 0x8 of the window of memory"));
 }
 
+/* By another name, with the same rules. */
+static void a_frame_buffer_is_io_space(void **state)
+{
+    (void)state;
+    assert_int_equal(ntmm_io_space_add(WINDOW, 2 * PAGE_SIZE), 0);
+    char *device = ntmm_io_space_bytes(WINDOW), *driver = MmMapVideoDisplay(at(WINDOW + 0x10), PAGE_SIZE, MmWriteCombined);
+    assert_non_null(driver);
+    driver[0] = 7;
+    assert_int_equal(device[0x10], 7);
+    assert_null(MmMapVideoDisplay(at(WINDOW), PAGE_SIZE, MmCached)); /* one cache type at a time */
+    MmUnmapVideoDisplay(driver, PAGE_SIZE);
+    assert_null(MmMapVideoDisplay(at(WINDOW + 2 * PAGE_SIZE), 1, MmNonCached)); /* nothing is there */
+    driver = MmMapVideoDisplay(at(WINDOW), 2 * PAGE_SIZE, MmNonCached);
+    assert_bugcheck_all(SYSTEM_PTE_MISUSE, 0x400, (uintptr_t)driver, 1, 0, MmUnmapVideoDisplay(driver, PAGE_SIZE));
+}
+
 static void code_runs_where_it_may(void **state)
 {
     (void)state;
@@ -370,7 +386,7 @@ static void levels(void **state)
     (void)state;
     KIRQL before;
     assert_int_equal(ntmm_io_space_add(WINDOW, PAGE_SIZE), 0);
-    for (volatile int form = 0; form < 3; form++) {
+    for (volatile int form = 0; form < 5; form++) {
         KeRaiseIrql(DISPATCH_LEVEL, &before);
         void *p = MmMapIoSpace(at(WINDOW), PAGE_SIZE, MmNonCached), *q = MmMapIoSpaceEx(at(WINDOW), 1, PAGE_READONLY | PAGE_NOCACHE);
         assert_true(p != NULL && q != NULL);
@@ -378,8 +394,11 @@ static void levels(void **state)
         KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
         assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, form == 0   ? (void)MmMapIoSpace(at(WINDOW), PAGE_SIZE, MmNonCached)
                                                      : form == 1 ? (void)MmMapIoSpaceEx(at(WINDOW), PAGE_SIZE, PAGE_READONLY)
+                                                     : form == 2 ? (void)MmMapVideoDisplay(at(WINDOW), PAGE_SIZE, MmNonCached)
+                                                     : form == 3 ? MmUnmapVideoDisplay(p, PAGE_SIZE)
                                                                  : MmUnmapIoSpace(p, PAGE_SIZE));
         assert_int_equal(ntmm_cmocka_caught.parameter[1], DISPATCH_LEVEL + 1);
+        assert_int_equal(strstr(ntmm_stop_report(), "VideoDisplay") != NULL, form == 2 || form == 3); /* the routine that was called */
         ntmm_cmocka_reboot();
         assert_int_equal(ntmm_io_space_add(WINDOW, PAGE_SIZE), 0);
     }
@@ -821,6 +840,7 @@ int main(void)
         ntmm_cmocka_test(memory_that_is_added_keeps_clear_of_windows),
         ntmm_cmocka_test(what_cannot_be_mapped_is_null_with_a_sentence),
         ntmm_cmocka_test(protections_are_real),
+        ntmm_cmocka_test(a_frame_buffer_is_io_space),
         ntmm_cmocka_test(code_runs_where_it_may),
         ntmm_cmocka_test(one_cache_type_at_a_time),
         ntmm_cmocka_test(levels),

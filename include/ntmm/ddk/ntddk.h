@@ -4,6 +4,7 @@
 #include "wdm.h"
 
 #include "ntddk/mm_system_view.h" /* MmMapViewInSystemSpace */
+#include "ntddk/mm_video.h"       /* MmMapVideoDisplay */
 #include "ntddk/os_version.h"     /* versions of Windows */
 #include "ntddk/ps_notify.h"      /* who hears of processes */
 #include "ntddk/ps_register.h"    /* PsSetCreateProcessNotifyRoutine, ZwOpenProcess */
