@@ -1,8 +1,9 @@
 /*
- * rounds.c - medians and quartiles of a handful of numbers, between two of them by straight line.
+ * rounds.c - medians and quartiles of a handful of numbers, between two of them by straight line; and a promise about one.
  */
 #include "rounds.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,4 +30,12 @@ double rounds_moved(const double *rounds, unsigned count)
 {
     double median = rounds_median(rounds, count);
     return count < 2 || median <= 0 ? 0 : (quantile(rounds, count, 0.75) - quantile(rounds, count, 0.25)) / median;
+}
+
+#define NOISE 1.15
+
+void rounds_promise(const char *promise, double value, double most)
+{
+    const char *verdict = value <= most ? "" : value <= most * NOISE ? "   missed by what may be noise" : "   NOT KEPT";
+    printf("  %-28s %8.2f, promised %.2f%s\n", promise, value, most, verdict);
 }

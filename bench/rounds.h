@@ -16,4 +16,7 @@ double rounds_median(const double *rounds, unsigned count);
  */
 double rounds_moved(const double *rounds, unsigned count);
 
+/** Prints what was promised of a ratio, what it is, and the verdict, with 15 % for noise. */
+void rounds_promise(const char *promise, double value, double most);
+
 #endif
