@@ -27,6 +27,20 @@
 #define _countof(A) RTL_NUMBER_OF(A)
 #define ANYSIZE_ARRAY 1
 
+/* ---- handles: each kind has a type of its own. Some drivers declare a function with a PVOID and define it with a handle, which Visual C++ lets pass
+ * and a C compiler must not: for these files NTMM_UNTYPED_HANDLES makes one type of all. ---- */
+#ifndef DECLARE_HANDLE
+#ifdef NTMM_UNTYPED_HANDLES
+#define DECLARE_HANDLE(name) typedef void *name
+#else
+#define DECLARE_HANDLE(name) \
+    struct name##__ { \
+        int unused; \
+    }; \
+    typedef struct name##__ *name
+#endif
+#endif
+
 /* ---- checks when compiling ---- */
 #define NTMM_JOIN_(a, b) a##b
 #define NTMM_JOIN(a, b) NTMM_JOIN_(a, b)

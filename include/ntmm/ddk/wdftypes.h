@@ -25,13 +25,6 @@ WDF_EXTERN_C_START
 
 #define WDFAPI NTMM_PUBLIC /* in front of each routine of the framework: it is linked, not called through a table */
 
-#ifndef DECLARE_HANDLE
-#define DECLARE_HANDLE(name) \
-    typedef struct name##__ { \
-        int unused; \
-    } * name
-#endif
-
 #if defined(__cplusplus) && !defined(WDF_NO_NULLPTR)
 #define WDF_NULL_POINTER nullptr
 #else

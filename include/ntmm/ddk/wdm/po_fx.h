@@ -13,13 +13,6 @@
 extern "C" {
 #endif
 
-#ifndef DECLARE_HANDLE
-#define DECLARE_HANDLE(name) \
-    struct name##__ { \
-        int unused; \
-    }; \
-    typedef struct name##__ *name
-#endif
 DECLARE_HANDLE(POHANDLE);
 
 #define PO_FX_VERSION_V1 0x00000001
