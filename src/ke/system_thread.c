@@ -37,7 +37,8 @@ struct ke_system_thread {
     ke_stack_t             stack;
     _Atomic(ke_thread_t *) record;
     _Atomic uint32_t       state;
-    bool                   has_run, was_abandoned, is_told;
+    _Atomic bool           was_abandoned; /* by a shutdown, which reads on while the thread leaves */
+    bool                   has_run, is_told;
 };
 
 static ke_lock_t           list_lock = KE_LOCK_INIT(KE_RANK_LEAF);

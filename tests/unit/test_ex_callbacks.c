@@ -172,9 +172,9 @@ static void of_all_subsystems(void **state)
 
 /* ---- threads ---- */
 
-static _Atomic int threads_came, threads_went;
-static HANDLE      thread_process, thread_id, told_on;
-static VOID        thread_routine(HANDLE process, HANDLE thread, BOOLEAN create)
+static _Atomic int     threads_came, threads_went;
+static _Atomic(HANDLE) thread_process, thread_id, told_on;
+static VOID            thread_routine(HANDLE process, HANDLE thread, BOOLEAN create)
 {
     thread_process = process;
     thread_id = thread;
