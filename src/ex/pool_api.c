@@ -72,7 +72,7 @@ static __attribute__((noinline)) PVOID allocate2_pages(POOL_FLAGS flags, SIZE_T 
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
 }
 
-PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
+EX_LINE_BEGIN PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
     if (NTMM_UNLIKELY(NumberOfBytes - 1 >= EX_BLOCK_MAX)) /* too large for a block, or 0 */
         return allocate2_pages(Flags, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
@@ -129,7 +129,7 @@ EX_ALWAYS_INLINE PVOID allocate_with_tag(const char *routine, POOL_TYPE type, SI
     return NTMM_LIKELY(body != NULL) ? body : allocate_with_tag_near(routine, type, bytes, tag, caller);
 }
 
-PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+EX_LINE_BEGIN PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     return allocate_with_tag("ExAllocatePoolWithTag", PoolType, NumberOfBytes, Tag, (ULONG_PTR)__builtin_return_address(0));
 }
@@ -219,11 +219,11 @@ static __attribute__((noinline)) void free_pages(const char *routine, PVOID addr
         free_pages_near(routine, address, tag);
 }
 
-/* A block of paged or executable pool: a function of its own, so that no jump of its path goes far. */
-static __attribute__((noinline)) void free_elsewhere(const char *routine, PVOID address, ULONG tag)
+/* A block of paged or executable pool: a function of its own, so that no jump of its path goes far. What it is told stands where ExFreePoolWithTag
+ * has it already. */
+static __attribute__((noinline)) void free_elsewhere(PVOID address, ULONG tag, unsigned unit, const char *routine)
 {
     ke_thread_t *thread = ke_self();
-    unsigned     unit = ex_unit_before(address);
     bool         done = false;
     if (NTMM_LIKELY(ex_fast_in(MM_PAGED, address)))
         done = ex_fast_give_to(thread, MM_PAGED, address, unit, tag);
@@ -239,14 +239,14 @@ EX_ALWAYS_INLINE void free_pool(const char *routine, PVOID address, ULONG tag)
     if (NTMM_UNLIKELY(unit >= EX_PAGE_UNITS))
         free_pages(routine, address, tag);
     else if (NTMM_UNLIKELY(!ex_fast_in(MM_NONPAGED_NX, address)))
-        free_elsewhere(routine, address, tag);
+        free_elsewhere(address, tag, unit, routine);
     else if (NTMM_UNLIKELY(!ex_fast_give_to(ke_self(), MM_NONPAGED_NX, address, unit, tag)))
         free_slowly(routine, address, tag);
 }
 
-VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { free_pool("ExFreePoolWithTag", P, Tag); }
+EX_LINE_BEGIN VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { free_pool("ExFreePoolWithTag", P, Tag); }
 
-VOID ExFreePool(PVOID P) { free_pool("ExFreePool", P, 0); }
+EX_LINE_BEGIN VOID ExFreePool(PVOID P) { free_pool("ExFreePool", P, 0); }
 
 VOID ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ExtendedParametersCount)
 {
