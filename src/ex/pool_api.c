@@ -57,7 +57,7 @@ EX_ALWAYS_INLINE PVOID allocate2_run(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, 
 
 static __attribute__((noinline)) PVOID allocate2_pages_near(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    void *run = bytes != 0 ? allocate2_run(flags, bytes, tag, true) : NULL;
+    void *run = allocate2_run(flags, bytes, tag, true);
     if (run == NULL)
         return allocate2_slowly(flags, bytes, tag, caller);
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
@@ -66,7 +66,7 @@ static __attribute__((noinline)) PVOID allocate2_pages_near(POOL_FLAGS flags, SI
 /* Whole pages that the thread keeps ready, or the slow way. */
 static __attribute__((noinline)) PVOID allocate2_pages(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, ULONG_PTR caller)
 {
-    void *run = bytes != 0 ? allocate2_run(flags, bytes, tag, false) : NULL;
+    void *run = allocate2_run(flags, bytes, tag, false);
     if (NTMM_UNLIKELY(run == NULL))
         return allocate2_pages_near(flags, bytes, tag, caller);
     return (flags & POOL_FLAG_UNINITIALIZED) != 0 ? run : memset(run, 0, bytes);
@@ -206,17 +206,17 @@ static NTMM_COLD void free_slowly(const char *routine, PVOID address, ULONG tag)
     ex_stop_if_set(routine, &stop);
 }
 
-static __attribute__((noinline)) void free_pages_near(const char *routine, PVOID address, ULONG tag)
+static __attribute__((noinline)) void free_pages_near(PVOID address, ULONG tag, const char *routine)
 {
     if (BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag, true))
         free_slowly(routine, address, tag);
 }
 
 /* Whole pages, or an address where no block can begin. */
-static __attribute__((noinline)) void free_pages(const char *routine, PVOID address, ULONG tag)
+static __attribute__((noinline)) void free_pages(PVOID address, ULONG tag, const char *routine)
 {
     if (NTMM_UNLIKELY(BYTE_OFFSET(address) != 0 || !ex_fast_give_run(ke_self(), address, tag, false)))
-        free_pages_near(routine, address, tag);
+        free_pages_near(address, tag, routine);
 }
 
 /* A block of paged or executable pool: a function of its own, so that no jump of its path goes far. What it is told stands where ExFreePoolWithTag
@@ -237,7 +237,7 @@ EX_ALWAYS_INLINE void free_pool(const char *routine, PVOID address, ULONG tag)
 {
     unsigned unit = ex_unit_before(address);
     if (NTMM_UNLIKELY(unit >= EX_PAGE_UNITS))
-        free_pages(routine, address, tag);
+        free_pages(address, tag, routine);
     else if (NTMM_UNLIKELY(!ex_fast_in(MM_NONPAGED_NX, address)))
         free_elsewhere(address, tag, unit, routine);
     else if (NTMM_UNLIKELY(!ex_fast_give_to(ke_self(), MM_NONPAGED_NX, address, unit, tag)))

@@ -38,13 +38,19 @@ EX_ALWAYS_INLINE ex_magazine_t *ex_magazine_of(ex_thread_t *own, mm_pool_t pool,
     return (ex_magazine_t *)(void *)((char *)own->blocks[pool] + (block >> (EX_UNIT_SHIFT - EX_MAGAZINE_SHIFT)));
 }
 
+/* NULL: the tag has no number, or (not `near`) it is in a later slot. */
+EX_ALWAYS_INLINE const ex_tag_slot_t *ex_fast_slot(uint32_t tag, mm_pool_t pool, bool near)
+{
+    return near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
+}
+
 /* For 1 to EX_BLOCK_MAX bytes. `near`: try harder. The tag's number may be in a later slot, and an empty magazine is served by the next ones
  * above it, up to 1/EX_NEAR_SHARE larger. */
 EX_ALWAYS_INLINE void *ex_fast_take(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
     ex_thread_t         *own = ex_thread_of(thread);
     unsigned             type = EX_TYPE_IN_USE | (pool == MM_PAGED ? EX_TYPE_PAGED : 0u);
-    const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
+    const ex_tag_slot_t *slot = ex_fast_slot(tag, pool, near);
     if (NTMM_UNLIKELY(slot == NULL || thread->irql > ex_irql_limit(pool)))
         return NULL;
     size_t         block = ex_block_bytes(bytes);
@@ -77,9 +83,9 @@ EX_ALWAYS_INLINE bool ex_fast_right_agrees(const POOL_HEADER *header, unsigned u
 }
 
 /* Tag 0: whatever tag the block has, unless it is protected. */
-EX_ALWAYS_INLINE bool ex_fast_tag_agrees(const POOL_HEADER *header, uint32_t tag)
+EX_ALWAYS_INLINE bool ex_fast_tag_agrees(uint32_t has, uint32_t tag)
 {
-    return NTMM_LIKELY(header->PoolTag == tag) || (tag == 0 && (header->PoolTag & PROTECTED_POOL) == 0);
+    return NTMM_LIKELY(has == tag) || (tag == 0 && (has & PROTECTED_POOL) == 0);
 }
 
 /* unit: ex_unit_before(body), less than EX_PAGE_UNITS. The body lies in the pool's region. */
@@ -89,7 +95,7 @@ EX_ALWAYS_INLINE bool ex_fast_give_to(ke_thread_t *thread, mm_pool_t pool, void 
     if (NTMM_UNLIKELY(thread->irql > ex_irql_limit(pool)))
         return false;
     POOL_HEADER *header = ex_header_of(body);
-    if (NTMM_UNLIKELY(!ex_fast_tag_agrees(header, tag) || ex_type(header) != (EX_TYPE_IN_USE | paged)))
+    if (NTMM_UNLIKELY(!ex_fast_tag_agrees(header->PoolTag, tag) || ex_type(header) != (EX_TYPE_IN_USE | paged)))
         return false;
     ex_thread_t *own = ex_thread_of(thread);
     size_t       units = header->BlockSize, number = ex_tag_number(header);
@@ -118,28 +124,22 @@ EX_ALWAYS_INLINE mm_owner_t *ex_fast_owner(mm_pool_t pool, const void *page)
     return (mm_owner_t *)(((uintptr_t)page >> EX_OWNER_SHIFT(pool)) + ex_fast_owner_bias[pool]);
 }
 
-/* 0: the tag has none, or (not `near`) it is not in the first slot. */
-EX_ALWAYS_INLINE unsigned ex_fast_number(uint32_t tag, mm_pool_t pool, bool near)
-{
-    const ex_tag_slot_t *slot = near ? ex_tag_find(tag, pool) : ex_tag_hit(tag, pool);
-    return NTMM_LIKELY(slot != NULL) ? ex_tag_slot_number(slot) : 0;
-}
-
+/* No magazine of no pages has any: that is what 0 bytes find, and so many that their pages cannot be counted. */
 EX_ALWAYS_INLINE void *ex_fast_take_run(ke_thread_t *thread, mm_pool_t pool, size_t bytes, uint32_t tag, bool near)
 {
     ex_thread_t *own = ex_thread_of(thread);
     size_t       pages = (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
     if (NTMM_UNLIKELY(pages > EX_RUN_PAGES_MAX || thread->irql > ex_irql_limit(pool)))
         return NULL;
-    ex_magazine_t *magazine = &own->runs[pool][pages];
-    void          *run = magazine->head;
-    unsigned       number = ex_fast_number(tag, pool, near);
-    if (NTMM_UNLIKELY(run == NULL || number == 0 || ((bytes & (PAGE_SIZE - 1)) != 0 && ex_big_tail_unit(bytes) != 0)))
+    ex_magazine_t       *magazine = &own->runs[pool][pages];
+    void                *run = magazine->head;
+    const ex_tag_slot_t *slot = ex_fast_slot(tag, pool, near);
+    if (NTMM_UNLIKELY(run == NULL || slot == NULL || ((bytes & (PAGE_SIZE - 1)) != 0 && ex_big_tail_unit(bytes) != 0)))
         return NULL;
     magazine->head = *(void **)run;
     own->room += (ptrdiff_t)(pages * EX_PAGE_UNITS);
     ex_big_own(ex_fast_owner(pool, run), bytes, tag, pool, 0);
-    ex_tag_row_alloc(&own->tags[number], pages << PAGE_SHIFT, bytes);
+    ex_tag_row_alloc(ex_tag_slot_row(thread, slot), pages << PAGE_SHIFT, bytes);
     return run;
 }
 
@@ -148,18 +148,18 @@ EX_ALWAYS_INLINE bool ex_fast_give_run_to(ke_thread_t *thread, mm_pool_t pool, v
     ex_thread_t *own = ex_thread_of(thread);
     mm_owner_t  *owner = ex_fast_owner(pool, run);
     if (NTMM_UNLIKELY(thread->irql > ex_irql_limit(pool) || !mm_owner_says(owner, MM_USE_POOL_RUN, pool, 0) ||
-                      (tag == 0 ? owner->tag & PROTECTED_POOL : owner->tag ^ tag) != 0))
+                      !ex_fast_tag_agrees(owner->tag, tag)))
         return false;
-    size_t   pages = (owner->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    unsigned number = ex_fast_number(owner->tag, pool, near);
-    if (NTMM_UNLIKELY(number == 0 || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS)))
+    size_t               pages = (owner->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    const ex_tag_slot_t *slot = ex_fast_slot(owner->tag, pool, near);
+    if (NTMM_UNLIKELY(slot == NULL || pages > EX_RUN_PAGES_MAX || own->room < (ptrdiff_t)(pages * EX_PAGE_UNITS)))
         return false;
     ex_magazine_t *magazine = &own->runs[pool][pages];
     owner->use = MM_USE_POOL_CACHED;
     *(void **)run = magazine->head;
     magazine->head = run;
     own->room -= (ptrdiff_t)(pages * EX_PAGE_UNITS);
-    ex_tag_row_free(&own->tags[number], pages << PAGE_SHIFT, owner->bytes);
+    ex_tag_row_free(ex_tag_slot_row(thread, slot), pages << PAGE_SHIFT, owner->bytes);
     return true;
 }
 
