@@ -443,11 +443,11 @@ static void a_halted_machine_is_looked_at_all_the_same(void **state)
     assert_int_equal(ntmm_boot(*state), 0);
 }
 
-static void a_thousand_machines_leave_nothing_behind(void **state)
+static void many_machines_leave_nothing_behind(void **state)
 {
-    (void)state;
+    size_t   machines = getenv("NTMM_EMULATED") == NULL ? 1000 : 250; /* an emulator takes its time to map */
     uint64_t resident = 0;
-    for (size_t i = 0; i < 1000; i++) {
+    for (size_t i = 0; i < machines; i++) {
         size_t pages = i % 30 + 1;
         assert_int_equal(ntmm_shutdown(NULL), 0);
         assert_int_equal(ntmm_boot(*state), 0);
@@ -511,7 +511,7 @@ int main(void)
         BOTH(nonpaged_work_at_dispatch_level_leaves_paged_stock_alone),
         BOTH(leaks_are_found_wherever_they_lie),
         BOTH(a_halted_machine_is_looked_at_all_the_same),
-        BOTH(a_thousand_machines_leave_nothing_behind),
+        BOTH(many_machines_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
