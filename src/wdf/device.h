@@ -183,6 +183,24 @@ NTSTATUS wdf_wmi_dispatch(wdf_device_t *device, PIRP irp);
 NTSTATUS wdf_device_pnp(wdf_device_t *device, PIRP irp);
 NTSTATUS wdf_device_power(wdf_device_t *device, PIRP irp);
 
+/* Calls the driver's callback, if there is one, with the device in front. */
+#define WDF_DEVICE_CALL(device, status, callback, ...) \
+    do { \
+        if ((callback) != NULL) { \
+            wdf_call_t call_ = wdf_call_begin((device)->object.driver); \
+            (status) = (callback)(wdf_device_handle(device), ##__VA_ARGS__); \
+            WDF_CALL_END(&call_, (callback)); \
+        } \
+    } while (0)
+#define WDF_DEVICE_CALL_VOID(device, callback) \
+    do { \
+        if ((callback) != NULL) { \
+            wdf_call_t call_ = wdf_call_begin((device)->object.driver); \
+            (callback)(wdf_device_handle(device)); \
+            WDF_CALL_END(&call_, (callback)); \
+        } \
+    } while (0)
+
 /* ---- parts ---- */
 
 typedef struct wdf_device_part {

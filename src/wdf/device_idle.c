@@ -280,15 +280,6 @@ NTSTATUS wdf_wake_arm(wdf_device_t *device)
     return status;
 }
 
-#define CALL(device, callback) \
-    do { \
-        if ((callback) != NULL) { \
-            wdf_call_t call_ = wdf_call_begin((device)->object.driver); \
-            (callback)(wdf_device_handle(device)); \
-            WDF_CALL_END(&call_, (callback)); \
-        } \
-    } while (0)
-
 void wdf_wake_disarm(wdf_device_t *device)
 {
     wdf_idle_t *idle = &device->idle;
@@ -297,9 +288,9 @@ void wdf_wake_disarm(wdf_device_t *device)
     idle->is_armed = idle->is_woken = false;
     wdf_unlock(&idle->lock);
     if (was_woken)
-        CALL(device, device->setup.power_policy.EvtDeviceWakeFromS0Triggered);
+        WDF_DEVICE_CALL_VOID(device, device->setup.power_policy.EvtDeviceWakeFromS0Triggered);
     if (was_armed)
-        CALL(device, device->setup.power_policy.EvtDeviceDisarmWakeFromS0);
+        WDF_DEVICE_CALL_VOID(device, device->setup.power_policy.EvtDeviceDisarmWakeFromS0);
 }
 
 NTSTATUS WdfDeviceIndicateWakeStatus(WDFDEVICE Device, NTSTATUS WaitWakeStatus)

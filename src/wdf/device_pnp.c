@@ -21,25 +21,6 @@
 #include "wdf/pdo.h"
 #include "wdf/query_interface.h"
 
-/* ---- callbacks ---- */
-
-#define CALL(device, status, callback, ...) \
-    do { \
-        if ((callback) != NULL) { \
-            wdf_call_t call_ = wdf_call_begin((device)->object.driver); \
-            (status) = (callback)(wdf_device_handle(device), ##__VA_ARGS__); \
-            WDF_CALL_END(&call_, (callback)); \
-        } \
-    } while (0)
-#define CALL_VOID(device, callback) \
-    do { \
-        if ((callback) != NULL) { \
-            wdf_call_t call_ = wdf_call_begin((device)->object.driver); \
-            (callback)(wdf_device_handle(device)); \
-            WDF_CALL_END(&call_, (callback)); \
-        } \
-    } while (0)
-
 /* ---- parts ---- */
 
 static bool is_interrupt(const wdf_device_part_t *part) { return part->number == WDF_PART_INTERRUPTS; }
@@ -101,11 +82,11 @@ static void leave_d0_from(wdf_device_t *device, int reached, WDF_POWER_DEVICE_ST
     NTSTATUS ignored __attribute__((unused)) = STATUS_SUCCESS; /* nobody can help it */
     if (reached >= HAS_INTERRUPTS) {
         parts_down(device, false, target);
-        CALL(device, ignored, device->setup.pnp.EvtDeviceD0ExitPreInterruptsDisabled, target);
+        WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceD0ExitPreInterruptsDisabled, target);
     }
     if (reached >= ENTERED) {
         parts_down(device, true, target);
-        CALL(device, ignored, device->setup.pnp.EvtDeviceD0Exit, target);
+        WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceD0Exit, target);
     }
     device->in_d0 = false;
     device->power = target;
@@ -115,9 +96,9 @@ static NTSTATUS begin_io(wdf_device_t *device)
 {
     NTSTATUS status = STATUS_SUCCESS;
     if (device->began_io)
-        CALL(device, status, device->setup.pnp.EvtDeviceSelfManagedIoRestart);
+        WDF_DEVICE_CALL(device, status, device->setup.pnp.EvtDeviceSelfManagedIoRestart);
     else
-        CALL(device, status, device->setup.pnp.EvtDeviceSelfManagedIoInit);
+        WDF_DEVICE_CALL(device, status, device->setup.pnp.EvtDeviceSelfManagedIoInit);
     device->began_io = true;
     return status;
 }
@@ -126,14 +107,14 @@ static NTSTATUS enter_d0(wdf_device_t *device)
 {
     int      reached = NOT_ENTERED;
     NTSTATUS status = STATUS_SUCCESS;
-    CALL(device, status, device->setup.pnp.EvtDeviceD0Entry, device->power);
+    WDF_DEVICE_CALL(device, status, device->setup.pnp.EvtDeviceD0Entry, device->power);
     if (NT_SUCCESS(status)) {
         reached = ENTERED;
         status = parts_up(device, true);
     }
     if (NT_SUCCESS(status)) {
         reached = HAS_INTERRUPTS;
-        CALL(device, status, device->setup.pnp.EvtDeviceD0EntryPostInterruptsEnabled, device->power);
+        WDF_DEVICE_CALL(device, status, device->setup.pnp.EvtDeviceD0EntryPostInterruptsEnabled, device->power);
     }
     if (NT_SUCCESS(status)) {
         device->in_d0 = true;
@@ -154,7 +135,7 @@ static void leave_d0(wdf_device_t *device, WDF_POWER_DEVICE_STATE target)
     NTSTATUS ignored __attribute__((unused)) = STATUS_SUCCESS; /* nobody can help it */
     if (!device->in_d0)
         return;
-    CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoSuspend);
+    WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoSuspend);
     leave_d0_from(device, HAS_PARTS, target);
 }
 
@@ -164,7 +145,7 @@ static NTSTATUS go_to_sleep(wdf_device_t *device, WDF_POWER_DEVICE_STATE target)
     NTSTATUS ignored __attribute__((unused)) = STATUS_SUCCESS;
     if (!device->in_d0)
         return STATUS_SUCCESS;
-    CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoSuspend);
+    WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoSuspend);
     wdf_io_part.down(device, target);
     NTSTATUS status = wdf_wake_arm(device);
     if (NT_SUCCESS(status)) {
@@ -172,7 +153,7 @@ static NTSTATUS go_to_sleep(wdf_device_t *device, WDF_POWER_DEVICE_STATE target)
         return status;
     }
     (void)wdf_io_part.up(device);
-    CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoRestart);
+    WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceSelfManagedIoRestart);
     return status;
 }
 
@@ -193,7 +174,7 @@ static void release_hardware(wdf_device_t *device)
     if (!device->has_hardware)
         return;
     device->has_hardware = false;
-    CALL(device, ignored, device->setup.pnp.EvtDeviceReleaseHardware, device->translated);
+    WDF_DEVICE_CALL(device, ignored, device->setup.pnp.EvtDeviceReleaseHardware, device->translated);
     resources_forget(device);
 }
 
@@ -210,7 +191,7 @@ static NTSTATUS start(wdf_device_t *device, const IO_STACK_LOCATION *location)
                                       location->Parameters.StartDevice.AllocatedResourcesTranslated);
     device->has_hardware = NT_SUCCESS(status);
     if (NT_SUCCESS(status))
-        CALL(device, status, device->setup.pnp.EvtDevicePrepareHardware, device->raw, device->translated);
+        WDF_DEVICE_CALL(device, status, device->setup.pnp.EvtDevicePrepareHardware, device->raw, device->translated);
     else
         resources_forget(device);
     if (NT_SUCCESS(status))
@@ -240,8 +221,8 @@ void wdf_device_retire(wdf_device_t *device)
     wdf_bus_end(device);
     parts_purge(device);
     if (device->began_io) {
-        CALL_VOID(device, device->setup.pnp.EvtDeviceSelfManagedIoFlush);
-        CALL_VOID(device, device->setup.pnp.EvtDeviceSelfManagedIoCleanup);
+        WDF_DEVICE_CALL_VOID(device, device->setup.pnp.EvtDeviceSelfManagedIoFlush);
+        WDF_DEVICE_CALL_VOID(device, device->setup.pnp.EvtDeviceSelfManagedIoCleanup);
     }
     device->began_io = false;
     device->state = WDF_DEVICE_REMOVED;
@@ -274,7 +255,7 @@ static NTSTATUS pnp_stop(wdf_device_t *device, PIRP irp)
 static NTSTATUS pnp_surprise(wdf_device_t *device, PIRP irp)
 {
     wdf_idle_stop(device, false);
-    CALL_VOID(device, device->setup.pnp.EvtDeviceSurpriseRemoval);
+    WDF_DEVICE_CALL_VOID(device, device->setup.pnp.EvtDeviceSurpriseRemoval);
     if (device->pdo != NULL)
         wdf_pdo_pulled_out(device);
     leave_d0(device, WdfPowerDeviceD3Final);
@@ -316,7 +297,7 @@ static NTSTATUS pnp_query(wdf_device_t *device, PIRP irp, EVT_WDF_DEVICE_QUERY_S
 {
     NTSTATUS status = device->is_stoppable ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
     if (NT_SUCCESS(status))
-        CALL(device, status, callback);
+        WDF_DEVICE_CALL(device, status, callback);
     if (!NT_SUCCESS(status))
         return wdf_device_complete(irp, status);
     irp->IoStatus.Status = STATUS_SUCCESS;

@@ -104,58 +104,57 @@ static NTSTATUS dynamic_child(const char *routine, WDFDEVICE handle, wdf_child_t
     return *child != NULL && !(*child)->children->is_static ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_REQUEST;
 }
 
-static bool has_address(const wdf_child_t *child, PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER address)
+/* Copies the whole of a description between a driver's memory and the list's, under its lock. */
+typedef void describe_t(wdf_child_t *child, void *description);
+
+static void tell_id(wdf_child_t *child, void *description) { wdf_child_copy_id(child, description); }
+static void tell_address(wdf_child_t *child, void *description) { wdf_child_copy_address(child->children, child->address, description); }
+static void take_address(wdf_child_t *child, void *description) { wdf_child_copy_address(child->children, description, child->address); }
+
+/* given, wanted: bytes of a description; 0: the list has none of the kind. */
+static NTSTATUS describe(wdf_child_t *child, void *description, ULONG given, ULONG wanted, describe_t *way)
 {
-    return child->address != NULL && address->AddressDescriptionSize == child->children->config.AddressDescriptionSize;
+    KIRQL irql;
+    if (wanted == 0 || given != wanted)
+        return STATUS_INVALID_DEVICE_REQUEST;
+    KeAcquireSpinLock(&child->children->lock, &irql);
+    way(child, description);
+    KeReleaseSpinLock(&child->children->lock, irql);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS describe_address(wdf_child_t *child, PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER address, describe_t *way)
+{
+    ULONG wanted = child->address != NULL ? child->children->config.AddressDescriptionSize : 0;
+    return describe(child, address, address->AddressDescriptionSize, wanted, way);
 }
 
 NTSTATUS WdfPdoRetrieveIdentificationDescription(WDFDEVICE Device, PWDF_CHILD_IDENTIFICATION_DESCRIPTION_HEADER IdentificationDescription)
 {
     wdf_child_t *child;
-    KIRQL        irql;
     WDF_ENTER(DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
     NTSTATUS status = dynamic_child(__func__, Device, &child);
     WDF_REQUIRE(IdentificationDescription);
     if (!NT_SUCCESS(status))
         return status;
-    if (IdentificationDescription->IdentificationDescriptionSize != child->children->config.IdentificationDescriptionSize)
-        return STATUS_INVALID_DEVICE_REQUEST;
-    KeAcquireSpinLock(&child->children->lock, &irql);
-    wdf_child_copy_id(child, IdentificationDescription);
-    KeReleaseSpinLock(&child->children->lock, irql);
-    return STATUS_SUCCESS;
+    return describe(child, IdentificationDescription, IdentificationDescription->IdentificationDescriptionSize,
+                    child->children->config.IdentificationDescriptionSize, tell_id);
 }
 
 NTSTATUS WdfPdoRetrieveAddressDescription(WDFDEVICE Device, PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER AddressDescription)
 {
     wdf_child_t *child;
-    KIRQL        irql;
     WDF_ENTER(DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
     NTSTATUS status = dynamic_child(__func__, Device, &child);
     WDF_REQUIRE(AddressDescription);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (!has_address(child, AddressDescription))
-        return STATUS_INVALID_DEVICE_REQUEST;
-    KeAcquireSpinLock(&child->children->lock, &irql);
-    wdf_child_copy_address(child->children, child->address, AddressDescription);
-    KeReleaseSpinLock(&child->children->lock, irql);
-    return STATUS_SUCCESS;
+    return NT_SUCCESS(status) ? describe_address(child, AddressDescription, tell_address) : status;
 }
 
 NTSTATUS WdfPdoUpdateAddressDescription(WDFDEVICE Device, PWDF_CHILD_ADDRESS_DESCRIPTION_HEADER AddressDescription)
 {
     wdf_child_t *child;
-    KIRQL        irql;
     WDF_ENTER(DISPATCH_LEVEL, STATUS_UNSUCCESSFUL);
     NTSTATUS status = dynamic_child(__func__, Device, &child);
     WDF_REQUIRE(AddressDescription);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (!has_address(child, AddressDescription))
-        return STATUS_INVALID_DEVICE_REQUEST;
-    KeAcquireSpinLock(&child->children->lock, &irql);
-    wdf_child_copy_address(child->children, AddressDescription, child->address);
-    KeReleaseSpinLock(&child->children->lock, irql);
-    return STATUS_SUCCESS;
+    return NT_SUCCESS(status) ? describe_address(child, AddressDescription, take_address) : status;
 }
