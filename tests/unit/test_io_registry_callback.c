@@ -19,7 +19,8 @@ typedef struct filter {
     bool             gives_context; /* to each key object that is opened */
     bool             asks_name;
     int              contexts_seen, contexts_gone;
-    bool             leaves; /* unregisters itself in the next call */
+    bool             leaves;    /* unregisters itself in the next call */
+    HANDLE           counts_in; /* a key: before a value is set anywhere, the value there becomes one more */
 } filter_t;
 
 static char      history[512];
@@ -108,6 +109,20 @@ static void look_at_pre(filter_t *filter, REG_NOTIFY_CLASS what, PVOID informati
 
 static bool is_post(REG_NOTIFY_CLASS what) { return name_of(what)[0] <= 'Z'; }
 
+static NTSTATUS set_value(HANDLE key, ULONG value);
+static NTSTATUS get_value(HANDLE key, ULONG *value);
+
+/* A filter that uses the registry hears of that, too, and must know its own calls. */
+static void count_the_value(filter_t *filter)
+{
+    HANDLE key = filter->counts_in;
+    ULONG  count = 0;
+    filter->counts_in = NULL;
+    assert_int_equal(get_value(key, &count), STATUS_SUCCESS);
+    assert_int_equal(set_value(key, count + 1), STATUS_SUCCESS);
+    filter->counts_in = key;
+}
+
 static NTSTATUS see(PVOID context, PVOID argument1, PVOID argument2)
 {
     filter_t        *filter = context;
@@ -126,6 +141,8 @@ static NTSTATUS see(PVOID context, PVOID argument1, PVOID argument2)
         filter->contexts_gone++;
         return STATUS_SUCCESS;
     }
+    if (what == RegNtPreSetValueKey && filter->counts_in != NULL)
+        count_the_value(filter);
     if (filter->leaves) {
         filter->leaves = false;
         assert_int_equal(CmUnRegisterCallback(filter->cookie), STATUS_SUCCESS);
@@ -437,6 +454,37 @@ static void registering(void **state)
     ntmm_fail_allocation(0);
 }
 
+static void a_filter_uses_the_registry(void **state)
+{
+    filter_t          filter;
+    HANDLE            key, journal;
+    OBJECT_ATTRIBUTES attributes;
+    UNICODE_STRING    name;
+    ULONG             value = 0;
+    (void)state;
+    history[0] = 0;
+    assert_int_equal(make_key(&key), STATUS_SUCCESS);
+    RtlInitUnicodeString(&name, L"Journal");
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, key, NULL);
+    assert_int_equal(ZwCreateKey(&journal, KEY_ALL_ACCESS, &attributes, 0, NULL, 0, NULL), STATUS_SUCCESS);
+    assert_int_equal(set_value(journal, 6), STATUS_SUCCESS);
+    assert_int_equal(enlist(&filter, 'f', L"320000"), STATUS_SUCCESS);
+    filter.counts_in = journal;
+    assert_int_equal(set_value(key, 40), STATUS_SUCCESS);
+    expect("f:set f:query f:QUERY f:set f:SET f:SET ");
+    filter.says_no_to = RegNtPreSetValueKey;
+    filter.answer = STATUS_ACCESS_DENIED;
+    filter.counts_in = NULL;
+    assert_int_equal(set_value(key, 41), STATUS_ACCESS_DENIED);
+    assert_int_equal(CmUnRegisterCallback(filter.cookie), STATUS_SUCCESS);
+    assert_int_equal(get_value(journal, &value), STATUS_SUCCESS);
+    assert_int_equal(value, 7);
+    assert_int_equal(get_value(key, &value), STATUS_SUCCESS);
+    assert_int_equal(value, 40);
+    ZwClose(journal);
+    ZwClose(key);
+}
+
 static void too_many(void **state)
 {
     static filter_t filters[33];
@@ -489,6 +537,7 @@ int main(void)
         ntmm_cmocka_test(a_context_is_replaced),
         ntmm_cmocka_test(names_and_numbers),
         ntmm_cmocka_test(registering),
+        ntmm_cmocka_test(a_filter_uses_the_registry),
         ntmm_cmocka_test(too_many),
         ntmm_cmocka_test(above_apc_level),
     };
