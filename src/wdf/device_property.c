@@ -4,7 +4,7 @@
  *     WdfDeviceQueryProperty, WdfFdoInitQueryProperty                    IoGetDeviceProperty                        io/device_property.c
  *     WdfDeviceAllocAndQueryProperty, WdfFdoInitAllocAndQueryProperty    twice: how many bytes, then the bytes
  *
- * Of an I/O target: io_target_property.c.
+ * By key: device_property_key.c. Of an I/O target: io_target_property.c.
  *
  * Locks       none. What grows between the two questions is STATUS_BUFFER_TOO_SMALL.
  * Source      WDK reference: wdfdevice.h, wdffdo.h, the pages of the routines; KMDF 1.33 (the order of the checks, a property without bytes).
@@ -15,24 +15,31 @@
 
 #include "wdf/device.h"
 
-NTSTATUS wdf_property_memory(PDEVICE_OBJECT physical, DEVICE_REGISTRY_PROPERTY property, POOL_TYPE pool, PWDF_OBJECT_ATTRIBUTES attributes,
-                             WDFMEMORY *memory)
+static NTSTATUS ask(wdf_property_t *property, ULONG length, PVOID buffer, ULONG *bytes)
+{
+    const WDF_DEVICE_PROPERTY_DATA *data = property->by_key;
+    if (data == NULL)
+        return IoGetDeviceProperty(property->physical, property->number, length, buffer, bytes);
+    return IoGetDevicePropertyData(property->physical, data->PropertyKey, data->Lcid, data->Flags, length, buffer, bytes, &property->type);
+}
+
+NTSTATUS wdf_property_memory(wdf_property_t *property, POOL_TYPE pool, PWDF_OBJECT_ATTRIBUTES attributes, WDFMEMORY *memory)
 {
     ULONG     bytes = 0;
     WDFMEMORY made;
     PVOID     buffer;
     NTSTATUS  status = wdf_attributes_check(attributes, 0);
-    if (NT_SUCCESS(status) && physical == NULL)
+    if (NT_SUCCESS(status) && property->physical == NULL)
         status = STATUS_INVALID_DEVICE_REQUEST;
     if (!NT_SUCCESS(status))
         return status;
-    status = IoGetDeviceProperty(physical, property, 0, NULL, &bytes);
+    status = ask(property, 0, NULL, &bytes);
     if (status != STATUS_BUFFER_TOO_SMALL)
         return status;
     status = WdfMemoryCreate(attributes, pool, 0, bytes, &made, &buffer);
     if (!NT_SUCCESS(status))
         return status;
-    status = IoGetDeviceProperty(physical, property, bytes, buffer, &bytes);
+    status = ask(property, bytes, buffer, &bytes);
     if (!NT_SUCCESS(status)) {
         wdf_object_forget_callbacks((wdf_object_t *)(void *)made);
         wdf_object_delete((wdf_object_t *)(void *)made);
@@ -61,7 +68,8 @@ NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPER
     const wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
     WDF_REQUIRE(PropertyMemory);
     *PropertyMemory = NULL;
-    return wdf_property_memory(device->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory);
+    wdf_property_t property = { .physical = device->physical, .number = DeviceProperty };
+    return wdf_property_memory(&property, PoolType, PropertyMemoryAttributes, PropertyMemory);
 }
 
 /* ---- before the device is made ---- */
@@ -86,5 +94,6 @@ NTSTATUS WdfFdoInitAllocAndQueryProperty(PWDFDEVICE_INIT DeviceInit, DEVICE_REGI
     WDF_REQUIRE(DeviceInit);
     WDF_REQUIRE(PropertyMemory);
     *PropertyMemory = NULL;
-    return wdf_property_memory(DeviceInit->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory);
+    wdf_property_t property = { .physical = DeviceInit->physical, .number = DeviceProperty };
+    return wdf_property_memory(&property, PoolType, PropertyMemoryAttributes, PropertyMemory);
 }

@@ -4,10 +4,18 @@
 #ifndef NTMM_WDF_DEVICE_PROPERTY_H
 #define NTMM_WDF_DEVICE_PROPERTY_H
 
+#include <wdfdevice.h>
+
 #include "wdf/object.h"
 
-/* As a new memory object; STATUS_INVALID_DEVICE_REQUEST: physical is NULL. PASSIVE_LEVEL. */
-NTSTATUS wdf_property_memory(PDEVICE_OBJECT physical, DEVICE_REGISTRY_PROPERTY property, POOL_TYPE pool, PWDF_OBJECT_ATTRIBUTES attributes,
-                             WDFMEMORY *memory);
+typedef struct wdf_property {
+    PDEVICE_OBJECT                  physical;
+    DEVICE_REGISTRY_PROPERTY        number;
+    const WDF_DEVICE_PROPERTY_DATA *by_key; /* in place of the number; NULL: by the number */
+    DEVPROPTYPE                     type;   /* out, of one by key */
+} wdf_property_t;
+
+/* As a new memory object; STATUS_INVALID_DEVICE_REQUEST: physical is NULL. PASSIVE_LEVEL; by key up to APC_LEVEL. */
+NTSTATUS wdf_property_memory(wdf_property_t *property, POOL_TYPE pool, PWDF_OBJECT_ATTRIBUTES attributes, WDFMEMORY *memory);
 
 #endif

@@ -27,5 +27,6 @@ NTSTATUS WdfIoTargetAllocAndQueryTargetProperty(WDFIOTARGET IoTarget, DEVICE_REG
     wdf_io_target_t *target = WDF_FROM(IoTarget, &wdf_io_target_type);
     WDF_REQUIRE(PropertyMemory);
     *PropertyMemory = NULL;
-    return wdf_property_memory(wdf_io_target_physical(target), DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory);
+    wdf_property_t property = { .physical = wdf_io_target_physical(target), .number = DeviceProperty };
+    return wdf_property_memory(&property, PoolType, PropertyMemoryAttributes, PropertyMemory);
 }

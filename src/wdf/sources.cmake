@@ -21,6 +21,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/device_parts.c
   ${CMAKE_CURRENT_LIST_DIR}/device_pnp.c
   ${CMAKE_CURRENT_LIST_DIR}/device_property.c
+  ${CMAKE_CURRENT_LIST_DIR}/device_property_key.c
   ${CMAKE_CURRENT_LIST_DIR}/device_relations.c
   ${CMAKE_CURRENT_LIST_DIR}/device_resources.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c

@@ -8,6 +8,10 @@
 #include <wdfiotarget.h>
 #include <wdfregistry.h>
 
+#include <initguid.h>
+#include <devpropdef.h>
+DEFINE_DEVPROPKEY(key_speed, 0x5d0ba64a, 0x2396, 0x4bc9, 0xbf, 0x49, 0x52, 0x1d, 0xa2, 0x2b, 0x1a, 0xed, 2);
+
 static UNICODE_STRING number = RTL_CONSTANT_STRING(L"Number");
 
 static const WCHAR description[] = L"A fine device";
@@ -43,9 +47,28 @@ static VOID ask_init(PWDFDEVICE_INIT init)
     }
 }
 
+/* By key: nothing yet, or what the test has set on the bus's device before the driver came. */
+static NTSTATUS    init_by_key_status, init_memory_by_key_status;
+static DEVPROPTYPE init_type, init_memory_type;
+static ULONG       init_speed;
+
+static VOID ask_init_by_key(PWDFDEVICE_INIT init)
+{
+    WDF_DEVICE_PROPERTY_DATA data;
+    WDFMEMORY                memory;
+    ULONG                    bytes;
+    ask_init(init);
+    WDF_DEVICE_PROPERTY_DATA_INIT(&data, &key_speed);
+    init_by_key_status = WdfFdoInitQueryPropertyEx(init, &data, sizeof init_speed, &init_speed, &bytes, &init_type);
+    init_memory_by_key_status =
+        WdfFdoInitAllocAndQueryPropertyEx(init, &data, PagedPool, WDF_NO_OBJECT_ATTRIBUTES, &memory, &init_memory_type);
+    if (NT_SUCCESS(init_memory_by_key_status))
+        WdfObjectDelete(memory);
+}
+
 static int setup(void **state)
 {
-    wdf_device_init = ask_init;
+    wdf_device_init = ask_init_by_key;
     return wdf_device_setup(state);
 }
 
@@ -213,6 +236,84 @@ static void a_control_device_has_none(void **state)
                      STATUS_INVALID_DEVICE_REQUEST);
 }
 
+/* ---- by key ---- */
+
+static void a_property_by_key(void **state)
+{
+    WDF_DEVICE_PROPERTY_DATA data;
+    DEVPROPTYPE              type = 0;
+    WDFMEMORY                memory;
+    ULONG                    speed = 480, bytes = 0;
+    size_t                   size;
+    KIRQL                    irql;
+    (void)state;
+    assert_int_equal(init_by_key_status, STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(init_memory_by_key_status, STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(init_memory_type, DEVPROP_TYPE_EMPTY);
+    WDF_DEVICE_PROPERTY_DATA_INIT(&data, &key_speed);
+    KeRaiseIrql(APC_LEVEL, &irql);
+    assert_int_equal(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, sizeof speed, &speed), STATUS_SUCCESS);
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, NULL, &bytes, &type), STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(bytes, sizeof speed);
+    speed = 0;
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, sizeof speed, &speed, &bytes, &type), STATUS_SUCCESS);
+    assert_true(speed == 480 && type == DEVPROP_TYPE_UINT32);
+    assert_int_equal(WdfDeviceAllocAndQueryPropertyEx(wdf_test_device, &data, PagedPool, WDF_NO_OBJECT_ATTRIBUTES, &memory, &type),
+                     STATUS_SUCCESS);
+    KeLowerIrql(irql);
+    assert_memory_equal(WdfMemoryGetBuffer(memory, &size), &speed, sizeof speed);
+    assert_int_equal(size, sizeof speed);
+    assert_int_equal(IoGetDevicePropertyData(ntmm_device_object(wdf_test_bus_device), &key_speed, LOCALE_NEUTRAL, 0, sizeof speed, &speed,
+                                             &bytes, &type),
+                     STATUS_SUCCESS); /* it is the physical device's */
+    data.Lcid = 0x0407;               /* in German it has no value */
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, NULL, &bytes, &type), STATUS_OBJECT_NAME_NOT_FOUND);
+    data.Lcid = LOCALE_NEUTRAL;
+    assert_int_equal(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_EMPTY, 0, NULL), STATUS_SUCCESS);
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, NULL, &bytes, &type), STATUS_OBJECT_NAME_NOT_FOUND);
+}
+
+static void a_property_by_key_before_the_device(void **state)
+{
+    ULONG speed = 12;
+    (void)state;
+    assert_int_equal(IoSetDevicePropertyData(ntmm_device_object(wdf_test_bus_device), &key_speed, LOCALE_NEUTRAL, 0, DEVPROP_TYPE_UINT32,
+                                             sizeof speed, &speed),
+                     STATUS_SUCCESS);
+    /* a second device of the stack sees it while it is made */
+    assert_int_equal(wdf_test_driver->DriverExtension->AddDevice(wdf_test_driver, ntmm_device_object(wdf_test_bus_device)), STATUS_SUCCESS);
+    assert_int_equal(init_by_key_status, STATUS_SUCCESS);
+    assert_true(init_speed == 12 && init_type == DEVPROP_TYPE_UINT32);
+    assert_int_equal(init_memory_by_key_status, STATUS_SUCCESS);
+    assert_int_equal(init_memory_type, DEVPROP_TYPE_UINT32);
+}
+
+static void a_property_by_key_is_refused(void **state)
+{
+    WDF_DEVICE_PROPERTY_DATA data;
+    DEVPROPTYPE              type;
+    WDFMEMORY                memory;
+    ULONG                    speed = 1, bytes;
+    KIRQL                    irql;
+    (void)state;
+    WDF_DEVICE_PROPERTY_DATA_INIT(&data, &key_speed);
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, &speed, &bytes, &type), STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 4, NULL, &bytes, &type), STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, 0, &speed), STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDeviceQueryPropertyEx(control_device(), &data, 0, NULL, &bytes, &type), STATUS_INVALID_DEVICE_REQUEST);
+    data.Size--;
+    assert_int_equal(WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, NULL, NULL, NULL), STATUS_INFO_LENGTH_MISMATCH);
+    assert_int_equal(WdfDeviceAllocAndQueryPropertyEx(wdf_test_device, &data, PagedPool, WDF_NO_OBJECT_ATTRIBUTES, &memory, &type),
+                     STATUS_INFO_LENGTH_MISMATCH);
+    assert_int_equal(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, 4, &speed), STATUS_INFO_LENGTH_MISMATCH);
+    data.Size++;
+    assert_bugcheck(WDF_VIOLATION, WDF_REQUIRED_PARAMETER_IS_NULL, WdfDeviceQueryPropertyEx(wdf_test_device, &data, 0, NULL, &bytes, NULL));
+    ntmm_cmocka_reboot();
+    assert_int_equal(wdf_test_load(), STATUS_SUCCESS);
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, 4, &speed));
+}
+
 /* ---- mistakes, failures ---- */
 
 static void stops_at_mistakes(void **state)
@@ -237,6 +338,20 @@ static void stops_at_mistakes(void **state)
 static ULONG destroyed;
 static VOID  on_destroy(WDFOBJECT object) { (void)object, destroyed++; }
 
+static void one_by_key(void)
+{
+    WDF_DEVICE_PROPERTY_DATA data;
+    DEVPROPTYPE              type;
+    WDFMEMORY                memory;
+    ULONG                    speed = 480;
+    WDF_DEVICE_PROPERTY_DATA_INIT(&data, &key_speed);
+    if (!NT_SUCCESS(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, sizeof speed, &speed)))
+        return;
+    if (NT_SUCCESS(WdfDeviceAllocAndQueryPropertyEx(wdf_test_device, &data, PagedPool, WDF_NO_OBJECT_ATTRIBUTES, &memory, &type)))
+        WdfObjectDelete(memory);
+    assert_int_equal(WdfDeviceAssignProperty(wdf_test_device, &data, DEVPROP_TYPE_UINT32, 0, NULL), STATUS_SUCCESS);
+}
+
 static void one_life(void *context)
 {
     WDF_OBJECT_ATTRIBUTES attributes;
@@ -257,6 +372,7 @@ static void one_life(void *context)
         WdfObjectDelete(memory);
     else
         assert_int_equal(status, STATUS_INSUFFICIENT_RESOURCES);
+    one_by_key();
 }
 
 static void survives_every_failure(void **state)
@@ -279,6 +395,9 @@ int main(void)
         row(properties_are_those_of_the_physical_device),
         row(a_target_leads_to_a_physical_device),
         row(a_control_device_has_none),
+        row(a_property_by_key),
+        row(a_property_by_key_before_the_device),
+        row(a_property_by_key_is_refused),
         row(stops_at_mistakes),
         row(survives_every_failure),
     };

@@ -636,6 +636,45 @@ WDFAPI NTSTATUS WdfDeviceQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERT
 WDFAPI NTSTATUS WdfDeviceAllocAndQueryProperty(WDFDEVICE Device, DEVICE_REGISTRY_PROPERTY DeviceProperty, POOL_TYPE PoolType,
                                                PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory);
 
+/* Properties by key. */
+typedef struct _WDF_DEVICE_PROPERTY_DATA {
+    ULONG             Size;
+    const DEVPROPKEY *PropertyKey;
+    LCID              Lcid;  /* LOCALE_NEUTRAL, or a language's */
+    ULONG             Flags; /* 0 or PLUGPLAY_PROPERTY_PERSISTENT */
+} WDF_DEVICE_PROPERTY_DATA, *PWDF_DEVICE_PROPERTY_DATA;
+NTMM_LAYOUT(sizeof(WDF_DEVICE_PROPERTY_DATA) == 24 && FIELD_OFFSET(WDF_DEVICE_PROPERTY_DATA, Lcid) == 16, "WDF_DEVICE_PROPERTY_DATA, x64");
+FORCEINLINE VOID WDF_DEVICE_PROPERTY_DATA_INIT(PWDF_DEVICE_PROPERTY_DATA PropertyData, const DEVPROPKEY *PropertyKey)
+{
+    RtlZeroMemory(PropertyData, sizeof *PropertyData);
+    PropertyData->Size = WDF_STRUCTURE_SIZE(WDF_DEVICE_PROPERTY_DATA);
+    PropertyData->PropertyKey = PropertyKey;
+}
+
+/**
+ * IoGetDevicePropertyData of the physical device.
+ *
+ * @param BufferLength  bytes; 0 if, and only if, PropertyBuffer is NULL: else STATUS_INVALID_PARAMETER
+ * @param RequiredSize  out: bytes that the property has
+ * @param Type          out: DEVPROP_TYPE_*
+ * @return STATUS_INFO_LENGTH_MISMATCH: Size of DeviceProperty; STATUS_INVALID_DEVICE_REQUEST: a control device; as IoGetDevicePropertyData
+ * @irql      <= APC_LEVEL
+ * @bugcheck  WDF_VIOLATION 0x4: a pointer is NULL
+ * @source    WDK reference: wdfdevice.h, WdfDeviceQueryPropertyEx
+ */
+WDFAPI NTSTATUS WdfDeviceQueryPropertyEx(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, ULONG BufferLength,
+                                         PVOID PropertyBuffer, PULONG RequiredSize, PDEVPROPTYPE Type);
+/** The same as a new memory object, as WdfDeviceAllocAndQueryProperty makes one. @irql <= APC_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceAllocAndQueryPropertyEx */
+WDFAPI NTSTATUS WdfDeviceAllocAndQueryPropertyEx(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, POOL_TYPE PoolType,
+                                                 PWDF_OBJECT_ATTRIBUTES PropertyMemoryAttributes, WDFMEMORY *PropertyMemory,
+                                                 PDEVPROPTYPE Type);
+/** IoSetDevicePropertyData of the physical device. @param BufferLength bytes; 0 with a buffer is STATUS_INVALID_PARAMETER
+ *  @param PropertyBuffer NULL: the property is deleted @return as WdfDeviceQueryPropertyEx, and IoSetDevicePropertyData @irql <= APC_LEVEL
+ *  @source WDK reference: wdfdevice.h, WdfDeviceAssignProperty */
+WDFAPI NTSTATUS WdfDeviceAssignProperty(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, DEVPROPTYPE Type, ULONG BufferLength,
+                                        PVOID PropertyBuffer);
+
 /* ---- names ---- */
 
 /** To the device's name, or else to that of its physical device; deleted when the device goes. @return STATUS_INVALID_DEVICE_REQUEST: an empty name, or
