@@ -15,6 +15,7 @@ void ex_callbacks_boot(void);                 /* there are none */
 void ex_pool_shutdown(void);                  /* before mm_shutdown: empties every thread's magazines, forgets descriptors and tags */
 void ex_pool_forget(void);                    /* in a forked child: the fast paths know no pool */
 void ex_pool_magazines(bool on);              /* off: all magazines are handed back and stay empty; other threads outside the library */
+void ex_tag_text(uint32_t tag, char text[5]); /* as a person reads it */
 void ex_describe_register(void);              /* stop reports then name the pool block an address lies in */
 bool ex_pool_check(void);                     /* false with ke_error set */
 bool ex_lookaside_check(void);                /* the same, for the lookaside lists of drivers */

@@ -19,6 +19,7 @@
 #include "ex/pool_quota.h"
 #include "ex/pool_request.h"
 #include "ex/pool_secure.h"
+#include "ex/pool_special.h"
 #include "ex/pool_tools.h"
 #include "ke/allocation_trace.h"
 #include "ke/probe.h"
@@ -148,7 +149,9 @@ static bool settle(ke_thread_t *thread, const ex_found_t *found, void *address, 
     POOL_HEADER *header = found->header;
     if (header == NULL && (found->owner->flags & MM_OWNER_SECURE) != 0) {
         ex_secure_stop_free(address, stop);
-    } else if (header == NULL && ex_big_is_locked(address, found->owner, stop)) {
+    } else if (ex_is_special(found->owner) && !ex_special_is_whole(found, address, stop)) {
+        return false;
+    } else if (header == NULL && ex_big_is_locked(PAGE_ALIGN(address), found->owner, stop)) {
         return false;
     } else if (header == NULL) {
         ex_tag_count_free(own, found->tag, found->pool, ex_big_bytes(found->owner), found->owner->bytes);
@@ -165,7 +168,7 @@ static void free_found(ke_thread_t *thread, ex_found_t *found, void *address, ex
         return;
     if (NTMM_UNLIKELY(ke_trace_on))
         ke_trace_freed(address);
-    if (NTMM_UNLIKELY(ex_tools_on))
+    if (NTMM_UNLIKELY(ex_tools_on) && !ex_is_special(found->owner))
         address = ex_tools_exchange(found, address);
     if (address != NULL)
         ex_found_give(thread, found, address, stop);

@@ -18,6 +18,7 @@
 #include "ex/pool_request.h"
 #include "ex/pool_rules.h"
 #include "ex/pool_secure.h"
+#include "ex/pool_special.h"
 #include "ex/pool_select.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
@@ -108,6 +109,7 @@ int ex_pool_boot(const ntmm_config *config)
     ex_big_table_boot(config->big_page_table_entries);
     ex_quota_boot(config->seed);
     ex_secure_boot();
+    ex_special_boot(config);
     magazines_wanted = !config->no_magazines && !config->classic_lookaside;
     ex_magazines_boot(magazines_wanted);
     if (!ex_pool_is_slow) /* a free does not even look at a header there */

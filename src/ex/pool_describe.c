@@ -8,13 +8,14 @@
 
 #include "ex/pool_big.h"
 #include "ex/pool_find.h"
+#include "ex/pool_special.h"
 #include "ke/allocation_trace.h"
 
 static const char *const POOL_NAMES[MM_POOLS] = { "nonpaged pool", "executable nonpaged pool", "paged pool" };
 
 static char printable(uint32_t c) { return c >= 0x20 && c <= 0x7e ? (char)c : '.'; }
 
-static void tag_text(uint32_t tag, char text[5])
+void ex_tag_text(uint32_t tag, char text[5])
 {
     for (unsigned i = 0; i < 4; i++)
         text[i] = printable(tag >> (8 * i) & (i == 3 ? 0x7f : 0xff));
@@ -39,7 +40,7 @@ static bool describe_run(uintptr_t address, mm_pool_t pool, char *line, size_t b
     char              tag[5];
     if (owner == NULL || (owner->use != MM_USE_POOL_RUN && owner->use != MM_USE_POOL_CACHED))
         return false;
-    tag_text(owner->tag, tag);
+    ex_tag_text(owner->tag, tag);
     snprintf(line, bytes, "%s, %s of %llu bytes at 0x%llx, tag '%s', offset %llu",
              (owner->flags & MM_OWNER_SECURE) != 0 ? "secure pool, read-only" : POOL_NAMES[pool],
              owner->use == MM_USE_POOL_RUN ? "an allocation" : "a freed allocation", (unsigned long long)owner->bytes,
@@ -70,7 +71,7 @@ static bool describe_block(uintptr_t address, mm_pool_t pool, unsigned first, ch
         return true;
     }
     bool in_use = (ex_type(header) & (EX_TYPE_IN_USE | EX_TYPE_HELD)) == EX_TYPE_IN_USE;
-    tag_text(header->PoolTag, tag);
+    ex_tag_text(header->PoolTag, tag);
     snprintf(line, bytes, "%s, %s block of %u bytes at 0x%llx, tag '%s', offset %lld", POOL_NAMES[pool], in_use ? "in use: a" : "freed: a",
              in_use ? ex_requested(header) : ((unsigned)header->BlockSize << EX_UNIT_SHIFT) - EX_HEADER_BYTES,
              (unsigned long long)(uintptr_t)ex_block_body(header), tag, (long long)(address - (uintptr_t)ex_block_body(header)));
@@ -86,6 +87,9 @@ static bool lies_in_tail(const mm_owner_t *owner, uintptr_t address)
 /* The address that the driver was given of what lies here, held or freed; NULL: nothing of that kind. */
 static const void *start_of(uintptr_t address)
 {
+    mm_special_t special = mm_special_at(address);
+    if (special.is != MM_SPECIAL_NONE)
+        return ex_special_body(special.page, special.owner);
     mm_pool_t         pool = mm_pool_of((void *)address);
     const mm_owner_t *owner = pool != MM_POOLS ? mm_owner_of((void *)address) : NULL;
     uintptr_t         page = address & ~((uintptr_t)PAGE_SIZE - 1);
@@ -99,6 +103,8 @@ static const void *start_of(uintptr_t address)
 
 static bool describe(uintptr_t address, char *line, size_t bytes)
 {
+    if (ex_special_describe(address, line, bytes))
+        return true;
     mm_pool_t         pool = mm_pool_of((void *)address);
     const mm_owner_t *owner = pool != MM_POOLS ? mm_owner_of((void *)address) : NULL;
     if (owner == NULL)

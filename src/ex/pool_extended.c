@@ -21,6 +21,7 @@ static bool take_priority(ex_request_t *request, EX_POOL_PRIORITY priority)
     if (!ex_priority_is_valid(priority))
         return false;
     request->urgency = (uint8_t)ex_urgency_of(priority);
+    request->side = (uint8_t)ex_side_of(priority);
     return true;
 }
 

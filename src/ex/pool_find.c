@@ -17,6 +17,7 @@
 
 #include "ex/pool_big_table.h"
 #include "ex/pool_block.h"
+#include "ex/pool_special.h"
 #include "ex/pool_tag.h"
 
 static void bad_caller(ex_stop_t *stop, const char *why, ULONG_PTR kind, const void *address)
@@ -179,7 +180,11 @@ static bool find_block(const void *address, unsigned first, ex_found_t *found, e
 
 bool ex_pool_look(const void *address, KIRQL irql, ex_found_t *found, ex_stop_t *stop)
 {
-    *found = (ex_found_t){ .pool = mm_pool_of(address) };
+    bool is_special = NTMM_UNLIKELY(ex_special_on) && ex_special_look(address, found, stop);
+    if (is_special && stop->code != 0)
+        return false;
+    if (!is_special)
+        *found = (ex_found_t){ .pool = mm_pool_of(address) };
     if (found->pool == MM_POOLS) {
         bad_caller(stop, "The address does not lie in any pool.", 0x46, address);
         return false;
@@ -189,6 +194,8 @@ bool ex_pool_look(const void *address, KIRQL irql, ex_found_t *found, ex_stop_t 
                     (ULONG_PTR)address);
         return false;
     }
+    if (is_special)
+        return true;
     unsigned first = BYTE_OFFSET(address) != 0 ? first_block_unit(address) : EX_PAGE_UNITS;
     if (first < EX_PAGE_UNITS)
         return find_block(address, first, found, stop);

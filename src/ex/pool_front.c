@@ -12,6 +12,7 @@
 #include "ex/pool_big.h"
 #include "ex/pool_lookaside.h"
 #include "ex/pool_select.h"
+#include "ex/pool_special.h"
 #include "ex/pool_tools.h"
 
 static POOL_HEADER *take_bare(ke_thread_t *thread, mm_pool_t pool, unsigned units, ex_stop_t *stop)
@@ -49,6 +50,8 @@ void ex_found_give(ke_thread_t *thread, const ex_found_t *found, void *address, 
 {
     if (found->header != NULL)
         ex_front_put(thread, found->pool, found->header, stop);
+    else if (ex_is_special(found->owner))
+        ex_special_give(address);
     else
         ex_big_give(thread, found->pool, address, found->owner, stop);
 }

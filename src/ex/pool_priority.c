@@ -15,7 +15,7 @@
  */
 #include "ex/pool_priority.h"
 
-#define OVERRUN 8u /* where in special pool: hints */
+#define OVERRUN 8u /* where in special pool */
 #define UNDERRUN 9u
 
 static const struct {
@@ -48,10 +48,17 @@ ex_urgency_t ex_urgency_of(EX_POOL_PRIORITY priority)
     return (unsigned)priority >= HighPoolPriority ? EX_URGENT : (unsigned)priority >= NormalPoolPriority ? EX_NORMAL : EX_LOW;
 }
 
+ex_side_t ex_side_of(EX_POOL_PRIORITY priority)
+{
+    unsigned special = (unsigned)priority & 0xFu;
+    return special == OVERRUN ? EX_OVERRUN : special == UNDERRUN ? EX_UNDERRUN : EX_ANY_SIDE;
+}
+
 PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
 {
     ex_request_t request = { .routine = __func__, .caller = (ULONG_PTR)__builtin_return_address(0) };
     ex_request_from_type(&request, (ULONG)PoolType, NumberOfBytes, Tag);
     request.urgency = (uint8_t)ex_urgency_of(Priority);
+    request.side = (uint8_t)ex_side_of(Priority);
     return ex_request_serve(&request);
 }

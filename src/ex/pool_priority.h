@@ -9,5 +9,6 @@
 bool         ex_priority_allows(const ex_request_t *request);
 bool         ex_priority_is_valid(EX_POOL_PRIORITY priority);
 ex_urgency_t ex_urgency_of(EX_POOL_PRIORITY priority);
+ex_side_t    ex_side_of(EX_POOL_PRIORITY priority);
 
 #endif

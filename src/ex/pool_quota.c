@@ -21,6 +21,7 @@
 
 #include "ex/pool_big.h"
 #include "ex/pool_request.h"
+#include "ex/pool_special.h"
 
 #define TAG_NONE NTMM_TAG("None")
 #define SLACK_BITS (KE_PROCESS_ALIGN - 1u)
@@ -156,7 +157,7 @@ SIZE_T ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
     if (thread == NULL)
         return 0;
     if (ex_pool_look(PoolBlock, thread->irql, &found, &stop)) {
-        bytes = found.header != NULL ? room_of(found.header) : ex_big_bytes(found.owner);
+        bytes = found.header != NULL ? room_of(found.header) : ex_is_special(found.owner) ? found.owner->bytes : ex_big_bytes(found.owner);
         *QuotaCharged = found.header != NULL && is_charged(found.header);
     }
     ke_thread_leave(thread);

@@ -6,6 +6,7 @@
  *      |- ke_inject_failure            was this allocation to fail?
  *      |- ex_priority_allows           pool_priority.c    is there enough left for somebody in no hurry?
  *      |- ex_secure_allocate           pool_secure.c      read-only pages
+ *      |- ex_special_allocate          pool_special.c     a page of its own, when a verifier wants that
  *      |- allocate_block               smaller than a page
  *      |   |- ex_quota_charge          pool_quota.c       the process pays before it gets
  *      |   |- ex_front_take            pool_front.c       a stock of free blocks;  ex_block_take_past_stock: past it
@@ -15,7 +16,7 @@
  * What a thread keeps ready may be what is missing: before a request fails, the thread gives back its stock and looks again.
  *
  * Source      WDK reference: POOL_TYPE, POOL_FLAGS; Bug Check 0xC2.
- * Fidelity    session pool: ordinary pool. POOL_FLAG_SPECIAL_POOL and POOL_COLD_ALLOCATION: hints that change nothing.
+ * Fidelity    session pool: ordinary pool. POOL_COLD_ALLOCATION: a hint that changes nothing.
  */
 #include "ex/pool_request.h"
 
@@ -27,6 +28,7 @@
 #include "ex/pool_rules.h"
 #include "ex/pool_secure.h"
 #include "ex/pool_select.h"
+#include "ex/pool_special.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 #include "ke/allocation_trace.h"
@@ -222,7 +224,7 @@ NTMM_COLD void *ex_request_serve(const ex_request_t *request)
     ex_stop_t    stop = { 0 };
     NTSTATUS     status = STATUS_INSUFFICIENT_RESOURCES;
     void        *body = NULL;
-    bool         zeroed = false;
+    bool         zeroed = false, in_place = true;
     ke_thread_t *thread = ke_thread_enter(request->routine);
     if (thread == NULL)
         return NULL;
@@ -230,6 +232,8 @@ NTMM_COLD void *ex_request_serve(const ex_request_t *request)
     if (request_is_allowed(thread, request, &stop) && !ke_inject_failure() && ex_priority_allows(request)) {
         if (request->secure != NULL)
             body = ex_secure_allocate(thread, request, &status, &stop);
+        else if (NTMM_UNLIKELY(ex_special_on) && (body = ex_special_allocate(thread, request)) != NULL)
+            in_place = false;
         else if (request->bytes <= EX_BLOCK_MAX)
             body = allocate_block(thread, request, &status, &stop);
         else
@@ -238,7 +242,7 @@ NTMM_COLD void *ex_request_serve(const ex_request_t *request)
     ex_tools_end();
     if (body == NULL && stop.code == 0 && is_must_succeed(request))
         must_not_fail(request, &stop);
-    if (body != NULL && request->secure == NULL)
+    if (body != NULL && request->secure == NULL && in_place)
         ex_tools_hand_out(body, request->bytes);
     if (zeroed && request->zero)
         ex_tools_zeroed(body, request->bytes);

@@ -10,6 +10,8 @@
 
 typedef enum ex_urgency { EX_URGENT = 0, EX_NORMAL, EX_LOW } ex_urgency_t; /* pool_priority.c; zero: any memory will do */
 
+typedef enum ex_side { EX_ANY_SIDE = 0, EX_OVERRUN, EX_UNDERRUN } ex_side_t; /* of a page of special pool: which mistake is found at once */
+
 typedef struct ex_request {
     const char *routine;
     mm_pool_t   pool;
@@ -21,6 +23,7 @@ typedef struct ex_request {
     bool        zero, raise, cache_aligned, quota;
     bool        on_node, other_nodes_too; /* the second: when `node` has none; without the first, memory near the caller is preferred */
     uint8_t     urgency;                  /* ex_urgency_t */
+    uint8_t     side;                     /* ex_side_t */
     uint32_t    node;
     const POOL_EXTENDED_PARAMS_SECURE_POOL *secure; /* NULL: ordinary pool */
 } ex_request_t;

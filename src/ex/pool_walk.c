@@ -23,6 +23,7 @@
 #include "ex/pool_lookaside.h"
 #include "ex/pool_quota.h"
 #include "ex/pool_secure.h"
+#include "ex/pool_special.h"
 #include "ex/pool_tag.h"
 #include "ex/pool_tools.h"
 
@@ -46,12 +47,22 @@ typedef struct leak_walk {
     void *context;
 } leak_walk_t;
 
+static void visit_run(const leak_walk_t *walk, void *page, const mm_owner_t *owner, POOL_TYPE type)
+{
+    ntmm_leak leak = { .address = page, .bytes = ex_big_bytes(owner), .tag = owner->tag, .type = type };
+    if (ex_is_special(owner)) {
+        leak.address = ex_special_body(page, owner);
+        leak.bytes = (size_t)owner->bytes;
+    }
+    walk->visit(walk->context, &leak);
+}
+
 static void page_leaks(void *context, void *page, mm_owner_t *owner)
 {
     leak_walk_t *walk = context;
     POOL_TYPE    type = ex_pool_type((mm_pool_t)owner->pool);
     if (owner->use == MM_USE_POOL_RUN && (owner->flags & MM_OWNER_PERMANENT) == 0)
-        walk->visit(walk->context, &(ntmm_leak){ .address = page, .bytes = ex_big_bytes(owner), .tag = owner->tag, .type = type });
+        visit_run(walk, page, owner, type);
     for (unsigned unit = first_block_unit(owner); unit < EX_PAGE_UNITS; unit += ex_at(page, unit)->BlockSize) {
         POOL_HEADER *header = ex_at(page, unit);
         if (header->BlockSize == 0)

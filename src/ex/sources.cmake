@@ -32,6 +32,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/pool_secure.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_secure_handle.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_select.c
+  ${CMAKE_CURRENT_LIST_DIR}/pool_special.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tag_query.c
   ${CMAKE_CURRENT_LIST_DIR}/pool_tools.c

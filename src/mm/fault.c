@@ -9,6 +9,8 @@
  *     it is not, IRQL >= DISPATCH_LEVEL, a driver's instruction       0xD1  DRIVER_IRQL_NOT_LESS_OR_EQUAL
  *                                        the library's own            0xA   IRQL_NOT_LESS_OR_EQUAL
  *                                        anybody's, a driver's page   0xD3  DRIVER_PORTION_MUST_BE_NONPAGED
+ *     special pool, at any IRQL          freed                        0xD5  DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL, 0xCC the library's own
+ *                                        beside a block               0xD6  DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION, 0xCD
  *     it is nobody's, below                                           0x50  PAGE_FAULT_IN_NONPAGED_AREA
  *     it cannot be had           no frame                             0x4D  NO_PAGES_AVAILABLE
  *                                the page file cannot be read         0x7A  KERNEL_DATA_INPAGE_ERROR
@@ -21,7 +23,7 @@
  *     no host mapping for a copy, or to open it by                    STATUS_INSUFFICIENT_RESOURCES
  *
  * Locks   none here: the resolver runs in a signal handler, the description on a halted machine.
- * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xD1, 0xD3, 0xFC.
+ * Source  WDK reference: Bug Checks 0xA, 0x4D, 0x50, 0x7A, 0xBE, 0xCC, 0xCD, 0xD1, 0xD3, 0xD5, 0xD6, 0xFC.
  */
 #include <stdio.h>
 
@@ -68,8 +70,18 @@ static ke_fault_answer_t irql_too_high(ke_thread_t *thread, const host_fault_t *
                 fault->pc);
 }
 
+static ke_fault_answer_t special_page(ke_thread_t *thread, const host_fault_t *fault, bool freed)
+{
+    static const ULONG CODES[2][2] = { { DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION, PAGE_FAULT_BEYOND_END_OF_ALLOCATION },
+                                       { DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL, PAGE_FAULT_IN_FREED_SPECIAL_POOL } };
+    return stop(thread, CODES[freed][host_is_library_code(fault->pc)], fault->address, fault->write ? 1 : 0, fault->pc, 0);
+}
+
 static ke_fault_answer_t nobodys_page(ke_thread_t *thread, const host_fault_t *fault)
 {
+    mm_special_t special = mm_special_at(fault->address);
+    if (special.is != MM_SPECIAL_NONE)
+        return special_page(thread, fault, special.is == MM_SPECIAL_FREED);
     if (thread->irql >= DISPATCH_LEVEL)
         return irql_too_high(thread, fault);
     bool has_table = mm_in(&mm_system_pte_region, fault->address) || mm_in(&mm_paged_region, fault->address) ||
@@ -239,6 +251,8 @@ static bool describe_page(const char *region, const mm_page_table_t *table, uint
 {
     uint64_t pte = table->ptes[mm_table_index(table, va)];
     uint8_t  use = table->owners[mm_table_index(table, va)].use;
+    if (mm_special_at(va).is != MM_SPECIAL_NONE)
+        return false;
     if (!mm_pte_is_valid(pte)) {
         snprintf(line, bytes, "%s, no page is there now: freed, or never allocated", region);
         return true;

@@ -372,6 +372,7 @@ int mm_boot(const ntmm_config *config)
     mm_slots_boot();
     mm_working_set_boot(config);
     mm_system_pte_boot();
+    mm_special_boot();
     mm_spaces_boot();
     mm_kernel_stacks_boot();
     mm_mappings_are_real = config->verifier != 0;

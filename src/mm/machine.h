@@ -61,6 +61,7 @@ void mm_pool_pages_shutdown(void);
 /* system_pte.c */
 size_t mm_mappings_for_views(void); /* how many of the host's mappings they may make */
 void   mm_system_pte_boot(void);
+void   mm_special_boot(void);
 void   mm_system_pte_shutdown(void); /* every mapping that is left becomes inaccessible */
 /* pages of the region that some owner or PTE was ever set for, ascending, leaf by leaf */
 void mm_table_visit(mm_page_table_t *table, void (*visit)(void *context, mm_page_table_t *table, size_t index), void *context);

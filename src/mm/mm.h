@@ -62,7 +62,9 @@ typedef enum mm_use {
     MM_USE_RESERVED,       /* first page of reserved addresses, mapped or not; owner.bytes: mm_reserved_pages, owner.tag: its owner's */
     MM_USE_MDL_PAGES,      /* first frame of MmAllocatePagesForMdl; owner.bytes = bytes */
     MM_USE_MDL_PAGES_TAIL, /* its other frames, which may lie anywhere */
-    MM_USE_KERNEL_STACK    /* owner.bytes = pages from its low end */
+    MM_USE_KERNEL_STACK,   /* owner.bytes = pages from its low end */
+    MM_USE_SPECIAL_GUARD,  /* beside a page of special pool: mm_special_at knows which */
+    MM_USE_SPECIAL_FREED   /* a page of special pool that is gone; bytes, tag and pool as they were */
 } mm_use_t;
 
 /* What is known of one page of an allocation. 16 bytes: in the PFN entry while the frame is at home,
@@ -107,6 +109,8 @@ static inline void mm_owner_turn(mm_owner_t *owner, unsigned use, unsigned first
 #define MM_OWNER_HAS_TAIL_BLOCKS 0x02u /* pool run: its last page carries small blocks behind the tail */
 #define MM_OWNER_SECURE 0x04u          /* pool run: read-only where it is mapped */
 #define MM_OWNER_PERMANENT 0x08u       /* pool run: can never be freed, and is not a leak */
+#define MM_OWNER_SPECIAL 0x20u         /* pool run: a block of special pool, at the end of its page */
+#define MM_OWNER_SPECIAL_START 0x40u   /* with the last: at its start */
 #define MM_OWNER_LOCKED 0x10u          /* pool run: an MDL locked a page of it at some time, so who frees it looks */
 
 typedef struct
@@ -204,6 +208,19 @@ size_t   mm_pool_room(mm_pool_t pool); /* pages that the limit still allows */
 void *mm_secure_alloc(uint32_t node, size_t page_count);
 void  mm_secure_write(void *va, const void *from, size_t bytes); /* any bytes of such pages */
 void  mm_secure_free(void *va, size_t page_count);
+
+/* ---- special pool (special_pages.c) ---- */
+/* One page between two that fault; NULL: frames, addresses or host mappings are short. The owner entry is the caller's to fill in, with
+ * MM_OWNER_SPECIAL. Once it is freed all three fault until their addresses are needed. */
+void *mm_special_alloc(uint32_t node, mm_pool_t pool);
+void  mm_special_free(void *page);
+
+typedef struct mm_special {
+    enum { MM_SPECIAL_NONE = 0, MM_SPECIAL_BLOCK, MM_SPECIAL_GUARD, MM_SPECIAL_FREED } is; /* FREED: the guards of what was freed as well */
+    mm_owner_t *owner;                                                                     /* of the block's page */
+    void       *page;
+} mm_special_t;
+mm_special_t mm_special_at(uintptr_t va); /* takes no lock: the fault handler asks */
 
 /* The owner entry of the page that va lies in, for all four regions of memory that is handed out; NULL outside, in a hole, or for a page that
  * nobody has. A page of paged pool need not be there. */

@@ -31,6 +31,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/paged_code.c
   ${CMAKE_CURRENT_LIST_DIR}/bad_pointer.c
   ${CMAKE_CURRENT_LIST_DIR}/owner.c
+  ${CMAKE_CURRENT_LIST_DIR}/special_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/system_pte.c
   ${CMAKE_CURRENT_LIST_DIR}/contiguous.c
   ${CMAKE_CURRENT_LIST_DIR}/noncached.c

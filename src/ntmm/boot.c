@@ -92,10 +92,11 @@ static void machine_unlock(void)
 
 static int config_check_features(const ntmm_config *config)
 {
-    if ((config->verifier & ~(NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_DMA | NTMM_VERIFY_MISC)) != 0)
-        return ke_error(
-            -ENOTSUP, "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_FORCE_IRQL, _DMA and _MISC are built into this version",
-            config->verifier);
+    if ((config->verifier & ~(NTMM_VERIFY_SPECIAL_POOL | NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_DMA | NTMM_VERIFY_MISC)) != 0)
+        return ke_error(-ENOTSUP,
+                        "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_SPECIAL_POOL, _FORCE_IRQL, _DMA and _MISC are built "
+                        "into this version",
+                        config->verifier);
     if (config->pool_model == NTMM_POOL_SEGMENT)
         return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
     return 0;
