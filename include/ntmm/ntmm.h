@@ -53,22 +53,20 @@ typedef struct ntmm_config {
     uint64_t              page_file_size; /* bytes; 0 = as much as RAM. A file without a name in TMPDIR or /tmp, made when first needed */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
-    uint32_t              verifier; /* NTMM_VERIFY_*; _SPECIAL_POOL, _FORCE_IRQL, _DMA and _MISC are built, the others are -ENOTSUP */
+    uint32_t              verifier;        /* NTMM_VERIFY_*: all but _POOL_TRACKING, _IO and _DEADLOCK are built; those are -ENOTSUP */
     uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
     bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */
     bool                  classic_lookaside; /* pools have the lookaside lists and deferred frees of the classic pool, not magazines */
-    bool     special_pool_start; /* with NTMM_VERIFY_SPECIAL_POOL: blocks begin their page: underruns are found at once, not overruns */
-    uint32_t special_pool_tag;   /* blocks of that tag only; 0 = all */
-    bool     no_memory_tools;    /* AddressSanitizer and Valgrind are not told which bytes of the pools are free. The same
+    bool                  no_memory_tools;   /* AddressSanitizer and Valgrind are not told which bytes of the pools are free. The same
                                                 without a new build: NTMM_MEMORY_TOOLS=off in the environment */
-    bool     server;             /* MmIsThisAnNtAsSystem answers TRUE */
-    uint32_t stack_traces;       /* so many allocations of pool, and as many frees, are remembered with the calls that led there,
+    bool                  server;            /* MmIsThisAnNtAsSystem answers TRUE */
+    uint32_t              stack_traces; /* so many allocations of pool, and as many frees, are remembered with the calls that led there,
                                                 for stop reports and leaks: about 20 us each. 0 = none.
                                                 NTMM_STACK_TRACES=on in the environment: all of them */
-    bool     quiet;              /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
-    bool     portable_memory;    /* use shm_open even where there is memfd */
-    bool     track_locked_pages; /* the registry value TrackLockedPages: locked pages have a record for each MDL, so that a process
+    bool                  quiet; /* stop reports are kept for ntmm_stop_report(), and printed only when the process dies of the stop */
+    bool                  portable_memory; /* use shm_open even where there is memfd */
+    bool track_locked_pages; /* the registry value TrackLockedPages: locked pages have a record for each MDL, so that a process
                                                  that leaves some behind is 0xCB with the MDL, and an MDL locked twice 0xD9 */
 
     /* Tags of large allocations that the big-page table has room for: at least 64, a power of two, at most 65536. Whatever finds it full goes
@@ -78,6 +76,12 @@ typedef struct ntmm_config {
     enum ntmm_page_replacement page_replacement;
 
     bool stopped_clock; /* time stands still, but for ntmm_time_advance: see there */
+
+    /* Driver Verifier's options, each with its flag. */
+    bool     special_pool_start;  /* blocks begin their page: underruns are found at once, and not overruns */
+    uint32_t special_pool_tag;    /* blocks of that tag only; 0 = all */
+    uint32_t low_resources_share; /* of 10,000 requests so many fail, by `seed`; 0 = 600 */
+    uint64_t low_resources_after; /* so many are spared first */
 } ntmm_config;
 
 /* ---- life of the machine ---- */

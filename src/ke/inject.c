@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "ke/inject.h"
+#include "ke/low_resources.h"
 
 static _Atomic uint64_t askers_left; /* until the one that fails; 0: not armed */
 static _Atomic bool     has_fired;
@@ -31,6 +32,8 @@ void ke_inject_arm(uint64_t nth)
 
 bool ke_inject_failure(void)
 {
+    if (NTMM_UNLIKELY(ke_low_resources_on) && ke_low_resources_refuse())
+        return true;
     uint64_t left = atomic_load_explicit(&askers_left, memory_order_relaxed);
     do {
         if (NTMM_LIKELY(left == 0))

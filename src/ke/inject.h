@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 void ke_inject_arm(uint64_t nth); /* 0: off */
-bool ke_inject_failure(void);     /* true exactly once per arming: for the nth asker */
+bool ke_inject_failure(void);     /* true exactly once per arming, for the nth asker; and at random, with low_resources.h */
 bool ke_inject_is_armed(void);    /* armed and not yet fired */
 bool ke_inject_fired(void);       /* since the last arming */
 

@@ -24,6 +24,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/interrupt.c
   ${CMAKE_CURRENT_LIST_DIR}/device_queue.c
   ${CMAKE_CURRENT_LIST_DIR}/event.c
+  ${CMAKE_CURRENT_LIST_DIR}/low_resources.c
   ${CMAKE_CURRENT_LIST_DIR}/mutex.c
   ${CMAKE_CURRENT_LIST_DIR}/semaphore.c
   ${CMAKE_CURRENT_LIST_DIR}/wait.c

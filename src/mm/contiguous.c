@@ -18,6 +18,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/low_resources.h"
 #include "mm/charge.h"
 #include "mm/machine.h"
 #include "mm/pfn.h"
@@ -105,6 +106,8 @@ static void *describe_run(const contiguous_request_t *request, mm_pfn_number_t f
     __atomic_store_n(&owner->use, (uint8_t)MM_USE_CONTIGUOUS, __ATOMIC_RELEASE);
     uintptr_t base = (request->executable ? mm_executable_map.base : mm_physical_map.base) + (first << PAGE_SHIFT);
     mm_unpoison(base, page_count << PAGE_SHIFT);
+    if (!mm_unbacked)
+        ke_low_resources_soil((void *)base, (size_t)page_count << PAGE_SHIFT);
     return (void *)base;
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "ke/bugcheck.h"
+#include "ke/low_resources.h"
 #include "ke/version.h"
 #include "mm/charge.h"
 #include "mm/mdl.h"
@@ -44,6 +45,8 @@ static void adopt(taking_t *taking, mm_pfn_number_t first, uint64_t page_count, 
     mm_unpoison((uintptr_t)home(first), page_count << PAGE_SHIFT);
     if (taking->want->zero && !zeroed)
         memset(home(first), 0, page_count << PAGE_SHIFT);
+    if (!taking->want->zero && !mm_unbacked)
+        ke_low_resources_soil(home(first), (size_t)page_count << PAGE_SHIFT);
     for (uint64_t i = 0; i < page_count; i++) {
         mm_pfn_t *entry = mm_pfn_entry(first + i);
         entry->cache = taking->want->cache;

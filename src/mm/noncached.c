@@ -11,6 +11,7 @@
 
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/low_resources.h"
 #include "mm/charge.h"
 #include "mm/pinned.h"
 #include "mm/system_pte.h"
@@ -39,6 +40,7 @@ static void *allocate(uint32_t node, SIZE_T bytes)
         *owner_at(va, i) = (mm_owner_t){ .bytes = i, .tag = TAG_NONCACHED, .use = MM_USE_TAIL, .pool = MM_NONPAGED_NX };
     owner_at(va, 0)->bytes = bytes;
     __atomic_store_n(&owner_at(va, 0)->use, (uint8_t)MM_USE_NONCACHED, __ATOMIC_RELEASE);
+    ke_low_resources_soil(va, page_count << PAGE_SHIFT);
     return va;
 }
 

@@ -42,6 +42,7 @@
 #include "ke/allocation_trace.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/low_resources.h"
 #include "ke/process.h"
 #include "ke/report.h"
 #include "ke/stack.h"
@@ -92,9 +93,11 @@ static void machine_unlock(void)
 
 static int config_check_features(const ntmm_config *config)
 {
-    if ((config->verifier & ~(NTMM_VERIFY_SPECIAL_POOL | NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_DMA | NTMM_VERIFY_MISC)) != 0)
+    if ((config->verifier &
+         ~(NTMM_VERIFY_SPECIAL_POOL | NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_LOW_RESOURCES | NTMM_VERIFY_DMA | NTMM_VERIFY_MISC)) != 0)
         return ke_error(-ENOTSUP,
-                        "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_SPECIAL_POOL, _FORCE_IRQL, _DMA and _MISC are built "
+                        "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_SPECIAL_POOL, _FORCE_IRQL, _LOW_RESOURCES, _DMA and "
+                        "_MISC are built "
                         "into this version",
                         config->verifier);
     if (config->pool_model == NTMM_POOL_SEGMENT)
@@ -206,6 +209,7 @@ static int boot_layers(const ntmm_config *config)
     result = ke_faults_boot();
     if (result != 0)
         goto undo_pool;
+    ke_low_resources_boot(config);
     vf_automatic_boot(config->verifier); /* last: the layers use the drivers' routines themselves while they come up */
     return 0;
 
@@ -314,6 +318,7 @@ static void all_go_on(void)
 static void shutdown_layers(void)
 {
     vf_automatic_boot(0);
+    ke_low_resources_boot(NULL);
     ke_inject_arm(0);
     ke_faults_shutdown();
     ke_fault_resolver = NULL;
