@@ -343,7 +343,9 @@ int main(void)
         wdf_driver_test(rounds_sizes),
         wdf_driver_test(survives_refused_memory),
     };
-    size_t count = 16;
+    size_t count = 0;
+    while (tests[count].test_func != NULL)
+        count++;
     for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
         tests[count++] = (struct CMUnitTest){ .name = SIZES[i].name, .test_func = check_size, .initial_state = &SIZES[i] };
     for (size_t i = 0; i < sizeof COPIES / sizeof COPIES[0]; i++)
