@@ -2,6 +2,7 @@
  * test_ex_virtual_memory.c - ZwAllocateVirtualMemory and its companions: which arguments they take, what they answer, and what is there afterwards.
  */
 #define NTMM_USES_TRY
+#include "../support/levels.h"
 #include "../support/user_memory.h"
 
 #define PAGES(n) ((SIZE_T)(n) << PAGE_SHIFT)
@@ -635,17 +636,34 @@ static void the_system_process_has_user_memory_too(void **state)
     assert_int_equal(free_at(p, 0, MEM_RELEASE), STATUS_SUCCESS);
 }
 
+static PVOID                    level_base;
+static SIZE_T                   level_size = 1;
+static ULONG                    level_old;
+static IO_STATUS_BLOCK          level_io;
+static MEMORY_BASIC_INFORMATION level_info;
+LEVEL(ZwAllocateVirtualMemory, PASSIVE_LEVEL, ZwAllocateVirtualMemory(HERE, &level_base, 0, &level_size, MEM_COMMIT, PAGE_READWRITE))
+LEVEL(NtAllocateVirtualMemory, PASSIVE_LEVEL, NtAllocateVirtualMemory(HERE, &level_base, 0, &level_size, MEM_COMMIT, PAGE_READWRITE))
+LEVEL(ZwFreeVirtualMemory, PASSIVE_LEVEL, ZwFreeVirtualMemory(HERE, &level_base, &level_size, MEM_RELEASE))
+LEVEL(NtFreeVirtualMemory, PASSIVE_LEVEL, NtFreeVirtualMemory(HERE, &level_base, &level_size, MEM_RELEASE))
+LEVEL(ZwProtectVirtualMemory, PASSIVE_LEVEL, ZwProtectVirtualMemory(HERE, &level_base, &level_size, PAGE_READONLY, &level_old))
+LEVEL(ZwQueryVirtualMemory, PASSIVE_LEVEL,
+      ZwQueryVirtualMemory(HERE, NULL, MemoryBasicInformation, &level_info, sizeof level_info, &level_size))
+LEVEL(NtQueryVirtualMemory, PASSIVE_LEVEL,
+      NtQueryVirtualMemory(HERE, NULL, MemoryBasicInformation, &level_info, sizeof level_info, &level_size))
+LEVEL(ZwLockVirtualMemory, PASSIVE_LEVEL, ZwLockVirtualMemory(HERE, &level_base, &level_size, 1))
+LEVEL(ZwUnlockVirtualMemory, PASSIVE_LEVEL, ZwUnlockVirtualMemory(HERE, &level_base, &level_size, 1))
+LEVEL(ZwSetInformationVirtualMemory, PASSIVE_LEVEL, ZwSetInformationVirtualMemory(HERE, VmPrefetchInformation, 0, NULL, NULL, 0))
+LEVEL(ZwFlushVirtualMemory, PASSIVE_LEVEL, ZwFlushVirtualMemory(HERE, &level_base, &level_size, &level_io))
 static void too_high(void **state)
 {
+    static const struct level_case cases[] = {
+        LEVEL_ROW(ZwAllocateVirtualMemory), LEVEL_ROW(NtAllocateVirtualMemory),       LEVEL_ROW(ZwFreeVirtualMemory),
+        LEVEL_ROW(NtFreeVirtualMemory),     LEVEL_ROW(ZwProtectVirtualMemory),        LEVEL_ROW(ZwQueryVirtualMemory),
+        LEVEL_ROW(NtQueryVirtualMemory),    LEVEL_ROW(ZwLockVirtualMemory),           LEVEL_ROW(ZwUnlockVirtualMemory),
+        LEVEL_ROW(ZwFlushVirtualMemory),    LEVEL_ROW(ZwSetInformationVirtualMemory),
+    };
     (void)state;
-    KIRQL  old;
-    PVOID  base = NULL;
-    SIZE_T size = 1;
-    KeRaiseIrql(APC_LEVEL, &old);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, ZwAllocateVirtualMemory(HERE, &base, 0, &size, MEM_COMMIT, PAGE_READWRITE));
-    ntmm_cmocka_reboot();
-    KeRaiseIrql(APC_LEVEL, &old);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, ZwFreeVirtualMemory(HERE, &base, &size, MEM_RELEASE));
+    assert_levels(cases, sizeof cases / sizeof cases[0], NULL);
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../support/exceptions.h"
+#include "../support/levels.h"
 
 #define GRANULE 0x10000u
 
@@ -642,14 +643,52 @@ static void views_that_are_left_are_leaks(void **state)
 
 /* ---- IRQL, failures ---- */
 
-static void create_at_apc_level(void *context)
-{
-    HANDLE section;
-    KIRQL  old;
-    (void)context;
-    KeRaiseIrql(APC_LEVEL, &old);
-    create(&section, 100, PAGE_READWRITE, SEC_COMMIT, NULL);
-}
+static HANDLE                   level_handle;
+static PVOID                    level_base;
+static SIZE_T                   level_bytes;
+static LARGE_INTEGER            level_size = { .QuadPart = 1 };
+static PSECTION_OBJECT_POINTERS no_file;
+LEVEL(ZwCreateSection, PASSIVE_LEVEL, ZwCreateSection(&level_handle, 0, NULL, &level_size, PAGE_READWRITE, SEC_COMMIT, NULL))
+LEVEL(NtCreateSection, PASSIVE_LEVEL, NtCreateSection(&level_handle, 0, NULL, &level_size, PAGE_READWRITE, SEC_COMMIT, NULL))
+LEVEL(NtCreateSectionEx, PASSIVE_LEVEL, NtCreateSectionEx(&level_handle, 0, NULL, &level_size, PAGE_READWRITE, SEC_COMMIT, NULL, NULL, 0))
+LEVEL(ZwOpenSection, PASSIVE_LEVEL, ZwOpenSection(&level_handle, 0, NULL))
+LEVEL(ZwMapViewOfSection, PASSIVE_LEVEL,
+      ZwMapViewOfSection(NULL, NtCurrentProcess(), &level_base, 0, 0, NULL, &level_bytes, ViewUnmap, 0, PAGE_READWRITE))
+LEVEL(ZwUnmapViewOfSection, PASSIVE_LEVEL, ZwUnmapViewOfSection(NtCurrentProcess(), NULL))
+LEVEL(MmPrefetchPages, PASSIVE_LEVEL, MmPrefetchPages(0, NULL))
+LEVEL(MmMapViewInSystemSpace, APC_LEVEL, MmMapViewInSystemSpace(NULL, &level_base, &level_bytes))
+LEVEL(MmUnmapViewInSystemSpace, APC_LEVEL, MmUnmapViewInSystemSpace(NULL))
+LEVEL(MmMapViewInSessionSpace, APC_LEVEL, MmMapViewInSessionSpace(NULL, &level_base, &level_bytes))
+LEVEL(MmUnmapViewInSessionSpace, APC_LEVEL, MmUnmapViewInSessionSpace(NULL))
+LEVEL(MmFlushImageSection, APC_LEVEL, MmFlushImageSection(no_file, MmFlushForWrite))
+LEVEL(MmCanFileBeTruncated, APC_LEVEL, MmCanFileBeTruncated(no_file, NULL))
+LEVEL(MmForceSectionClosed, APC_LEVEL, MmForceSectionClosed(no_file, TRUE))
+LEVEL(MmForceSectionClosedEx, APC_LEVEL, MmForceSectionClosedEx(no_file, 0))
+LEVEL(MmGetMaximumFileSectionSize, APC_LEVEL, MmGetMaximumFileSectionSize())
+LEVEL(MmDoesFileHaveUserWritableReferences, APC_LEVEL, MmDoesFileHaveUserWritableReferences(no_file))
+LEVEL(MmSetAddressRangeModified, DISPATCH_LEVEL, MmSetAddressRangeModified(NULL, 1))
+LEVEL(MmIsRecursiveIoFault, DISPATCH_LEVEL, MmIsRecursiveIoFault())
+static const struct level_case LEVELS[] = {
+    LEVEL_ROW(ZwCreateSection),
+    LEVEL_ROW(NtCreateSection),
+    LEVEL_ROW(NtCreateSectionEx),
+    LEVEL_ROW(ZwOpenSection),
+    LEVEL_ROW(ZwMapViewOfSection),
+    LEVEL_ROW(ZwUnmapViewOfSection),
+    LEVEL_ROW(MmPrefetchPages),
+    LEVEL_ROW(MmMapViewInSystemSpace),
+    LEVEL_ROW(MmUnmapViewInSystemSpace),
+    LEVEL_ROW(MmMapViewInSessionSpace),
+    LEVEL_ROW(MmUnmapViewInSessionSpace),
+    LEVEL_ROW(MmFlushImageSection),
+    LEVEL_ROW(MmCanFileBeTruncated),
+    LEVEL_ROW(MmForceSectionClosed),
+    LEVEL_ROW(MmForceSectionClosedEx),
+    LEVEL_ROW(MmGetMaximumFileSectionSize),
+    LEVEL_ROW(MmDoesFileHaveUserWritableReferences),
+    LEVEL_ROW(MmSetAddressRangeModified),
+    LEVEL_ROW(MmIsRecursiveIoFault),
+};
 static void the_irql_is_looked_at(void **state)
 {
     (void)state;
@@ -658,9 +697,7 @@ static void the_irql_is_looked_at(void **state)
     KeRaiseIrql(APC_LEVEL, &old);
     assert_int_equal(ntmm_file_open("/tmp", false, &section), -22);
     KeLowerIrql(old);
-    ntmm_bugcheck stop;
-    assert_true(ntmm_catch_bugcheck(create_at_apc_level, NULL, &stop));
-    assert_int_equal(stop.code, IRQL_NOT_LESS_OR_EQUAL);
+    assert_levels(LEVELS, sizeof LEVELS / sizeof LEVELS[0], NULL);
 }
 
 static void every_allocation_may_fail(void *context)

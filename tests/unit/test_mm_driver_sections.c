@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/levels.h"
+
 /* ---- the driver ---- */
 
 static volatile int one = 1, sink; /* so that each call of a function that does next to nothing is made, and made where it stands */
@@ -316,18 +318,33 @@ static void mistakes_with_locks(void **state)
     assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1010, handle, 0, 0, MmUnlockPagableImageSection(handle));
 }
 
-static void lock_at_dispatch(void)
-{
-    KIRQL irql;
-    KeRaiseIrql(DISPATCH_LEVEL, &irql);
-    MmLockPagableCodeSection((PVOID)(uintptr_t)tiny);
-}
+static PVOID handle_of_tiny;
+static void  lock_tiny(void) { handle_of_tiny = MmLockPagableCodeSection((PVOID)(uintptr_t)tiny); }
+LEVEL(MmLockPagableCodeSection, APC_LEVEL, MmLockPagableCodeSection((PVOID)(uintptr_t)tiny))
+LEVEL(MmLockPagableDataSection, APC_LEVEL, MmLockPagableDataSection((PVOID)(uintptr_t)&zero))
+LEVEL(MmLockPagableSectionByHandle, APC_LEVEL, MmLockPagableSectionByHandle(handle_of_tiny))
+LEVEL(MmUnlockPagableImageSection, APC_LEVEL, MmUnlockPagableImageSection(handle_of_tiny))
+LEVEL(MmPageEntireDriver, APC_LEVEL, MmPageEntireDriver((PVOID)(uintptr_t)tiny))
+LEVEL(MmResetDriverPaging, APC_LEVEL, MmResetDriverPaging((PVOID)(uintptr_t)tiny))
+LEVEL(MmProtectDriverSection, APC_LEVEL, MmProtectDriverSection((PVOID)(uintptr_t)&zero, 0, 0))
 
 static void locking_needs_apc_level(void **state)
 {
+    static const struct level_case cases[] = {
+        LEVEL_ROW(MmLockPagableCodeSection),    LEVEL_ROW(MmLockPagableDataSection), LEVEL_ROW(MmLockPagableSectionByHandle),
+        LEVEL_ROW(MmUnlockPagableImageSection), LEVEL_ROW(MmPageEntireDriver),       LEVEL_ROW(MmResetDriverPaging),
+        LEVEL_ROW(MmProtectDriverSection),
+    };
+    KIRQL old;
     (void)state;
-    assert_true(ntmm_catch_bugcheck((void (*)(void *))(void (*)(void))lock_at_dispatch, NULL, &ntmm_cmocka_caught));
-    assert_int_equal(ntmm_cmocka_caught.code, IRQL_NOT_LESS_OR_EQUAL);
+    KeRaiseIrql(APC_LEVEL, &old); /* where all of that is allowed */
+    lock_tiny();
+    MmLockPagableSectionByHandle(handle_of_tiny);
+    MmUnlockPagableImageSection(handle_of_tiny);
+    MmUnlockPagableImageSection(handle_of_tiny);
+    MmResetDriverPaging(MmPageEntireDriver((PVOID)(uintptr_t)tiny));
+    KeLowerIrql(old);
+    assert_levels(cases, sizeof cases / sizeof cases[0], lock_tiny);
 }
 
 static void a_driver_as_a_whole(void **state)
