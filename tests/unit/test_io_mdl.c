@@ -205,6 +205,16 @@ static void irql_rules(void **state)
     ntmm_cmocka_reboot();
     KeRaiseIrql(DISPATCH_LEVEL, &before);
     assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmCreateMdl(NULL, (PVOID)state, 1));
+    ntmm_cmocka_reboot();
+    char *p = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, TAG);
+    PMDL  part = IoAllocateMdl(p, PAGE_SIZE, FALSE, FALSE, NULL);
+    mdl = IoAllocateMdl(p, PAGE_SIZE, FALSE, FALSE, NULL);
+    MmBuildMdlForNonPagedPool(mdl);
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    IoBuildPartialMdl(mdl, part, p, 1);
+    MmPrepareMdlForReuse(part);
+    KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, IoBuildPartialMdl(mdl, part, p, 1));
 }
 
 /* ---- parts ---- */
@@ -242,6 +252,66 @@ static void a_part_has_the_frames_of_its_bytes(void **state)
     IoFreeMdl(part);
     IoFreeMdl(source);
     ExFreePool(p);
+}
+
+/* What the frames are, and what they were locked for, is as true of a part. */
+static void a_part_inherits_what_its_source_says(void **state)
+{
+    (void)state;
+    const uint64_t   physical = (uint64_t)0xF << 36;
+    PHYSICAL_ADDRESS where = { .QuadPart = (LONGLONG)physical };
+    ntmm_process    *process = ntmm_process_create();
+    char            *user = ntmm_user_alloc(process, 2 * PAGE_SIZE, PAGE_READWRITE);
+    PMDL source = IoAllocateMdl(user, 2 * PAGE_SIZE, FALSE, FALSE, NULL), part = IoAllocateMdl(user, PAGE_SIZE, FALSE, FALSE, NULL);
+    ntmm_process_attach(process);
+    MmProbeAndLockPages(source, UserMode, IoWriteAccess);
+    part->MdlFlags |= MDL_NETWORK_HEADER; /* the driver's own */
+    IoBuildPartialMdl(source, part, user + PAGE_SIZE, PAGE_SIZE);
+    assert_int_equal(part->MdlFlags, MDL_PARTIAL | MDL_WRITE_OPERATION | MDL_NETWORK_HEADER | MDL_ALLOCATED_FIXED_SIZE);
+    assert_ptr_equal(part->Process, source->Process);
+    MmUnlockPages(source);
+    MmProbeAndLockPages(source, UserMode, IoReadAccess);
+    IoBuildPartialMdl(source, part, user, 1);
+    assert_int_equal(part->MdlFlags & MDL_WRITE_OPERATION, 0);
+    MmUnlockPages(source);
+    ntmm_process_attach(NULL);
+    IoFreeMdl(source);
+    IoFreeMdl(part);
+    ntmm_process_destroy(process);
+
+    assert_int_equal(ntmm_io_space_add(physical, 2 * PAGE_SIZE), 0);
+    char *io = MmMapIoSpace(where, 2 * PAGE_SIZE, MmNonCached);
+    source = IoAllocateMdl(io, 2 * PAGE_SIZE, FALSE, FALSE, NULL), part = IoAllocateMdl(io, PAGE_SIZE, FALSE, FALSE, NULL);
+    MmProbeAndLockPages(source, KernelMode, IoWriteAccess);
+    IoBuildPartialMdl(source, part, io + PAGE_SIZE, PAGE_SIZE);
+    assert_true((part->MdlFlags & MDL_IO_SPACE) != 0);
+    volatile char *seen = MmGetSystemAddressForMdlSafe(part, NormalPagePriority);
+    assert_true(seen != NULL);
+    *seen = 12;
+    assert_int_equal(*(volatile char *)(io + PAGE_SIZE), 12);
+    IoFreeMdl(part);
+    MmUnlockPages(source);
+    IoFreeMdl(source);
+    MmUnmapIoSpace(io, 2 * PAGE_SIZE);
+    assert_true(ntmm_check());
+}
+
+/* Size has 16 bits, and so cannot tell how much room there is behind the header of a very large MDL: its own buffer does. */
+static void a_part_of_more_pages_than_size_can_count(void **state)
+{
+    (void)state;
+    const uint64_t pages = 9000; /* 72,048 bytes */
+    const ULONG    bytes = (ULONG)(pages * PAGE_SIZE);
+    char *const    base = (char *)(uintptr_t)((uint64_t)PAGE_SIZE << 16); /* nobody looks there */
+    PMDL           source = IoAllocateMdl(base, bytes, FALSE, FALSE, NULL), target = IoAllocateMdl(base, bytes, FALSE, FALSE, NULL);
+    for (uint64_t i = 0; i < pages; i++)
+        MmGetMdlPfnArray(source)[i] = (PFN_NUMBER)(i + 5);
+    IoBuildPartialMdl(source, target, base, bytes);
+    assert_int_equal(MmGetMdlPfnArray(target)[pages - 1], pages + 4);
+    IoBuildPartialMdl(source, target, base, bytes); /* as large as it was */
+    assert_int_equal(MmGetMdlByteCount(target), bytes);
+    IoFreeMdl(target);
+    IoFreeMdl(source);
 }
 
 static void a_part_must_be_inside(void **state)
@@ -292,6 +362,8 @@ int main(void)
         ntmm_cmocka_test(no_pool_is_null),
         ntmm_cmocka_test(irql_rules),
         ntmm_cmocka_test(a_part_has_the_frames_of_its_bytes),
+        ntmm_cmocka_test(a_part_inherits_what_its_source_says),
+        ntmm_cmocka_test(a_part_of_more_pages_than_size_can_count),
         ntmm_cmocka_test(a_part_must_be_inside),
         ntmm_cmocka_test(a_target_must_be_large_enough),
         ntmm_cmocka_test(a_large_target_remembers_its_room),

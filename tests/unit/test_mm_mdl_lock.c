@@ -230,6 +230,30 @@ static void not_more_can_be_locked_than_there_is(void **state)
     assert_true(ntmm_check());
 }
 
+/* IoModifyAccess is IoWriteAccess by another name; and an MDL that is used again says what it is locked for now. */
+static void the_flag_says_what_it_was_locked_for(void **state)
+{
+    (void)state;
+    const struct {
+        LOCK_OPERATION operation;
+        unsigned       flag;
+    } rows[] = {
+        { IoWriteAccess, MDL_WRITE_OPERATION }, { IoReadAccess, 0 }, { IoModifyAccess, MDL_WRITE_OPERATION }, { IoReadAccess, 0 }
+    };
+    char *p = allocate(POOL_FLAG_PAGED, 2 * PAGE_SIZE);
+    PMDL  mdl = mdl_for(p, 2 * PAGE_SIZE);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ntmm_page_out();
+        MmProbeAndLockPages(mdl, KernelMode, rows[i].operation);
+        assert_int_equal(mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_WRITE_OPERATION), MDL_PAGES_LOCKED | rows[i].flag);
+        assert_int_equal((pte_of(p) & MM_PTE_DIRTY) != 0, rows[i].flag != 0);
+        MmUnlockPages(mdl);
+        assert_int_equal(mdl->MdlFlags & MDL_PAGES_LOCKED, 0);
+    }
+    IoFreeMdl(mdl);
+    ExFreePool(p);
+}
+
 /* ---- selected pages, processes ---- */
 
 static void selected_pages_come_from_here_and_there(void **state)
@@ -311,6 +335,7 @@ static void memory_that_is_read_only_is_not_locked_for_writing(void **state)
     assert_non_null(p);
     PMDL mdl = mdl_for(p, 7);
     assert_int_equal(lock(mdl, KernelMode, IoWriteAccess), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(lock(mdl, KernelMode, IoModifyAccess), STATUS_ACCESS_VIOLATION);
     assert_int_equal(lock(mdl, KernelMode, IoReadAccess), 0);
     pfn = MmGetMdlPfnArray(mdl)[0];
     assert_int_equal(pfn, frame_of(p));
@@ -565,6 +590,7 @@ int main(void)
          ntmm_cmocka_test(what_a_device_writes_survives),
          ntmm_cmocka_test(demand_zero_pages_are_made),
          ntmm_cmocka_test_config(not_more_can_be_locked_than_there_is, &small),
+         ntmm_cmocka_test(the_flag_says_what_it_was_locked_for),
          ntmm_cmocka_test(selected_pages_come_from_here_and_there),
          ntmm_cmocka_test(system_addresses_in_the_name_of_a_process),
          ntmm_cmocka_test(what_is_nobodys_raises),
