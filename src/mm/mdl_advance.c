@@ -46,6 +46,8 @@ static mm_pfn_number_t pass_pages(MDL *mdl, size_t passed)
     return bad;
 }
 
+static bool passes_pages(const MDL *mdl, ULONG bytes) { return ((uint64_t)mdl->ByteOffset + bytes) >> PAGE_SHIFT != 0; }
+
 static mm_pfn_number_t advance(MDL *mdl, ULONG bytes)
 {
     uint64_t        offset = (uint64_t)mdl->ByteOffset + bytes;
@@ -64,6 +66,8 @@ NTSTATUS MmAdvanceMdl(PMDL Mdl, ULONG NumberOfBytes)
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
     if (NumberOfBytes > Mdl->ByteCount)
         return STATUS_INVALID_PARAMETER_2;
+    if (passes_pages(Mdl, NumberOfBytes))
+        mm_mdl_stays_for_users(__func__, Mdl);
     ke_thread_t *thread = ke_thread_enter(__func__);
     if (thread == NULL)
         return STATUS_UNSUCCESSFUL;

@@ -436,6 +436,29 @@ static void what_is_passed_leaves_the_mapping(void **state)
     assert_true(ntmm_check());
 }
 
+/* Memory that is built for is mapped from the beginning: its address moves with the buffer, whatever is passed. */
+static void the_address_of_nonpaged_memory_moves(void **state)
+{
+    (void)state;
+    char *p = allocate(POOL_FLAG_NON_PAGED, 4 * PAGE_SIZE);
+    PMDL  mdl = IoAllocateMdl(p + 10, 3 * PAGE_SIZE, FALSE, FALSE, NULL);
+    MmBuildMdlForNonPagedPool(mdl);
+    const ULONG steps[] = { 0, 1, PAGE_SIZE - 11, 1, PAGE_SIZE, PAGE_SIZE - 1 };
+    char       *at = p + 10;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        assert_int_equal(MmAdvanceMdl(mdl, steps[i]), STATUS_SUCCESS);
+        at += steps[i];
+        assert_ptr_equal(MmGetMdlVirtualAddress(mdl), at);
+        assert_ptr_equal(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority), at);
+        assert_int_equal(MmGetMdlPfnArray(mdl)[0], MmGetPhysicalAddress(at).QuadPart >> PAGE_SHIFT);
+        assert_int_equal(MmGetMdlByteCount(mdl), 3 * PAGE_SIZE - (at - p - 10));
+    }
+    assert_int_equal(MmAdvanceMdl(mdl, MmGetMdlByteCount(mdl) + 1), STATUS_INVALID_PARAMETER_2);
+    assert_int_equal(MmAdvanceMdl(mdl, MAXULONG), STATUS_INVALID_PARAMETER_2);
+    IoFreeMdl(mdl);
+    ExFreePool(p);
+}
+
 /* ---- the rest ---- */
 
 static __attribute__((noinline)) NTSTATUS map_user(PMDL mdl, bool old)
@@ -597,6 +620,7 @@ int main(void)
         ntmm_cmocka_test(protection_of_a_mapping),
         ntmm_cmocka_test(mapped_for_one_call),
         ntmm_cmocka_test(what_is_passed_leaves_the_mapping),
+        ntmm_cmocka_test(the_address_of_nonpaged_memory_moves),
         ntmm_cmocka_test(a_user_mapping_that_cannot_be_had_raises),
         ntmm_cmocka_test(a_mapping_that_stays_is_a_leak),
         ntmm_cmocka_test(irql_rules),

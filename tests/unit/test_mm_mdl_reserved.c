@@ -8,6 +8,8 @@
 #include "mm/mapping.h"
 #include "mm/system_pte.h"
 
+#include "../support/levels.h"
+
 #define TAG NTMM_TAG("Resv")
 #define OTHER NTMM_TAG("Oops")
 
@@ -202,21 +204,27 @@ static void reserved_addresses_are_a_leak(void **state)
     assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true }), 0);
 }
 
+static PVOID level_va;
+static PMDL  level_mdl;
+static void  reserve_and_map(void)
+{
+    level_va = MmAllocateMappingAddress(PAGE_SIZE, TAG);
+    level_mdl = built(pool(1), PAGE_SIZE);
+    assert_ptr_equal(MmMapLockedPagesWithReservedMapping(level_va, TAG, level_mdl, MmCached), level_va);
+}
+LEVEL(MmAllocateMappingAddress, APC_LEVEL, MmAllocateMappingAddress(PAGE_SIZE, TAG))
+LEVEL(MmAllocateMappingAddressEx, APC_LEVEL, MmAllocateMappingAddressEx(PAGE_SIZE, TAG, 0))
+LEVEL(MmFreeMappingAddress, APC_LEVEL, MmFreeMappingAddress(level_va, TAG))
+LEVEL(MmMapLockedPagesWithReservedMapping, DISPATCH_LEVEL, MmMapLockedPagesWithReservedMapping(level_va, TAG, level_mdl, MmCached))
+LEVEL(MmUnmapReservedMapping, DISPATCH_LEVEL, MmUnmapReservedMapping(level_va, TAG, level_mdl))
+
 static void irql_rules(void **state)
 {
+    static const struct level_case cases[] = { LEVEL_ROW(MmAllocateMappingAddress), LEVEL_ROW(MmAllocateMappingAddressEx),
+                                               LEVEL_ROW(MmFreeMappingAddress), LEVEL_ROW(MmMapLockedPagesWithReservedMapping),
+                                               LEVEL_ROW(MmUnmapReservedMapping) };
     (void)state;
-    for (volatile int row = 0; row < 2; row++) {
-        char *va = MmAllocateMappingAddress(PAGE_SIZE, TAG);
-        KIRQL before;
-        KeRaiseIrql(DISPATCH_LEVEL, &before);
-        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, {
-            if (row == 0)
-                MmAllocateMappingAddress(PAGE_SIZE, TAG);
-            else
-                MmFreeMappingAddress(va, TAG);
-        });
-        ntmm_cmocka_reboot();
-    }
+    assert_levels(cases, sizeof cases / sizeof cases[0], reserve_and_map);
 }
 
 static void for_a_dump(void **state)

@@ -219,6 +219,33 @@ static void a_mapping_that_may_not_be_written(void **state)
     end_process();
 }
 
+/* A return instruction: whoever may execute it comes back. */
+static const uint32_t RETURN =
+#ifdef __aarch64__
+    0xD65F03C0u;
+#else
+    0xC3u;
+#endif
+
+static void nothing_is_executed_at_a_user_address(void **state)
+{
+    (void)state;
+    user_pages(PAGE_SIZE);
+    unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED_EXECUTE, PAGE_SIZE, TAG);
+    PMDL           mdl = locked(pool, PAGE_SIZE, IoReadAccess, KernelMode);
+    memcpy(pool, &RETURN, sizeof RETURN);
+    __builtin___clear_cache((char *)pool, (char *)pool + sizeof RETURN);
+    for (int no_execute = 0; no_execute < 2; no_execute++) { /* whether the driver says so or not */
+        unsigned char *user = map_user(mdl, NULL, no_execute != 0 ? MdlMappingNoExecute : 0);
+        assert_memory_equal(user, &RETURN, sizeof RETURN);
+        assert_int_equal(raised(((void (*)(void))(uintptr_t)user)()), STATUS_ACCESS_VIOLATION);
+        MmUnmapLockedPages(user, mdl);
+    }
+    unlock_and_free(mdl);
+    ExFreePool(pool);
+    end_process();
+}
+
 static void a_place_of_the_drivers_choice(void **state)
 {
     (void)state;
@@ -305,6 +332,18 @@ static void given_up_while_an_application_sees_it(void **state)
     assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1233, MmGetMdlPfnArray(mdl)[0], mdl, 0, MmFreePagesFromMdl(mdl));
 }
 
+/* Whole pages that MmAdvanceMdl passes are given up, too; a few bytes are not. */
+static void passed_while_an_application_sees_it(void **state)
+{
+    (void)state;
+    user_pages(PAGE_SIZE);
+    unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
+    PMDL           mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
+    assert_non_null(map_user(mdl, NULL, 0));
+    assert_int_equal(MmAdvanceMdl(mdl, PAGE_SIZE - 1), STATUS_SUCCESS);
+    assert_bugcheck_all(MEMORY_MANAGEMENT, 0x1233, MmGetMdlPfnArray(mdl)[0], mdl, 0, MmAdvanceMdl(mdl, 1));
+}
+
 static PMDL built_and_seen(void *memory)
 {
     PMDL mdl = IoAllocateMdl(memory, 2 * PAGE_SIZE, FALSE, FALSE, NULL);
@@ -348,10 +387,12 @@ int main(void)
         ntmm_cmocka_test(memory_of_the_system_at_a_user_address),
         ntmm_cmocka_test(frames_here_and_there),
         ntmm_cmocka_test(a_mapping_that_may_not_be_written),
+        ntmm_cmocka_test(nothing_is_executed_at_a_user_address),
         ntmm_cmocka_test(a_place_of_the_drivers_choice),
         ntmm_cmocka_test(a_process_that_ends_takes_the_mapping_with_it),
         ntmm_cmocka_test(unmapped_wrongly),
         ntmm_cmocka_test(given_up_while_an_application_sees_it),
+        ntmm_cmocka_test(passed_while_an_application_sees_it),
         ntmm_cmocka_test(memory_is_freed_while_an_application_sees_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
