@@ -17,6 +17,7 @@
 #include "ke/irql.h"
 #include "ke/stack.h"
 #include "ke/try.h"
+#include "ke/version.h"
 
 #define FRAME ((uintptr_t)__builtin_frame_address(0))
 
@@ -108,7 +109,7 @@ NTSTATUS KeExpandKernelStackAndCalloutEx(PEXPAND_STACK_CALLOUT Callout, PVOID Pa
 {
     callout_t callout = { Callout, Parameter };
     (void)Context; /* NULL, says the reference */
-    KE_REQUIRE_IRQL(DISPATCH_LEVEL);
+    KE_REQUIRE_IRQL(ke_windows_version >= NTDDI_WIN7 ? DISPATCH_LEVEL : APC_LEVEL);
     if (Wait && ke_self()->irql > APC_LEVEL)
         return STATUS_INVALID_PARAMETER_4;
     return expand(__func__, &callout, Size);

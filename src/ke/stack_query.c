@@ -13,12 +13,17 @@
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
 #include "ke/stack.h"
+#include "ke/version.h"
 
 #define FRAME ((uintptr_t)__builtin_frame_address(0))
+
+/* Whoever asks where the stack ends: at any IRQL since Windows Server 2003 with SP1. */
+static KIRQL highest_to_ask(void) { return ke_windows_version >= NTDDI_WS03SP1 ? HIGH_LEVEL : APC_LEVEL; }
 
 VOID IoGetStackLimits(PULONG_PTR LowLimit, PULONG_PTR HighLimit)
 {
     uintptr_t low, high;
+    KE_REQUIRE_IRQL(highest_to_ask());
     ke_stack_limits(FRAME, &low, &high);
     *LowLimit = low;
     *HighLimit = high;
@@ -27,6 +32,7 @@ VOID IoGetStackLimits(PULONG_PTR LowLimit, PULONG_PTR HighLimit)
 ULONG_PTR IoGetRemainingStackSize(VOID)
 {
     uintptr_t low, high;
+    KE_REQUIRE_IRQL(highest_to_ask());
     ke_stack_limits(FRAME, &low, &high);
     return FRAME - low;
 }

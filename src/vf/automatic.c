@@ -18,6 +18,7 @@
 
 #include "ke/probe.h"
 #include "ke/region.h"
+#include "ke/stack.h"
 #include "mm/mdl.h"
 #include "mm/paging.h"
 
@@ -30,8 +31,8 @@ _Noreturn static NTMM_COLD void violation(const char *routine, const char *why, 
 
 static bool is_on_stack(ULONG_PTR address)
 {
-    ULONG_PTR low, high;
-    IoGetStackLimits(&low, &high);
+    uintptr_t low, high;
+    ke_stack_limits((ULONG_PTR)__builtin_frame_address(0), &low, &high);
     return address >= low && address < high;
 }
 

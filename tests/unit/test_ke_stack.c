@@ -159,6 +159,46 @@ static void at_which_irql(void **state)
     assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, KeExpandKernelStackAndCalloutEx(count, NULL, 1, FALSE, NULL));
 }
 
+static void boot_older(uint32_t version)
+{
+    ntmm_shutdown(NULL);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = version }), 0);
+}
+
+/* What may be asked at any IRQL today once needed APC_LEVEL; and so did the expansion of a stack. */
+static void at_which_irql_once(void **state)
+{
+    ULONG_PTR low, high;
+    KIRQL     old;
+    (void)state;
+    for (volatile int row = 0; row < 3; row++) {
+        boot_older(row < 2 ? NTDDI_WS03 : NTDDI_VISTA);
+        KeRaiseIrql(APC_LEVEL, &old);
+        IoGetStackLimits(&low, &high);
+        assert_true(IoGetRemainingStackSize() < high - low);
+        assert_int_equal(KeExpandKernelStackAndCalloutEx(count, NULL, 1, FALSE, NULL), STATUS_SUCCESS);
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, {
+            if (row == 0)
+                IoGetStackLimits(&low, &high);
+            else if (row == 1)
+                (void)IoGetRemainingStackSize();
+            else
+                KeExpandKernelStackAndCalloutEx(count, NULL, 1, FALSE, NULL);
+        });
+    }
+    boot_older(NTDDI_WS03SP1);
+    KeRaiseIrql(HIGH_LEVEL, &old);
+    IoGetStackLimits(&low, &high);
+    assert_true(IoGetRemainingStackSize() < high - low);
+    KeLowerIrql(old);
+    boot_older(NTDDI_WIN7);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    assert_int_equal(KeExpandKernelStackAndCalloutEx(count, NULL, 1, FALSE, NULL), STATUS_SUCCESS);
+    assert_int_equal(KeExpandKernelStackAndCalloutEx(count, NULL, 1, TRUE, NULL), STATUS_INVALID_PARAMETER_4);
+    KeLowerIrql(old);
+}
+
 static void swapping_is_remembered(void **state)
 {
     (void)state;
@@ -719,6 +759,7 @@ int main(void)
          ntmm_cmocka_test(the_hosts_stack),
          ntmm_cmocka_test(limits_of_another_thread),
          ntmm_cmocka_test(at_which_irql),
+         ntmm_cmocka_test(at_which_irql_once),
          ntmm_cmocka_test(swapping_is_remembered),
          ntmm_cmocka_test(no_machine_no_stack),
          ntmm_cmocka_test(the_machine_does_not_go_under_its_stack),

@@ -20,13 +20,13 @@ extern "C" {
 /**
  * The ends of the stack that the caller is on: [*LowLimit, *HighLimit).
  *
- * @irql    any
+ * @irql    any; <= APC_LEVEL with a windows_version before Server 2003 with SP1
  * @models  a DPC runs on the stack of the thread that lowers its IRQL, and hears of that
  * @source  WDK reference: wdm.h, IoGetStackLimits
  */
 NTKERNELAPI VOID IoGetStackLimits(PULONG_PTR LowLimit, PULONG_PTR HighLimit);
 
-/** Bytes from here down to the end of the stack. @irql any @source WDK reference: wdm.h, IoGetRemainingStackSize */
+/** Bytes from here down to the end of the stack. @irql as IoGetStackLimits @source WDK reference: wdm.h, IoGetRemainingStackSize */
 NTKERNELAPI ULONG_PTR IoGetRemainingStackSize(VOID);
 
 /**
@@ -93,7 +93,7 @@ NTKERNELAPI NTSTATUS KeExpandKernelStackAndCallout(PEXPAND_STACK_CALLOUT Callout
  *
  * @param Wait     FALSE at DISPATCH_LEVEL: STATUS_INVALID_PARAMETER_4 otherwise. Nobody waits here
  * @param Context  NULL: accepted and ignored
- * @irql           <= DISPATCH_LEVEL; with Wait TRUE <= APC_LEVEL
+ * @irql           <= DISPATCH_LEVEL; with Wait TRUE, or a windows_version before Windows 7, <= APC_LEVEL
  * @source         WDK reference: ntddk.h, KeExpandKernelStackAndCalloutEx
  */
 NTKERNELAPI NTSTATUS KeExpandKernelStackAndCalloutEx(PEXPAND_STACK_CALLOUT Callout, PVOID Parameter, SIZE_T Size, BOOLEAN Wait,
