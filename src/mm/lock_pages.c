@@ -324,15 +324,20 @@ static NTSTATUS lock_view(mm_lock_t *lock, mm_space_t *space, uintptr_t va, PFN_
     return status;
 }
 
-static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
+static bool host_is_there(uintptr_t va)
 {
     char byte;
+    return host_copy_safely(&byte, (void *)va, 1) == 1;
+}
+
+static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
+{
     *pfn = mm_host_frame(va);
     if (mm_driver_has(va)) { /* a pageable section */
         lock->pageable = !lock->low_irql;
         return lock->low_irql && mm_driver_pin(va, lock->write) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
     }
-    return host_copy_safely(&byte, (void *)va, 1) == 1 ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return host_is_there(va) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
 static NTSTATUS lock_page(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
@@ -399,7 +404,7 @@ static bool find_page(uintptr_t va, PFN_NUMBER *pfn, bool *io_space)
 {
     if (mm_space_find(va) == NULL && !mm_in(&mm_all, va) && !mm_in(&mm_user_region, va)) {
         *pfn = mm_host_frame(va);
-        return true;
+        return host_is_there(va);
     }
     uint64_t pte = mm_pte_of(paged_address(va));
     *pfn = mm_pte_pfn(pte);

@@ -3,6 +3,7 @@
  */
 #include <ntmm/cmocka.h>
 
+#include <pthread.h>
 #include <string.h>
 
 #include "mm/pfn.h"
@@ -247,6 +248,34 @@ static void nodes(void **state)
     assert_null(MmAllocatePartitionNodePagesForMdlEx(at(0), at(UINT64_MAX), at(0), MIB(1), MmCached, 1, 0, state));
 }
 
+/* While the thread of the test has the first processor, the other one has one of another node. */
+static void *on_another_node(void *unused)
+{
+    KIRQL before;
+    (void)unused;
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    ULONG node = KeGetCurrentNodeNumber();
+    PMDL  mdl = any(4 * PAGE_SIZE, MM_ALLOCATE_FROM_LOCAL_NODE_ONLY);
+    bool  right = node != 0 && mdl != NULL && mm_node_of_frame(frames_of(mdl)[0]) == node && mm_node_of_frame(frames_of(mdl)[3]) == node;
+    if (mdl != NULL)
+        give(mdl);
+    KeLowerIrql(before);
+    return right ? mdl : NULL;
+}
+static void the_local_node_is_that_of_the_processor(void **state)
+{
+    (void)state;
+    pthread_t other;
+    void     *right = NULL;
+    KIRQL     before;
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    assert_int_equal(KeGetCurrentNodeNumber(), 0);
+    assert_int_equal(pthread_create(&other, NULL, on_another_node, NULL), 0);
+    pthread_join(other, &right);
+    KeLowerIrql(before);
+    assert_non_null(right);
+}
+
 /* ---- out of the machine ---- */
 
 static void pages_may_leave_the_machine(void **state)
@@ -442,6 +471,7 @@ int main(void)
          ntmm_cmocka_test(large_pages),
          ntmm_cmocka_test(pageable_memory_makes_room_unless_nobody_may_wait),
          ntmm_cmocka_test_config(nodes, &four_nodes),
+         ntmm_cmocka_test_config(the_local_node_is_that_of_the_processor, &four_nodes),
          ntmm_cmocka_test(pages_may_leave_the_machine),
          ntmm_cmocka_test(what_is_not_allowed_is_null),
          ntmm_cmocka_test(freed_wrongly),

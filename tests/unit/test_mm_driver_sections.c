@@ -387,6 +387,27 @@ static void pages_that_an_MDL_locks_stay(void **state)
     assert_true(ntmm_check());
 }
 
+/* Locked for writing, a page may be written by anybody, the host's kernel included, without a fault; and is dirty. */
+static void pages_that_are_locked_for_writing_are_open(void **state)
+{
+    (void)state;
+    int   ends[2];
+    PVOID buffer = (PVOID)(uintptr_t)large;
+    PMDL  mdl = IoAllocateMdl(buffer, sizeof large, FALSE, FALSE, NULL);
+    assert_int_equal(pipe(ends), 0);
+    ntmm_page_out();
+    MmProbeAndLockPages(mdl, KernelMode, IoModifyAccess);
+    assert_int_equal(write(ends[1], "news", 4), 4);
+    assert_int_equal(read(ends[0], (char *)(uintptr_t)large + PAGE_SIZE, 4), 4);
+    MmUnlockPages(mdl);
+    ntmm_page_out();
+    assert_int_equal(large[PAGE_SIZE + 3], 's');
+    ntmm_page_out(); /* what is out cannot be built for */
+    assert_bugcheck(MEMORY_MANAGEMENT, 0x1240, MmBuildMdlForNonPagedPool(mdl));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* ---- protected data ---- */
 
 static void protected_data_can_be_read_only(void **state)
@@ -517,6 +538,7 @@ int main(void)
         ntmm_cmocka_test(locking_needs_apc_level),
         ntmm_cmocka_test(a_driver_as_a_whole),
         ntmm_cmocka_test(pages_that_an_MDL_locks_stay),
+        ntmm_cmocka_test(pages_that_are_locked_for_writing_are_open),
         ntmm_cmocka_test(protected_data_can_be_read_only),
         ntmm_cmocka_test(nobody_follows_a_bad_pointer),
         ntmm_cmocka_test(threads_and_pages),

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mm/charge.h"
 #include "mm/paging.h"
@@ -495,6 +496,28 @@ static void pageable_memory_is_not_built_for(void **state)
                         MmBuildMdlForNonPagedPool(mdl));
 }
 
+/* Nor for memory of the process that is not there. */
+static void nothing_is_built_for_where_nothing_is(void **state)
+{
+    (void)state;
+    char *const pages = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    munmap(pages + PAGE_SIZE, PAGE_SIZE);
+    char *const nowhere[] = { NULL, (char *)0x1000, pages + PAGE_SIZE - 5, (char *)(UINTPTR_MAX - 5) };
+    for (volatile size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        PMDL mdl = mdl_for(nowhere[i], i == 3 ? 5 : 10);
+        assert_bugcheck(MEMORY_MANAGEMENT, 0x1240, MmBuildMdlForNonPagedPool(mdl));
+        assert_int_equal(ntmm_cmocka_caught.parameter[1], (uintptr_t)mdl);
+        assert_int_equal(ntmm_cmocka_caught.parameter[2], (uintptr_t)PAGE_ALIGN(nowhere[i] + (i == 2 ? PAGE_SIZE : 0)));
+        ntmm_cmocka_reboot();
+    }
+    PMDL mdl = mdl_for(pages + 1, PAGE_SIZE - 1);
+    MmBuildMdlForNonPagedPool(mdl);
+    assert_ptr_equal(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority), pages + 1);
+    IoFreeMdl(mdl);
+    munmap(pages, PAGE_SIZE);
+}
+
 static void pages_that_stay_locked_are_leaks(void **state)
 {
     (void)state;
@@ -603,6 +626,7 @@ int main(void)
          ntmm_cmocka_test(a_pool_run_can_be_freed_afterwards),
          ntmm_cmocka_test(a_page_of_blocks_waits_for_its_last_lock),
          ntmm_cmocka_test(pageable_memory_is_not_built_for),
+         ntmm_cmocka_test(nothing_is_built_for_where_nothing_is),
          ntmm_cmocka_test(pages_that_stay_locked_are_leaks),
          ntmm_cmocka_test(advancing_unlocks_what_is_passed),
          ntmm_cmocka_test(two_threads_lock_the_same_pages),

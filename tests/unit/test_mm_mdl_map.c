@@ -259,6 +259,36 @@ static void no_mapping_is_null_or_a_bug_check(void **state)
                         MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, TRUE, HighPagePriority));
 }
 
+/* The last quarter of the system PTEs is not for LowPagePriority, nor the last sixteenth for NormalPagePriority. */
+static void scarce_addresses_go_by_priority(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t share; /* 1/share is free, less a page */
+        bool     low, normal, high;
+    } rows[] = { { 2, true, true, true }, { 4, false, true, true }, { 16, false, false, true } };
+    char    *p = allocate(POOL_FLAG_PAGED, 2 * PAGE_SIZE);
+    PMDL     mdl = scattered(p, 2, 0);
+    uint64_t total = mm_table_pages(&mm_system_table);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t taken = (size_t)(mm_system_pte_free() - total / rows[i].share + 1);
+        void  *hoard = mm_system_pte_reserve(taken), *seen;
+        assert_non_null(hoard);
+        const MM_PAGE_PRIORITY priorities[] = { LowPagePriority, NormalPagePriority, HighPagePriority };
+        const bool             granted[] = { rows[i].low, rows[i].normal, rows[i].high };
+        for (int k = 0; k < 3; k++) {
+            seen = MmGetSystemAddressForMdlSafe(mdl, priorities[k] | MdlMappingNoExecute);
+            assert_int_equal(seen != NULL, granted[k]);
+            if (seen != NULL)
+                MmUnmapLockedPages(seen, mdl);
+        }
+        mm_system_pte_abandon(hoard, taken);
+    }
+    unlock_and_free(mdl);
+    ExFreePool(p);
+    assert_true(ntmm_check());
+}
+
 /* Host mappings run out before anything else; the machine goes on. */
 static void exhaustion_is_null_and_the_machine_goes_on(void **state)
 {
@@ -509,9 +539,9 @@ static void a_mapping_that_stays_is_a_leak(void **state)
 static void irql_rules(void **state)
 {
     (void)state;
-    for (volatile int row = 0; row < 6; row++) {
+    for (volatile int row = 0; row < 8; row++) {
         char *p = allocate(POOL_FLAG_NON_PAGED, PAGE_SIZE);
-        PMDL  mdl = locked(p, PAGE_SIZE);
+        PMDL  mdl = locked(p, PAGE_SIZE), io = NULL;
         KIRQL before;
         int   calls = 0;
         KeRaiseIrql(DISPATCH_LEVEL, &before);
@@ -526,6 +556,8 @@ static void irql_rules(void **state)
             case 2: MmUnmapLockedPages(p, mdl); break;
             case 3: MmProtectMdlSystemAddress(mdl, PAGE_READONLY); break;
             case 4: MmMapMdl(mdl, PAGE_READWRITE, note_address, &calls); break;
+            case 5: MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, FALSE, NormalPagePriority); break;
+            case 6: MmAllocateMdlForIoSpace(NULL, 0, &io); break;
             default: MmAdvanceMdl(mdl, 1); break;
             }
         });
@@ -614,6 +646,7 @@ int main(void)
         ntmm_cmocka_test(a_part_shares_the_mapping_of_its_source),
         ntmm_cmocka_test(a_part_may_have_a_mapping_of_its_own),
         ntmm_cmocka_test(no_mapping_is_null_or_a_bug_check),
+        ntmm_cmocka_test(scarce_addresses_go_by_priority),
         ntmm_cmocka_test(exhaustion_is_null_and_the_machine_goes_on),
         ntmm_cmocka_test(an_mdl_that_was_never_filled_is_not_mapped),
         ntmm_cmocka_test(unmapping_wrongly),

@@ -288,7 +288,7 @@ static void a_process_that_ends_takes_the_mapping_with_it(void **state)
 static void unmapped_wrongly(void **state)
 {
     (void)state;
-    for (volatile int row = 0; row < 3; row++) {
+    for (volatile int row = 0; row < 4; row++) {
         user_pages(PAGE_SIZE);
         unsigned char *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, TAG);
         PMDL           mdl = locked(pool, 2 * PAGE_SIZE, IoReadAccess, KernelMode);
@@ -300,6 +300,8 @@ static void unmapped_wrongly(void **state)
         } else if (row == 1) { /* twice */
             MmUnmapLockedPages(user, mdl);
             assert_bugcheck(SYSTEM_PTE_MISUSE, 0x06, MmUnmapLockedPages(user, mdl));
+        } else if (row == 2) { /* not the address that came back */
+            assert_bugcheck_all(SYSTEM_PTE_MISUSE, 0x06, mdl, user + 1, 2, MmUnmapLockedPages(user + 1, mdl));
         } else {
             KeRaiseIrql(DISPATCH_LEVEL, &before);
             assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmUnmapLockedPages(user, mdl));
