@@ -421,6 +421,17 @@ static void irql_rules_go_by_the_version(void **state)
     ntmm_cmocka_reboot();
     KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
     assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, any(PAGE_SIZE, 0));
+    for (volatile int old = 0; old < 2; old++) { /* giving back is no different */
+        ntmm_shutdown(NULL);
+        assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = old != 0 ? NTDDI_VISTA : 0 }), 0);
+        mdl = any(PAGE_SIZE, 0);
+        KeRaiseIrql(old != 0 ? DISPATCH_LEVEL : DISPATCH_LEVEL + 1, &before);
+        assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmFreePagesFromMdl(mdl));
+    }
+    ntmm_cmocka_reboot();
+    KeRaiseIrql(DISPATCH_LEVEL + 1, &before);
+    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL,
+                         MmAllocateNodePagesForMdlEx(at(0), at(UINT64_MAX), at(0), PAGE_SIZE, MmCached, MM_ANY_NODE_OK, 0));
 }
 
 /* Before Windows 7 the driver unmaps. */

@@ -192,8 +192,12 @@ static void what_is_wrong_with_a_view(void **state)
     assert_int_equal(map_at(section, &base, 0, &bytes, 0, PAGE_EXECUTE_READ), STATUS_SECTION_PROTECTION);
     assert_int_equal(map_at(read_only, &base, 0, &bytes, 0, PAGE_READWRITE), STATUS_SECTION_PROTECTION);
     assert_int_equal(map_at(section, &base, 4 * GRANULE, &bytes, 0, PAGE_READWRITE), STATUS_INVALID_VIEW_SIZE);
+    const SIZE_T too_large[] = { 4 * GRANULE + 1, SIZE_MAX, SIZE_MAX - PAGE_SIZE + 1, SIZE_MAX - GRANULE };
+    for (size_t i = 0; i < sizeof too_large / sizeof too_large[0]; i++) {
+        bytes = too_large[i];
+        assert_int_equal(map_at(section, &base, i == 3 ? GRANULE + 5 : 0, &bytes, 0, PAGE_READWRITE), STATUS_INVALID_VIEW_SIZE);
+    }
     bytes = 4 * GRANULE + 1;
-    assert_int_equal(map_at(section, &base, 0, &bytes, 0, PAGE_READWRITE), STATUS_INVALID_VIEW_SIZE);
     assert_null(base);
     bytes = 0;
     assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 21, 0, NULL, &bytes, ViewUnmap, 0, PAGE_READWRITE),
@@ -206,7 +210,10 @@ static void what_is_wrong_with_a_view(void **state)
                      STATUS_INVALID_HANDLE);
     assert_int_equal(ZwMapViewOfSection((HANDLE)0x12340, NtCurrentProcess(), &base, 0, 0, NULL, &bytes, ViewUnmap, 0, PAGE_READWRITE),
                      STATUS_INVALID_HANDLE);
+    PVOID lower = map(section, PAGE_READWRITE);
     assert_int_equal(map_at(section, &base, 0, &bytes, MEM_TOP_DOWN, PAGE_READWRITE), STATUS_SUCCESS);
+    assert_true((uintptr_t)base > (uintptr_t)lower + 64 * GRANULE); /* from the other end */
+    unmap(lower);
     PVOID  again = base;
     SIZE_T size = bytes;
     assert_int_equal(map_at(section, &again, 0, &size, 0, PAGE_READWRITE), STATUS_CONFLICTING_ADDRESSES);
@@ -214,6 +221,25 @@ static void what_is_wrong_with_a_view(void **state)
     ZwClose(section);
     ZwClose(read_only);
     assert_true(ntmm_check());
+}
+
+/* ZeroBits leave that many bits of a 32-bit address clear: an address below them, or none. */
+static void zero_bits_limit_the_address(void **state)
+{
+    (void)state;
+    HANDLE section = section_of(GRANULE);
+    for (ULONG_PTR bits = 1; bits <= 20; bits++) {
+        PVOID    base = NULL;
+        SIZE_T   bytes = 0;
+        NTSTATUS status = ZwMapViewOfSection(section, NtCurrentProcess(), &base, bits, 0, NULL, &bytes, ViewUnmap, 0, PAGE_READWRITE);
+        if (NT_SUCCESS(status))
+            assert_true((uintptr_t)base + bytes <= UINT64_C(1) << (32 - bits));
+        else
+            assert_int_equal(status, STATUS_NO_MEMORY);
+        if (NT_SUCCESS(status))
+            unmap(base);
+    }
+    ZwClose(section);
 }
 
 static void sizes_and_offsets_are_rounded(void **state)
@@ -793,27 +819,17 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, ntmm_cmocka_setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_wrong_with_a_request),
-        TEST(a_section_lives_as_long_as_its_views),
-        TEST(what_is_wrong_with_a_view),
-        TEST(sizes_and_offsets_are_rounded),
-        TEST(a_reserved_section_is_committed_by_who_maps_it),
-        TEST(a_copying_view_is_its_own),
-        TEST(views_in_another_process),
-        TEST(private_memory_is_no_view),
-        TEST(a_view_can_be_locked),
-        TEST(names_lead_to_sections),
-        TEST(nt_and_extended_parameters),
-        TEST(a_section_over_a_file),
-        TEST(what_is_wrong_with_a_file),
-        TEST(views_outlive_file_and_section),
-        TEST(what_a_file_system_asks),
-        TEST(a_view_in_system_space),
-        TEST(only_sections_can_be_mapped),
-        TEST(unmapping_what_is_not_mapped),
-        TEST(views_that_are_left_are_leaks),
-        TEST(the_irql_is_looked_at),
-        TEST(failures_leave_nothing),
+        TEST(what_is_wrong_with_a_request),   TEST(a_section_lives_as_long_as_its_views),
+        TEST(what_is_wrong_with_a_view),      TEST(zero_bits_limit_the_address),
+        TEST(sizes_and_offsets_are_rounded),  TEST(a_reserved_section_is_committed_by_who_maps_it),
+        TEST(a_copying_view_is_its_own),      TEST(views_in_another_process),
+        TEST(private_memory_is_no_view),      TEST(a_view_can_be_locked),
+        TEST(names_lead_to_sections),         TEST(nt_and_extended_parameters),
+        TEST(a_section_over_a_file),          TEST(what_is_wrong_with_a_file),
+        TEST(views_outlive_file_and_section), TEST(what_a_file_system_asks),
+        TEST(a_view_in_system_space),         TEST(only_sections_can_be_mapped),
+        TEST(unmapping_what_is_not_mapped),   TEST(views_that_are_left_are_leaks),
+        TEST(the_irql_is_looked_at),          TEST(failures_leave_nothing),
         TEST(threads_share_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
