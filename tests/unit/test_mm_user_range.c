@@ -150,6 +150,8 @@ static void what_cannot_be_written(void **state)
     assert_int_equal(probe_write(guard, PAGE_SIZE, 1), STATUS_GUARD_PAGE_VIOLATION);
     assert_int_equal(probe_write(guard, PAGE_SIZE, 1), STATUS_SUCCESS); /* once */
     assert_int_equal(probe_write(user, PAGE_SIZE + 1, 1), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(probe_write(user + PAGE_SIZE - 1, 1, 1), STATUS_SUCCESS);
+    assert_int_equal(probe_write(user + PAGE_SIZE - 1, 2, 1), STATUS_ACCESS_VIOLATION); /* two bytes, and two pages */
     ntmm_user_free(process, user);
     assert_int_equal(probe_read(user, PAGE_SIZE, 1), STATUS_SUCCESS);
     assert_int_equal(probe_write(user, PAGE_SIZE, 1), STATUS_ACCESS_VIOLATION);
