@@ -2,6 +2,7 @@
  * test_mm_user_memory.c - user memory of processes: whose it is, what a touch raises, that it is demand paged, what secures it, and its end.
  */
 #define NTMM_USES_TRY
+#include "../support/levels.h"
 #include "../support/user_memory.h"
 
 #include <pthread.h>
@@ -421,16 +422,37 @@ static void unsecured_too_late(void **state)
     assert_bugcheck_all(MEMORY_MANAGEMENT, 0x15000, handle, 0, 0, MmUnsecureVirtualMemory(handle));
 }
 
+static unsigned char *level_memory;
+static HANDLE         level_secured;
+static KAPC_STATE     level_state;
+LEVEL(MmSecureVirtualMemory, APC_LEVEL, MmSecureVirtualMemory(level_memory, 1, PAGE_READONLY))
+LEVEL(MmSecureVirtualMemoryEx, APC_LEVEL, MmSecureVirtualMemoryEx(level_memory, 1, PAGE_READONLY, 0))
+LEVEL(MmUnsecureVirtualMemory, APC_LEVEL, MmUnsecureVirtualMemory(level_secured))
+LEVEL(KeStackAttachProcess, APC_LEVEL, KeStackAttachProcess(as_object(process), &level_state))
+LEVEL(KeUnstackDetachProcess, APC_LEVEL, KeUnstackDetachProcess(&level_state))
+
+static void secure_at_apc_level(void)
+{
+    KIRQL old;
+    process = ntmm_process_create();
+    ntmm_process_attach(process);
+    level_memory = ntmm_user_alloc(process, 1, PAGE_READWRITE);
+    KeRaiseIrql(APC_LEVEL, &old);
+    MmUnsecureVirtualMemory(MmSecureVirtualMemory(level_memory, 1, PAGE_READONLY));
+    level_secured = MmSecureVirtualMemoryEx(level_memory, 1, PAGE_READONLY, 0);
+    KeStackAttachProcess(PsInitialSystemProcess, &level_state);
+    KeUnstackDetachProcess(&level_state);
+    KeStackAttachProcess(as_object(process), &level_state);
+    KeLowerIrql(old);
+}
+
 static void securing_too_high(void **state)
 {
+    static const struct level_case cases[] = { LEVEL_ROW(MmSecureVirtualMemory), LEVEL_ROW(MmSecureVirtualMemoryEx),
+                                               LEVEL_ROW(MmUnsecureVirtualMemory), LEVEL_ROW(KeStackAttachProcess),
+                                               LEVEL_ROW(KeUnstackDetachProcess) };
     (void)state;
-    KIRQL          old;
-    unsigned char *p = ntmm_user_alloc(process, 1, PAGE_READWRITE);
-    KeRaiseIrql(APC_LEVEL, &old);
-    MmUnsecureVirtualMemory(MmSecureVirtualMemory(p, 1, PAGE_READONLY));
-    KeLowerIrql(old);
-    KeRaiseIrql(DISPATCH_LEVEL, &old);
-    assert_bugcheck_code(IRQL_NOT_LESS_OR_EQUAL, MmSecureVirtualMemory(p, 1, PAGE_READONLY));
+    assert_levels(cases, sizeof cases / sizeof cases[0], secure_at_apc_level);
 }
 
 /* ---- the end ---- */
