@@ -12,7 +12,7 @@ typedef struct wdf_memory {
     size_t       bytes;
     PMDL         mdl;       /* that describes the buffer, when somebody has made one; not the object's. Or NULL */
     ULONG        tag;       /* of the buffer, a block of pool that goes with the object; 0: it is none */
-    bool         read_only; /* a request's input */
+    bool         read_only; /* CopyFromBuffer is refused: the sender's bytes of a request */
 } wdf_memory_t;
 
 /* Kinds of their own name it as their base, and begin with wdf_memory_t. */

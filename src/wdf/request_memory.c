@@ -15,6 +15,14 @@
 
 #include "mm/mdl.h"
 
+typedef struct place {
+    void  *buffer;
+    size_t bytes;
+    PMDL   mdl;       /* that describes them, or NULL */
+    bool   is_output; /* of a control: has a memory object of its own */
+    bool   read_only; /* the sender's own bytes: what the driver wrote there would reach nobody, or somebody else */
+} place_t;
+
 static void memory_destroy(wdf_object_t *object);
 
 /* Of a request: it goes with it, and only so. */
@@ -35,15 +43,16 @@ static void memory_destroy(wdf_object_t *object)
     IoFreeMdl(memory->locked);
 }
 
-static NTSTATUS make(wdf_request_t *request, void *buffer, size_t bytes, PMDL mdl, wdf_request_memory_t **out)
+static NTSTATUS make(wdf_request_t *request, const place_t *place, wdf_request_memory_t **out)
 {
     wdf_request_memory_t *memory;
     NTSTATUS              status = wdf_object_new(&(wdf_new_t){ .type = &request_memory_type, .parent = &request->object }, &memory);
     if (!NT_SUCCESS(status))
         return status;
-    memory->memory.buffer = buffer;
-    memory->memory.bytes = bytes;
-    memory->memory.mdl = mdl;
+    memory->memory.buffer = place->buffer;
+    memory->memory.bytes = place->bytes;
+    memory->memory.mdl = place->mdl;
+    memory->memory.read_only = place->read_only;
     status = wdf_object_commit(memory, NULL);
     if (!NT_SUCCESS(status)) {
         wdf_object_abandon(memory);
@@ -54,13 +63,6 @@ static NTSTATUS make(wdf_request_t *request, void *buffer, size_t bytes, PMDL md
 }
 
 /* ---- where the bytes are ---- */
-
-typedef struct place {
-    void  *buffer;
-    size_t bytes;
-    PMDL   mdl;       /* that describes them, or NULL */
-    bool   is_output; /* of a control: has a memory object of its own */
-} place_t;
 
 static NTSTATUS at_mdl(PMDL mdl, place_t *place)
 {
@@ -83,6 +85,7 @@ static NTSTATUS place_of_transfer(const wdf_request_t *request, place_t *place)
 {
     PIRP irp = request->irp;
     place->bytes = wdf_request_location(request)->Parameters.Read.Length;
+    place->read_only = wdf_request_location(request)->MajorFunction == IRP_MJ_WRITE;
     if (place->bytes == 0)
         return STATUS_BUFFER_TOO_SMALL;
     switch (wdf_request_read_write(request)) {
@@ -106,6 +109,7 @@ static NTSTATUS place_of_control(const wdf_request_t *request, bool is_output, p
     PIRP                     irp = request->irp;
     ULONG                    method = METHOD_FROM_CTL_CODE(location->Parameters.DeviceIoControl.IoControlCode);
     place->is_output = is_output;
+    place->read_only = method == METHOD_IN_DIRECT || (!is_output && method == METHOD_OUT_DIRECT);
     place->bytes =
         is_output ? location->Parameters.DeviceIoControl.OutputBufferLength : location->Parameters.DeviceIoControl.InputBufferLength;
     if (place->bytes == 0)
@@ -177,7 +181,7 @@ static NTSTATUS get_memory(wdf_request_t *request, bool is_output, WDFMEMORY *ha
     NTSTATUS               status = find_place(request, is_output, &place);
     wdf_request_memory_t **memory = place.is_output ? &request->output : &request->input;
     if (NT_SUCCESS(status) && *memory == NULL)
-        status = make(request, place.buffer, place.bytes, place.mdl, memory);
+        status = make(request, &place, memory);
     *handle = NT_SUCCESS(status) ? (WDFMEMORY)*memory : NULL;
     return status;
 }
@@ -325,8 +329,9 @@ static NTSTATUS memory_of_user(const char *routine, wdf_request_t *request, PVOI
         status = lock_user_buffer(routine, buffer, length, operation, &mdl);
     if (!NT_SUCCESS(status))
         return status;
-    PVOID address = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute);
-    status = address != NULL ? make(request, address, length, mdl, &memory) : STATUS_INSUFFICIENT_RESOURCES;
+    place_t place = { .bytes = length, .mdl = mdl, .read_only = operation == IoReadAccess };
+    place.buffer = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority | MdlMappingNoExecute);
+    status = place.buffer != NULL ? make(request, &place, &memory) : STATUS_INSUFFICIENT_RESOURCES;
     if (!NT_SUCCESS(status)) {
         MmUnlockPages(mdl);
         IoFreeMdl(mdl);

@@ -221,6 +221,40 @@ static void transfers(void **state)
 
 /* ---- memory objects ---- */
 
+/* What comes from the sender, and nobody copies back, is not for the driver to change: KMDF 1.33 refuses that. */
+static void what_is_only_to_be_read(void **state)
+{
+    static const struct {
+        ULONG    method;
+        NTSTATUS input, output;
+    } rows[] = { { METHOD_BUFFERED, STATUS_SUCCESS, STATUS_SUCCESS },
+                 { METHOD_IN_DIRECT, STATUS_ACCESS_VIOLATION, STATUS_ACCESS_VIOLATION },
+                 { METHOD_OUT_DIRECT, STATUS_ACCESS_VIOLATION, STATUS_SUCCESS } };
+    WDFMEMORY memory;
+    char      byte = 1;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ntmm_request *request = control(IOCTL(rows[i].method), 8, 12);
+        assert_int_equal(WdfRequestRetrieveInputMemory(kept, &memory), STATUS_SUCCESS);
+        assert_int_equal(WdfMemoryCopyFromBuffer(memory, 0, &byte, 1), rows[i].input);
+        assert_int_equal(WdfMemoryCopyToBuffer(memory, 0, &byte, 1), STATUS_SUCCESS);
+        assert_int_equal(WdfRequestRetrieveOutputMemory(kept, &memory), STATUS_SUCCESS);
+        assert_int_equal(WdfMemoryCopyFromBuffer(memory, 0, &byte, 1), rows[i].output);
+        WdfRequestComplete(kept, STATUS_SUCCESS);
+        finish(request, STATUS_SUCCESS);
+    }
+    ntmm_request *request = write_begin();
+    assert_int_equal(WdfRequestRetrieveInputMemory(kept, &memory), STATUS_SUCCESS);
+    assert_int_equal(WdfMemoryCopyFromBuffer(memory, 0, &byte, 1), STATUS_ACCESS_VIOLATION);
+    WdfRequestComplete(kept, STATUS_SUCCESS);
+    finish(request, STATUS_SUCCESS);
+    request = read_begin();
+    assert_int_equal(WdfRequestRetrieveOutputMemory(kept, &memory), STATUS_SUCCESS);
+    assert_int_equal(WdfMemoryCopyFromBuffer(memory, 0, &byte, 1), STATUS_SUCCESS);
+    WdfRequestComplete(kept, STATUS_SUCCESS);
+    finish(request, STATUS_SUCCESS);
+}
+
 static void memory_is_the_requests(void **state)
 {
     WDFMEMORY memory, same, other;
@@ -447,7 +481,8 @@ static void locks_a_users_buffer(void **state)
     assert_string_equal(called, "i");
     assert_int_equal(probed, STATUS_SUCCESS);
     size_t length;
-    memset(WdfMemoryGetBuffer(user_memory, &length), 0x5a, 100); /* in another process by now */
+    memset(WdfMemoryGetBuffer(user_memory, &length), 0x5a, 100);                       /* in another process by now */
+    assert_int_equal(WdfMemoryCopyFromBuffer(user_memory, 1, "Z", 1), STATUS_SUCCESS); /* locked for writing */
     assert_int_equal(length, 100);
     WdfRequestCompleteWithInformation(kept, STATUS_SUCCESS, 100);
     finish(request, STATUS_SUCCESS);
@@ -616,6 +651,8 @@ int main(void)
         row(empty_buffers),
         row(transfers),
         row_as(transfers, direct),
+        row(what_is_only_to_be_read),
+        row_as(what_is_only_to_be_read, direct),
         row(memory_is_the_requests),
         row(own_memory_survives_if_referenced),
         row(referenced_memory_of_a_complete_request),
