@@ -123,6 +123,31 @@ static void first_come_first_served(void **state)
     dma_stop(&dma);
 }
 
+/* Who waits for many map registers is not passed by those who would be content with fewer. */
+static void nobody_starves(void **state)
+{
+    (void)state;
+    dma_t  dma = dma_start(64, 8, true, 16 * PAGE_SIZE);
+    call_t large = { .action = DeallocateObjectKeepRegisters }, small = large, first = large, second = large, none = large;
+    calls_made = 0;
+    assert_int_equal(ask(&dma, 4, &first), STATUS_SUCCESS);
+    assert_int_equal(ask(&dma, 3, &second), STATUS_SUCCESS);
+    assert_int_equal(ask(&dma, 8, &large), STATUS_SUCCESS);
+    assert_int_equal(ask(&dma, 2, &small), STATUS_SUCCESS);
+    assert_int_equal(ask(&dma, 0, &none), STATUS_SUCCESS);
+    dma.op->FreeMapRegisters(dma.adapter, second.base, 3); /* four are free: enough for the small one */
+    assert_int_equal(large.calls + small.calls, 0);
+    assert_int_equal(none.calls, 1); /* which stands in nobody's way */
+    dma.op->FreeMapRegisters(dma.adapter, first.base, 4);
+    assert_true(large.calls == 1 && small.calls == 0);
+    dma.op->FreeMapRegisters(dma.adapter, large.base, 8);
+    assert_int_equal(small.calls, 1);
+    dma.op->FreeMapRegisters(dma.adapter, small.base, 2);
+    dma.op->FreeMapRegisters(dma.adapter, none.base, 0);
+    assert_free(&dma, 8);
+    dma_stop(&dma);
+}
+
 static void now_or_never(void **state)
 {
     (void)state;
@@ -647,6 +672,7 @@ int main(void)
         ntmm_cmocka_test(the_routine_runs_at_dispatch_level),
         ntmm_cmocka_test(what_the_routine_returns_is_kept),
         ntmm_cmocka_test(first_come_first_served),
+        ntmm_cmocka_test(nobody_starves),
         ntmm_cmocka_test(now_or_never),
         ntmm_cmocka_test(a_waiting_request_is_cancelled),
         ntmm_cmocka_test(routines_that_free_do_not_nest),

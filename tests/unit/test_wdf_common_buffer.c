@@ -83,6 +83,9 @@ static void refuses(void **state)
     assert_int_equal(WdfCommonBufferCreate(dma.enabler, (size_t)MAXULONG + 1, NULL, &buffer), STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(WdfCommonBufferCreate(dma.enabler, (size_t)1 << 30, NULL, &buffer), STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(WdfCommonBufferCreateWithConfig(dma.enabler, 10, &config, NULL, &buffer), STATUS_INFO_LENGTH_MISMATCH);
+    WDF_COMMON_BUFFER_CONFIG_INIT(&config, 0x1ffff); /* with which the sum has more than 32 bits */
+    assert_int_equal(WdfCommonBufferCreateWithConfig(dma.enabler, 0xFFFF0000u, &config, NULL, &buffer), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(WdfCommonBufferCreate(dma.enabler, SIZE_MAX, NULL, &buffer), STATUS_INSUFFICIENT_RESOURCES);
     wdf_dma_stop(&dma);
 }
 

@@ -265,6 +265,11 @@ static void refuses_bad_buffers(void **state)
     unsigned char *buffer = buffer_make(BUFFER, &mdl);
     start(WdfDmaProfileScatterGather64, 0, LENGTH, 0);
     assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, from_device, mdl, buffer, 0), STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, from_device, mdl, buffer, (size_t)MAXULONG + 1),
+                     STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, from_device, mdl, buffer, SIZE_MAX), STATUS_INVALID_PARAMETER);
+    assert_int_equal(WdfDmaTransactionInitializeUsingOffset(it.transaction, program, to_device, mdl, SIZE_MAX, 2),
+                     STATUS_INVALID_PARAMETER);
     assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, (WDF_DMA_DIRECTION)2, mdl, buffer, 10), STATUS_INVALID_PARAMETER);
     assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, to_device, mdl, buffer - 1, 10), STATUS_INVALID_PARAMETER);
     assert_int_equal(WdfDmaTransactionInitialize(it.transaction, program, to_device, mdl, buffer + BUFFER, 10), STATUS_INVALID_PARAMETER);

@@ -260,6 +260,21 @@ static void a_context_is_zero_and_may_be_larger(void **state)
     WDFOBJECT             object;
     WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, BIG);
     attributes.ContextSizeOverride = 1000;
+    for (int round = 0; round < 3; round++) { /* what is left in the pool is not */
+        assert_int_equal(WdfObjectCreate(&attributes, &object), STATUS_SUCCESS);
+        for (size_t i = 0; i < 1000; i++)
+            assert_int_equal(((unsigned char *)WdfObjectGet_BIG(object))[i], 0);
+        memset(WdfObjectGet_BIG(object), 0xA5, 1000);
+        WdfObjectDelete(object);
+        object = node('z', NULL);
+        attributes.ContextTypeInfo = WDF_GET_CONTEXT_TYPE_INFO(BIG);
+        unsigned char *added;
+        assert_int_equal(WdfObjectAllocateContext(object, &attributes, (PVOID *)&added), STATUS_SUCCESS);
+        for (size_t i = 0; i < 1000; i++)
+            assert_int_equal(added[i], 0);
+        memset(added, 0x5A, 1000);
+        WdfObjectDelete(object);
+    }
     assert_int_equal(WdfObjectCreate(&attributes, &object), STATUS_SUCCESS);
     const unsigned char *bytes = (const unsigned char *)WdfObjectGet_BIG(object);
     for (size_t i = 0; i < 1000; i++)
