@@ -315,6 +315,11 @@ static void mdls_are_locked_and_unlocked_once(void **state)
     part = mdl_for(p, 10);
     IoBuildPartialMdl(mdl, part, p, 10);
     EXPECT(0xB4, part, flags_of(part), MDL_PARTIAL, MmUnlockPages(part));
+    p = nonpaged(PAGE_SIZE);
+    mdl = locked(p, PAGE_SIZE);
+    part = mdl_for(p, 10);
+    IoBuildPartialMdl(mdl, part, p, 10);
+    EXPECT(0xB0, part, flags_of(part), MDL_PARTIAL, MmProbeAndLockPages(part, KernelMode, IoReadAccess));
     mdl = locked(nonpaged(PAGE_SIZE), PAGE_SIZE);
     EXPECT(0xB8, mdl, flags_of(mdl), 0, IoFreeMdl(mdl));
     p = ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, TAG);
@@ -332,6 +337,10 @@ static void mdls_are_mapped_and_unmapped_once(void **state)
     PMDL  mdl = locked(p, PAGE_SIZE), part;
     assert_non_null(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority));
     EXPECT(0xB2, mdl, flags_of(mdl), MDL_MAPPED_TO_SYSTEM_VA,
+           MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, FALSE, NormalPagePriority));
+    mdl = mdl_for(nonpaged(PAGE_SIZE), PAGE_SIZE);
+    MmBuildMdlForNonPagedPool(mdl);
+    EXPECT(0xB2, mdl, flags_of(mdl), MDL_SOURCE_IS_NONPAGED_POOL,
            MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, FALSE, NormalPagePriority));
     mdl = mdl_for(nonpaged(PAGE_SIZE), PAGE_SIZE);
     EXPECT(0xB3, mdl, flags_of(mdl), MDL_PAGES_LOCKED | MDL_PARTIAL,
@@ -549,6 +558,35 @@ static void a_driver_without_mistakes_passes(void **state)
     assert_true(ntmm_check());
 }
 
+/* MDLs that no MmProbeAndLockPages has locked: of registers, and of nonpaged pool that an application sees. */
+static void mdls_of_other_kinds_pass(void **state)
+{
+    (void)state;
+    const uint64_t           window = (uint64_t)1 << 40;
+    MM_PHYSICAL_ADDRESS_LIST list[] = { { { .QuadPart = (LONGLONG)window }, PAGE_SIZE } };
+    PMDL                     mdl;
+    assert_int_equal(ntmm_io_space_add(window, PAGE_SIZE), 0);
+    assert_int_equal(MmAllocateMdlForIoSpace(list, 1, &mdl), STATUS_SUCCESS);
+    char *seen = MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmNonCached, NULL, FALSE, NormalPagePriority);
+    assert_non_null(seen);
+    MmUnmapLockedPages(seen, mdl);
+    IoFreeMdl(mdl);
+    user_pages(PAGE_SIZE);
+    char *p = nonpaged(PAGE_SIZE);
+    mdl = mdl_for(p, PAGE_SIZE);
+    MmBuildMdlForNonPagedPool(mdl);
+    seen = MmMapLockedPagesSpecifyCache(mdl, UserMode, MmCached, NULL, FALSE, NormalPagePriority);
+    poke(seen, 5);
+    assert_int_equal(*p, 5);
+    MmUnmapLockedPages(seen, mdl);
+    IoFreeMdl(mdl);
+    ExFreePool(p);
+    ntmm_process *process = (ntmm_process *)(void *)PsGetCurrentProcess();
+    ntmm_process_attach(NULL);
+    ntmm_process_destroy(process);
+    assert_true(ntmm_check());
+}
+
 static void what_is_unmapped_is_gone(void **state)
 {
     (void)state;
@@ -570,6 +608,7 @@ int main(void)
     setenv("PATH", "/nonexistent", 1); /* a hundred stops: their reports do without the lines of addr2line */
     const struct CMUnitTest tests[] = {
         VERIFIED_TEST(a_driver_without_mistakes_passes),
+        VERIFIED_TEST(mdls_of_other_kinds_pass),
         VERIFIED_TEST(what_is_unmapped_is_gone),
         VERIFIED_TEST(pool_mistakes),
         VERIFIED_TEST(levels),
