@@ -68,6 +68,29 @@ static bool read_headers(int fd, const struct dl_phdr_info *object, ElfW(Ehdr) *
     return read_at(fd, strings->sh_offset, names, *name_bytes);
 }
 
+/* Once it is relocated a library's RELRO is read only, whatever its sections ask for: .tdata, .dynamic, .got. How much of a section lies there. */
+static size_t bytes_in_relro(const struct dl_phdr_info *object, const host_section_t *section)
+{
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t offset = section->start - (object->dlpi_addr + segment->p_vaddr);
+        if (segment->p_type == PT_GNU_RELRO && offset < segment->p_memsz)
+            return segment->p_memsz - offset < section->bytes ? segment->p_memsz - offset : section->bytes;
+    }
+    return 0;
+}
+
+static bool is_loaders(const ElfW(Shdr) * section, const host_section_t *found)
+{
+    static const char *const theirs[] = { ".interp", ".eh_frame_hdr", ".eh_frame", ".gcc_except_table", ".dynamic", ".got" };
+    if ((section->sh_flags & SHF_EXECINSTR) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+        if (strcmp(found->name, theirs[i]) == 0)
+            return true;
+    return (section->sh_type != SHT_PROGBITS && section->sh_type != SHT_NOBITS) || (section->sh_flags & SHF_TLS) != 0;
+}
+
 static size_t read_sections(int fd, const struct dl_phdr_info *object)
 {
     ElfW(Ehdr) header;
@@ -84,6 +107,16 @@ static size_t read_sections(int fd, const struct dl_phdr_info *object)
                        ((section->sh_flags & SHF_EXECINSTR) != 0 ? HOST_EXECUTE : 0u);
         if (section->sh_name < name_bytes)
             copy_name(&found, names + section->sh_name, name_bytes - section->sh_name);
+        size_t hidden = bytes_in_relro(object, &found); /* of .got.plt some entries are, and others not */
+        if (hidden != 0) {
+            host_section_t part = found;
+            part.bytes = hidden;
+            part.is_loaders = true;
+            count = add_section(count, part);
+            found.start += hidden;
+            found.bytes -= hidden;
+        }
+        found.is_loaders = is_loaders(section, &found);
         count = add_section(count, found);
     }
     return count;
@@ -103,6 +136,30 @@ static void find_bounds(const struct dl_phdr_info *object, uintptr_t *base, uint
     }
 }
 
+#define OWN_NAME "libntmm."
+
+static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *object)
+{
+    for (int i = 0; i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            return (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    return NULL;
+}
+
+/* Some dynamic linkers put addresses into the entries, others leave what the file says. */
+static bool is_client(const struct dl_phdr_info *object)
+{
+    const ElfW(Dyn) *first = dynamic_of(object);
+    uintptr_t strings = 0;
+    for (const ElfW(Dyn) *entry = first; entry != NULL && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_STRTAB)
+            strings = entry->d_un.d_ptr < object->dlpi_addr ? object->dlpi_addr + entry->d_un.d_ptr : entry->d_un.d_ptr;
+    for (const ElfW(Dyn) *entry = first; strings != 0 && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_NEEDED && strncmp((const char *)strings + entry->d_un.d_val, OWN_NAME, sizeof OWN_NAME - 1) == 0)
+            return !is_program(object);
+    return false;
+}
+
 typedef struct visitor {
     void (*visit)(const host_image_t *image, void *context);
     void *context;
@@ -118,6 +175,7 @@ static int visit_object(struct dl_phdr_info *object, size_t bytes, void *context
         return 0; /* the kernel's own, which has no file; or the file is gone */
     find_bounds(object, &image.base, &image.end);
     image.section_count = read_sections(fd, object);
+    image.is_client = is_client(object);
     close(fd);
     visitor->visit(&image, visitor->context);
     return 0;

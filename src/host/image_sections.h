@@ -11,7 +11,8 @@
 typedef struct host_section {
     uintptr_t start;
     size_t    bytes;
-    unsigned  access; /* enum host_access, as the section asks for it */
+    unsigned  access;     /* enum host_access, as the section asks for it */
+    bool      is_loaders; /* the dynamic linker, the start of a thread or an unwinder looks into it, at any time */
     char      name[32];
 } host_section_t;
 
@@ -20,6 +21,7 @@ typedef struct host_image {
     uintptr_t             base, end;
     const host_section_t *sections; /* those that are in memory, ascending */
     size_t                section_count;
+    bool                  is_client; /* a library that is linked with the one that this code is part of. ELF only */
 } host_image_t;
 
 /* A number that is another one when images were loaded or unloaded. */

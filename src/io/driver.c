@@ -160,6 +160,7 @@ int ntmm_driver_unload(PDRIVER_OBJECT driver)
     if (driver->DriverUnload == NULL)
         return ke_error(-ENOTSUP, "%s: the driver has no DriverUnload, so it stays", __func__);
     driver->DriverUnload(driver);
+    mm_driver_reset((uintptr_t)driver->DriverInit);
     mm_driver_init_restore((uintptr_t)driver->DriverInit);
     if (driver->DeviceObject != NULL)
         return ke_error(-EBUSY, "%s: DriverUnload left the device object %p behind", __func__, (void *)driver->DeviceObject);

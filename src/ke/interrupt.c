@@ -303,6 +303,16 @@ VOID IoDisconnectInterrupt(PKINTERRUPT InterruptObject)
     ke_unlock(&table_lock);
 }
 
+bool ke_interrupt_is_connected_to(uintptr_t start, uintptr_t end)
+{
+    bool found = false;
+    ke_lock(&table_lock);
+    for (uint32_t i = 0; i < INTERRUPTS_MAX; i++)
+        found = found || (atomic_load(&interrupts[i].connected) && (uintptr_t)interrupts[i].routine - start < end - start);
+    ke_unlock(&table_lock);
+    return found;
+}
+
 void ke_interrupts_forget(void)
 {
     ke_lock_init(&table_lock, KE_RANK_LEAF);

@@ -83,21 +83,28 @@ void mm_driver_init_discard(uintptr_t entry)
     ke_unlock(&mm_paging_lock);
 }
 
-/* Its library may have been unloaded meanwhile. */
-static void restore(discarded_t *record)
+/* `image`: what lies there now. Its library may have been unloaded meanwhile. */
+static void restore(discarded_t *record, uintptr_t image)
 {
-    uintptr_t base, end;
-    if (host_image_of(record->start, &base, &end) && base == record->image)
+    if (image == record->image)
         (void)host_protect((void *)record->start, record->end - record->start, record->access);
     *record = (discarded_t){ 0 };
 }
 
+/* Takes the dynamic linker's lock, so mm_paging_lock comes behind: who unloads a library runs code of it that may have to be paged in. */
+static uintptr_t image_at(uintptr_t va)
+{
+    uintptr_t base = 0, end;
+    return host_image_of(va, &base, &end) ? base : 0;
+}
+
 void mm_driver_init_restore(uintptr_t entry)
 {
+    uintptr_t image = image_at(entry);
     ke_lock(&mm_paging_lock);
     discarded_t *record = record_of(entry);
     if (record != NULL)
-        restore(record);
+        restore(record, image);
     ke_unlock(&mm_paging_lock);
 }
 
@@ -105,7 +112,7 @@ void mm_driver_init_reset(void)
 {
     for (discarded_t *d = discarded; d < discarded + DRIVERS; d++)
         if (d->start != d->end)
-            restore(d);
+            restore(d, image_at(d->start));
 }
 
 bool mm_driver_init_has(uintptr_t va) { return record_of(va) != NULL; }

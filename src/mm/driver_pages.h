@@ -3,6 +3,8 @@
  *
  *     driver_sections.c   which there are, who has locked them, MmLockPagableCodeSection and its like
  *     driver_paging.c     their pages, from state to state
+ *     driver_whole.c      drivers that are pageable as a whole: MmPageEntireDriver
+ *     driver_protect.c    data that nobody may write any more: MmProtectDriverSection
  *     driver_init.c       sections that are discarded when DriverEntry has returned: INIT
  *
  *     section    as the linker made it: PAGE, PAGELK, PAGEDATA ..      what is locked
@@ -34,7 +36,7 @@ typedef struct mm_driver_page {
 typedef struct mm_driver_run {
     uintptr_t         base, end;  /* multiples of the host's page */
     unsigned          access;     /* enum host_access, as linked */
-    bool              resident;   /* no PAGE section: its pages never go, and are here because they are protected */
+    bool              resident;   /* no PAGE section: its pages do not go; they are here because they are protected, or went once */
     mm_driver_page_t *pages;      /* NULL: the entry is free */
     size_t            page_count; /* PAGE_SIZE each, but the first and the last may be shorter */
     host_object_t     object;     /* what can be written: its slots, which the image's own pages were replaced with */
@@ -49,6 +51,7 @@ int    mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr
 void   mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there); /* there: it has pages of its own again */
 bool   mm_driver_run_is_mapped_locked(mm_driver_run_t *run);                   /* false: other pages lie at its addresses now */
 size_t mm_driver_page_index(const mm_driver_run_t *run, uintptr_t va);
+bool   mm_driver_run_stay_locked(mm_driver_run_t *run);                 /* all of it is there, and resident. false: the host refuses */
 bool   mm_driver_page_bring_locked(mm_driver_run_t *run, size_t index); /* there now, whatever its state was */
 bool   mm_driver_page_dirty_locked(mm_driver_run_t *run, size_t index); /* and written to. false: it may not be, or the host refuses */
 mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fault_t *fault, bool irql_is_low);
@@ -66,8 +69,9 @@ typedef struct mm_driver_section {
     char             name[MM_DRIVER_NAME + 1];
     mm_driver_run_t *run; /* NULL: none of its pages is its own */
     uint32_t         locks;
-    bool             is_resident; /* no PAGE section: somebody has locked or protected it */
+    bool             is_resident; /* no PAGE section: somebody has locked, protected or paged it */
     bool             is_protected;
+    bool             is_whole; /* is_resident, and pageable while its driver is as a whole */
 } mm_driver_section_t;
 
 #define MM_DRIVER_RUNS 64u
@@ -79,6 +83,12 @@ void mm_driver_forget(void);   /* in a forked child: the same, and what the pare
 void mm_driver_shutdown(void); /* the images have pages of their own again; no section is locked or protected */
 void mm_driver_look(void);     /* images came or went? Takes the dynamic linker's lock, then mm_paging_lock */
 void mm_driver_visit_images(void (*visit)(const host_image_t *image, void *context), void *context); /* with nothing of mm's held */
+/* Of an image whose sections [first, end) are pageable and alike: which pages are theirs alone? `shares` hears of those that are not. */
+void mm_driver_bound_run(const host_image_t *image, size_t first, size_t end, uintptr_t *base, uintptr_t *run_end,
+                         void (*shares)(const host_image_t *image, const host_section_t *section, const char *with));
+bool mm_driver_shares_run(const host_section_t *before, const host_section_t *section); /* on the same page, and alike */
+bool mm_driver_is_paged_by_name(const host_section_t *section);
+void mm_driver_visit_sections_locked(uintptr_t image, void (*visit)(mm_driver_section_t *section, void *context), void *context);
 /* Async-signal-safe. MM_PAGE_ABSENT: the address lies in no pageable section. */
 mm_page_answer_t     mm_driver_fault_locked(const host_fault_t *fault, bool irql_is_low);
 bool                 mm_driver_bring_locked(uintptr_t va);                           /* false: no such page, or the host refuses */
@@ -89,6 +99,7 @@ mm_driver_run_t     *mm_driver_add_run_locked(uintptr_t base, uintptr_t end, uns
 bool mm_driver_pin(uintptr_t va, bool write);
 void mm_driver_unpin(uintptr_t va); /* of no pageable section: nothing */
 bool mm_driver_has(uintptr_t va);   /* the address lies in a pageable section */
+bool mm_driver_stays(uintptr_t va); /* in one that was, or is there for another reason: resident */
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes);
 
 /* ---- driver_init.c ---- */

@@ -224,7 +224,7 @@ __attribute__((no_sanitize("address", "thread"))) static void copy_words(void *t
         words[i] = read[i];
 }
 
-/* The image's bytes move to an object, which then is what is mapped there. */
+/* The image's bytes move to an object, which then is what is mapped there. Who writes meanwhile faults, and waits for our lock. */
 static int move_bytes(mm_driver_run_t *run)
 {
     size_t bytes = run->end - run->base;
@@ -233,6 +233,8 @@ static int move_bytes(mm_driver_run_t *run)
         return status;
     run->alias = host_reserve(bytes);
     status = run->alias == NULL ? -ENOMEM : host_map_object(run->alias, &run->object, 0, bytes, HOST_READ | HOST_WRITE);
+    if (status == 0)
+        status = host_protect((void *)run->base, bytes, HOST_READ);
     if (status == 0)
         copy_words(run->alias, (void *)run->base, bytes);
     if (status == 0)
@@ -269,10 +271,23 @@ int mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr_t 
         status = move_bytes(run);
     else
         status = host_protect((void *)base, end - base, access); /* its segment may allow more than the section asks for */
-    if (status != 0)
+    if (status != 0) {
+        (void)host_protect((void *)base, end - base, access);
         release(run);
+    }
     return status;
 }
+
+bool mm_driver_run_stay_locked(mm_driver_run_t *run)
+{
+    bool all = true;
+    for (size_t i = 0; i < run->page_count; i++)
+        all = bring(run, i) >= 0 && all;
+    run->resident = all;
+    return all;
+}
+
+static uint64_t one_page[PAGE_SIZE / sizeof(uint64_t)]; /* of whoever boots or shuts down */
 
 /* Private bytes of the image's own once more; in a forked child the parent's are only read. */
 static void give_back(mm_driver_run_t *run)
@@ -284,9 +299,9 @@ static void give_back(mm_driver_run_t *run)
     int status = host_map_private((void *)run->base, run->end - run->base);
     for (size_t i = 0; i < run->page_count && status == 0; i++) {
         if (run->pages[i].state == MM_DRIVER_OUT)
-            status = host_file_read(&file, file_offset_of(run, i), (void *)page_start(run, i), page_bytes(run, i));
-        else
-            copy_words((void *)page_start(run, i), alias_of(run, i), page_bytes(run, i));
+            status = host_file_read(&file, file_offset_of(run, i), one_page, page_bytes(run, i));
+        copy_words((void *)page_start(run, i), run->pages[i].state == MM_DRIVER_OUT ? one_page : (void *)alias_of(run, i),
+                   page_bytes(run, i));
     }
     NTMM_INVARIANT(status == 0, "a driver's data come back from the page file");
 }
@@ -298,12 +313,22 @@ void mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there)
     release(run);
 }
 
+/* Of what is not moved nothing tells whether it was loaded again, and is open; what is closed stays so. */
+static void close_again(mm_driver_run_t *run)
+{
+    for (size_t i = 0; i < run->page_count; i++)
+        if (run->pages[i].state != MM_DRIVER_THERE && !close_page(run, i))
+            run->pages[i].state = MM_DRIVER_THERE;
+}
+
 /* An image that was unloaded and loaded again at the same addresses has its own pages there. A byte of the last page tells. */
 __attribute__((no_sanitize("address", "thread"))) bool mm_driver_run_is_mapped_locked(mm_driver_run_t *run)
 {
     size_t last = run->page_count - 1;
-    if (!is_moved(run))
+    if (!is_moved(run)) {
+        close_again(run);
         return true;
+    }
     mm_driver_page_bring_locked(run, last);
     volatile unsigned char *here = (unsigned char *)run->end - 1, *there = (unsigned char *)run->alias + (run->end - run->base) - 1;
     unsigned char           byte = __atomic_fetch_xor(there, 0xFF, __ATOMIC_SEQ_CST);

@@ -1,14 +1,12 @@
 /*
- * driver_protect.c - what applies to drivers as a whole: MmPageEntireDriver, MmResetDriverPaging; and data that nobody may write any more:
- * MmProtectDriverSection.
+ * driver_protect.c - data of a driver that nobody may write any more: MmProtectDriverSection.
  *
  * Windows asks the hypervisor to keep the section's frames from being written. Here its pages lose the right to be written, in the process
  * itself: a write is 0xBE from then on, until the machine is shut down. Only whole pages can, so a section that shares one is refused.
  *
  * Locks       mm_paging_lock; the dynamic linker's before it.
- * Source      WDK reference: MmProtectDriverSection (statuses; 0x1A/0x1100), MmPageEntireDriver, MmResetDriverPaging.
- * Fidelity    the machine counts as one with virtual secure mode. The rest of an image, .text and .data, is the test's as much as the
- *             driver's, so MmPageEntireDriver leaves it resident.
+ * Source      WDK reference: MmProtectDriverSection (statuses; 0x1A/0x1100).
+ * Fidelity    the machine counts as one with virtual secure mode.
  */
 #include <ntddk.h>
 
@@ -53,7 +51,9 @@ static NTSTATUS protect_locked(const sought_t *sought)
         return STATUS_NOT_SUPPORTED;
     }
     if (record == NULL) {
-        mm_driver_section_t fresh = { section->start, end_of(section), sought->image, section->access, { 0 }, NULL, 0, true, false };
+        mm_driver_section_t fresh = {
+            .start = section->start, .end = end_of(section), .image = sought->image, .access = section->access, .is_resident = true
+        };
         memcpy(fresh.name, section->name, MM_DRIVER_NAME);
         fresh.run = mm_driver_add_run_locked(section->start / host_page * host_page,
                                              (end_of(section) + host_page - 1) / host_page * host_page, section->access, true);
@@ -96,29 +96,4 @@ NTSTATUS MmProtectDriverSection(PVOID AddressWithinSection, SIZE_T Size, ULONG F
         ke_bugcheck(__func__, "The address whose section is to be protected lies in no image that is loaded.", MEMORY_MANAGEMENT, 0x1100,
                     (ULONG_PTR)AddressWithinSection, 0, 0);
     return status;
-}
-
-/* ---- drivers as a whole ---- */
-
-PVOID MmPageEntireDriver(PVOID AddressWithinSection)
-{
-    KE_REQUIRE_IRQL(APC_LEVEL);
-    uintptr_t    image = 0, end;
-    ke_thread_t *thread = ke_thread_enter(__func__);
-    if (thread == NULL)
-        return NULL;
-    mm_driver_look();
-    if (!host_image_of((uintptr_t)AddressWithinSection, &image, &end)) {
-        image = 0;
-        ke_error(0, "%s: %p lies in no image that is loaded", __func__, AddressWithinSection);
-    }
-    ke_thread_leave(thread);
-    return (PVOID)image;
-}
-
-VOID MmResetDriverPaging(PVOID AddressWithinSection)
-{
-    KE_REQUIRE_IRQL(APC_LEVEL);
-    (void)AddressWithinSection; /* what the linker said of its sections is what holds: nothing has overridden it */
-    (void)ke_thread_ready(__func__);
 }

@@ -15,8 +15,7 @@
  *
  * Locks       look_lock around a look, mm_paging_lock for the records; the dynamic linker's between the two.
  * Source      WDK reference: MmLockPagableCodeSection, MmLockPagableDataSection, MmLockPagableSectionByHandle, MmUnlockPagableImageSection,
- *             MmPageEntireDriver, MmResetDriverPaging, MmProtectDriverSection; "Making drivers pageable"; Bug Check 0x1A.
- * Fidelity    what is no PAGE section stays resident, whatever MmPageEntireDriver is asked.
+ *             "Making drivers pageable"; Bug Check 0x1A.
  */
 #include <ntddk.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include "mm/driver_pages.h"
 
 #define SECTIONS 128u
+#define IMAGES 256u
 
 mm_driver_run_t mm_driver_runs[MM_DRIVER_RUNS];
 size_t          mm_driver_run_count;
@@ -44,10 +44,16 @@ static found_t found[SECTIONS];
 static size_t  found_count;
 static char    complaint[256]; /* about the first section that shares a page; empty: there is none */
 
+static struct { /* under look_lock: where images lie; more than there is room for count as there */
+    uintptr_t base, end;
+} loaded[IMAGES];
+static size_t loaded_count;
+
 static uintptr_t up(uintptr_t va, size_t unit) { return (va + unit - 1) / unit * unit; }
 static uintptr_t down(uintptr_t va, size_t unit) { return va / unit * unit; }
 
 static bool is_pageable_name(const char *name) { return strncmp(name, "PAGE", 4) == 0; }
+bool        mm_driver_is_paged_by_name(const host_section_t *section) { return is_pageable_name(section->name); }
 
 static void complain(const host_image_t *image, const host_section_t *section, const char *with)
 {
@@ -58,8 +64,8 @@ static void complain(const host_image_t *image, const host_section_t *section, c
                  section->name, image->path, with);
 }
 
-/* Sections [first, end) of the image are pageable and alike: which pages are theirs alone? */
-static void bound_run(const host_image_t *image, size_t first, size_t end, uintptr_t *base, uintptr_t *run_end)
+void mm_driver_bound_run(const host_image_t *image, size_t first, size_t end, uintptr_t *base, uintptr_t *run_end,
+                         void (*shares)(const host_image_t *image, const host_section_t *section, const char *with))
 {
     const host_section_t *sections_of = image->sections;
     uintptr_t             start = sections_of[first].start, stop = sections_of[end - 1].start + sections_of[end - 1].bytes;
@@ -68,11 +74,11 @@ static void bound_run(const host_image_t *image, size_t first, size_t end, uintp
     *base = down(start, host_page_size());
     *run_end = up(stop, host_page_size());
     if (before > down(start, PAGE_SIZE)) {
-        complain(image, &sections_of[first], sections_of[first - 1].name);
+        shares(image, &sections_of[first], sections_of[first - 1].name);
         *base = up(start, PAGE_SIZE);
     }
     if (after < up(stop, PAGE_SIZE)) {
-        complain(image, &sections_of[end - 1], sections_of[end].name);
+        shares(image, &sections_of[end - 1], sections_of[end].name);
         *run_end = down(stop, PAGE_SIZE);
     }
     if (*run_end < *base)
@@ -94,16 +100,23 @@ static void add_found(const host_image_t *image, const host_section_t *section, 
     memcpy(f->section.name, section->name, MM_DRIVER_NAME);
 }
 
-/* Pageable as the one before it, and on the same page. */
+bool mm_driver_shares_run(const host_section_t *before, const host_section_t *section)
+{
+    return section->access == before->access && section->start < up(before->start + before->bytes, PAGE_SIZE);
+}
+
 static bool goes_on(const host_section_t *before, const host_section_t *section)
 {
-    return is_pageable_name(section->name) && section->access == before->access &&
-           section->start < up(before->start + before->bytes, PAGE_SIZE);
+    return is_pageable_name(section->name) && mm_driver_shares_run(before, section);
 }
 
 static void look_at_image(const host_image_t *image, void *context)
 {
     (void)context;
+    if (loaded_count < IMAGES) {
+        loaded[loaded_count].base = image->base;
+        loaded[loaded_count++].end = image->end;
+    }
     for (size_t first = 0, end; first < image->section_count; first = end) {
         const host_section_t *group = &image->sections[first];
         uintptr_t             base, run_end;
@@ -112,7 +125,7 @@ static void look_at_image(const host_image_t *image, void *context)
             continue;
         while (end < image->section_count && goes_on(&image->sections[end - 1], &image->sections[end]))
             end++;
-        bound_run(image, first, end, &base, &run_end);
+        mm_driver_bound_run(image, first, end, &base, &run_end, complain);
         for (size_t i = first; i < end; i++)
             add_found(image, &image->sections[i], base, run_end);
     }
@@ -154,6 +167,30 @@ static void forget_run(mm_driver_run_t *run, bool image_is_there)
             *s = (mm_driver_section_t){ 0 };
 }
 
+static bool is_loaded(const mm_driver_section_t *section)
+{
+    for (size_t i = 0; i < loaded_count; i++)
+        if (loaded[i].base == section->image && section->end <= loaded[i].end)
+            return true;
+    return loaded_count == IMAGES;
+}
+
+/* What was made for somebody who asked goes with its image, all of it. */
+static void drop_resident_locked(mm_driver_section_t *gone)
+{
+    uintptr_t image = gone->image;
+    if (is_loaded(gone) && (gone->run == NULL || mm_driver_run_is_mapped_locked(gone->run)))
+        return;
+    for (mm_driver_section_t *s = sections; s < sections + SECTIONS; s++) {
+        if (s->image != image || !s->is_resident)
+            continue;
+        if (s->run != NULL)
+            forget_run(s->run, false);
+        else
+            *s = (mm_driver_section_t){ 0 };
+    }
+}
+
 /* Records of what is gone, or is not what it was. */
 static void drop_records_locked(void)
 {
@@ -162,8 +199,8 @@ static void drop_records_locked(void)
     for (mm_driver_section_t *s = sections; s < sections + SECTIONS; s++) {
         found_t *f = s->image != 0 ? found_like(s) : NULL;
         if (s->is_resident)
-            continue;
-        if (f != NULL && (s->run == NULL || mm_driver_run_is_mapped_locked(s->run)))
+            drop_resident_locked(s);
+        else if (f != NULL && (s->run == NULL || mm_driver_run_is_mapped_locked(s->run)))
             f->is_kept = true;
         else if (s->run != NULL)
             forget_run(s->run, false);
@@ -224,7 +261,7 @@ static void make_records_locked(void)
 /* What the files say is kept from one boot to the next. */
 static void find_sections(uint64_t number)
 {
-    found_count = 0;
+    found_count = loaded_count = 0;
     complaint[0] = '\0';
     host_visit_images(look_at_image, NULL);
     found_number = number;
@@ -271,8 +308,23 @@ static void end_all(void)
     mm_driver_run_count = 0;
 }
 
+/* What lies now where an image was is not ours. */
+static void forget_unloaded(void)
+{
+    uint64_t number = host_images_number();
+    ke_lock(&look_lock);
+    if (number != records_number) {
+        find_sections(number);
+        ke_lock(&mm_paging_lock);
+        drop_records_locked();
+        ke_unlock(&mm_paging_lock);
+    }
+    ke_unlock(&look_lock);
+}
+
 void mm_driver_shutdown(void)
 {
+    forget_unloaded();
     end_all();
     mm_driver_init_reset();
     mm_driver_page_file_reset(false);
@@ -324,6 +376,19 @@ void mm_driver_unpin(uintptr_t va)
 }
 
 bool mm_driver_has(uintptr_t va) { return run_of(va) != NULL; }
+
+bool mm_driver_stays(uintptr_t va)
+{
+    const mm_driver_run_t *run = run_of(va);
+    return run != NULL && run->resident;
+}
+
+void mm_driver_visit_sections_locked(uintptr_t image, void (*visit)(mm_driver_section_t *section, void *context), void *context)
+{
+    for (mm_driver_section_t *s = sections; s < sections + SECTIONS; s++)
+        if (s->image == image)
+            visit(s, context);
+}
 
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes)
 {

@@ -165,6 +165,7 @@ static ke_fault_answer_t portion_of_driver(ke_thread_t *thread, const host_fault
 {
     const uint64_t made_up = MM_PTE_VALID | MM_PTE_ACCESSED | (fault->execute ? MM_PTE_NX : 0);
     switch (mm_page_fault(thread, fault)) {
+    case MM_PAGE_ABSENT: /* it has ceased to be pageable meanwhile: the next touch tells */
     case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
     case MM_PAGE_REFUSED: return refused_access(thread, fault, made_up);
     case MM_PAGE_IRQL: return stop(thread, DRIVER_PORTION_MUST_BE_NONPAGED, fault->address, thread->irql, fault->write ? 1 : 0, fault->pc);

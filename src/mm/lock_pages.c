@@ -334,8 +334,8 @@ static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
 {
     *pfn = mm_host_frame(va);
     if (mm_driver_has(va)) { /* a pageable section */
-        lock->pageable = !lock->low_irql;
-        return lock->low_irql && mm_driver_pin(va, lock->write) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+        lock->pageable = !lock->low_irql && !mm_driver_stays(va);
+        return !lock->pageable && mm_driver_pin(va, lock->write) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
     }
     return host_is_there(va) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }

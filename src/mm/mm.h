@@ -244,6 +244,8 @@ void mm_faults_forgive(bool on);
 /* The INIT section of the driver whose DriverEntry is at `entry`: closed, if it has pages of its own; and open again. */
 void mm_driver_init_discard(uintptr_t entry);
 void mm_driver_init_restore(uintptr_t entry);
+/* The driver that lies there is as it was linked, if it was pageable as a whole. */
+void mm_driver_reset(uintptr_t address);
 bool mm_may_touch_pageable(void);  /* the calling thread is below DISPATCH_LEVEL, or forgiven */
 void mm_force_irql(bool on);       /* part of boot: whoever raises to DISPATCH_LEVEL loses all pageable memory (force_irql.c) */
 void mm_balance_working_set(void); /* a step of the working set manager: trims and writes when memory is short. At APC_LEVEL or below */

@@ -102,15 +102,26 @@ NTKERNELAPI VOID MmUnlockPagableImageSection(PVOID ImageSectionHandle);
 #define MmLockPageableSectionByHandle MmLockPagableSectionByHandle
 
 /**
- * Make all of a driver pageable.
+ * Make all of a driver pageable, whatever its sections say. No service routine of it may be connected to an interrupt: one that is out when the
+ * interrupt comes is DRIVER_PORTION_MUST_BE_NONPAGED (0xD3). Has no effect on a driver that is pageable as a whole already.
  *
+ * @param AddressWithinSection  any address in the driver's image
  * @return where its image begins; NULL, with the reason in ntmm_error(), when no image holds the address (choice)
- * @irql    <= APC_LEVEL
- * @models  sections other than PAGE ones stay resident: they are the test's as much as the driver's (docs/fidelity.md)
- * @source  WDK reference: wdm.h, MmPageEntireDriver
+ * @irql      <= APC_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above APC_LEVEL
+ * @models    drivers in libraries of their own, on ELF. The program stays: it is the test's as much as the driver's; and so does what the
+ *            dynamic linker and unwinders look into (docs/fidelity.md)
+ * @source    WDK reference: wdm.h, MmPageEntireDriver; "Paging an Entire Driver"
  */
 NTKERNELAPI PVOID MmPageEntireDriver(PVOID AddressWithinSection);
-/** Undo that. @irql <= APC_LEVEL. @models has nothing to undo. @source WDK reference: wdm.h, MmResetDriverPaging */
+/**
+ * Undo that: what is no PAGE section is there and resident when the routine returns. Does nothing for a driver that was never pageable as a whole.
+ *
+ * @param AddressWithinSection  any address in the driver's image
+ * @irql      <= APC_LEVEL
+ * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above APC_LEVEL
+ * @source    WDK reference: wdm.h, MmResetDriverPaging
+ */
 NTKERNELAPI VOID MmResetDriverPaging(PVOID AddressWithinSection);
 
 #define MM_PROTECT_DRIVER_SECTION_ALLOW_UNLOAD 0x1
