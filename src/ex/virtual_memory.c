@@ -9,12 +9,14 @@
  *
  * Locks       none of its own; mm's inside each step. Two threads that free the same address race, as applications do: one of them fails.
  * Source      WDK reference: ntifs.h, ZwAllocateVirtualMemory, NtAllocateVirtualMemory, ZwFreeVirtualMemory; Windows API: VirtualAlloc,
- *             VirtualFree, VirtualProtect.
- * Fidelity    MEM_RESET keeps contents. Which NTSTATUS stands for which mistake is partly a choice.
+ *             VirtualFree, VirtualProtect; "Large-Page Support".
+ * Fidelity    MEM_WRITE_WATCH is checked and forgotten: only applications can ask what was written. The pages of MEM_PHYSICAL are theirs to
+ *             map, too. Which NTSTATUS stands for which mistake is partly a choice.
  */
 #include "ex/vm_target.h"
 #include "ke/bugcheck.h"
 #include "ke/inject.h"
+#include "ke/version.h"
 
 #define GRANULE (MM_USER_ALLOCATION_GRANULARITY > PAGE_SIZE ? MM_USER_ALLOCATION_GRANULARITY : PAGE_SIZE)
 #define ZERO_BITS_MOST 20u
@@ -23,15 +25,35 @@
 
 static NTSTATUS check_type(ULONG type)
 {
-    const ULONG known = MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO | MEM_TOP_DOWN;
-    const ULONG absent = MEM_PHYSICAL | MEM_WRITE_WATCH | MEM_LARGE_PAGES;
-    if ((type & ~(known | absent)) != 0 || (type & (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)) == 0)
-        return STATUS_INVALID_PARAMETER_5;
-    if ((type & (MEM_RESET | MEM_RESET_UNDO)) != 0 && type != MEM_RESET && type != MEM_RESET_UNDO)
-        return STATUS_INVALID_PARAMETER_5;
-    if ((type & absent) != 0)
-        return (type & MEM_RESERVE) != 0 ? STATUS_NOT_SUPPORTED : STATUS_INVALID_PARAMETER_5;
+    const ULONG resets = MEM_RESET | MEM_RESET_UNDO, both = MEM_RESERVE | MEM_COMMIT;
+    const ULONG known = both | resets | MEM_TOP_DOWN | MEM_PHYSICAL | MEM_WRITE_WATCH | MEM_LARGE_PAGES;
+    bool        fits = (type & ~known) == 0 && (type & (both | resets)) != 0;
+    if ((type & resets) != 0)
+        fits = fits && (type == MEM_RESET || (type == MEM_RESET_UNDO && ke_windows_version >= NTDDI_WIN8));
+    if ((type & MEM_PHYSICAL) != 0)
+        fits = fits && type == (MEM_PHYSICAL | MEM_RESERVE);
+    if ((type & MEM_WRITE_WATCH) != 0)
+        fits = fits && (type & MEM_RESERVE) != 0 && (type & MEM_LARGE_PAGES) == 0;
+    if ((type & MEM_LARGE_PAGES) != 0)
+        fits = fits && (type & both) == both;
+    return fits ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER_5;
+}
+
+/* How some types of memory may be used. */
+static NTSTATUS check_protect(ULONG type, ULONG protect)
+{
+    if (!mm_protect_is_private(protect) || ((type & MEM_PHYSICAL) != 0 && protect != PAGE_READWRITE))
+        return STATUS_INVALID_PAGE_PROTECTION;
+    if ((type & MEM_LARGE_PAGES) != 0 && protect != PAGE_READWRITE && protect != PAGE_EXECUTE_READWRITE)
+        return STATUS_INVALID_PAGE_PROTECTION;
     return STATUS_SUCCESS;
+}
+
+static NTSTATUS check_large(PVOID base, SIZE_T size)
+{
+    if ((uintptr_t)base % MM_LARGE_PAGE_BYTES != 0)
+        return STATUS_INVALID_PARAMETER_2;
+    return size % MM_LARGE_PAGE_BYTES == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER_4;
 }
 
 /* The highest address that ZeroBits leaves, plus one; 0: it leaves all. */
@@ -64,10 +86,13 @@ static NTSTATUS check_request(PVOID base, ULONG_PTR zero_bits, SIZE_T size, ULON
         status = check_type(type);
     if (!NT_SUCCESS(status))
         return status;
-    if (!mm_protect_is_private(protect))
-        return STATUS_INVALID_PAGE_PROTECTION;
-    if (size == 0)
-        return STATUS_INVALID_PARAMETER_4;
+    status = check_protect(type, protect);
+    if (NT_SUCCESS(status) && size == 0)
+        status = STATUS_INVALID_PARAMETER_4;
+    if (NT_SUCCESS(status) && (type & MEM_LARGE_PAGES) != 0)
+        status = check_large(base, size);
+    if (!NT_SUCCESS(status))
+        return status;
     if (request->somewhere && (type & MEM_COMMIT) != 0)
         request->type |= MEM_RESERVE;
     uintptr_t unit = (request->type & MEM_RESERVE) != 0 ? GRANULE : PAGE_SIZE;
@@ -83,25 +108,17 @@ static NTSTATUS reserve(mm_space_t *space, request_t *request)
     want.limit = request->somewhere ? request->limit : 0;
     want.top_down = (request->type & MEM_TOP_DOWN) != 0;
     want.commit = (request->type & MEM_COMMIT) != 0;
+    want.physical = (request->type & MEM_PHYSICAL) != 0;
+    want.large = (request->type & MEM_LARGE_PAGES) != 0;
     if (!request->somewhere && want.address == 0) /* address 0 itself */
         return STATUS_CONFLICTING_ADDRESSES;
     return mm_view_map(space, &want, &request->range.first);
 }
 
-/* Nothing becomes of them: the contents stay what they are. But there must be something. */
-static NTSTATUS reset(mm_space_t *space, const ex_vm_range_t *range)
-{
-    mm_view_info_t info;
-    for (uintptr_t at = range->first; at < range->first + range->bytes; at = info.base + info.bytes)
-        if (!mm_view_query(space, at, &info) || info.state != MEM_COMMIT)
-            return STATUS_CONFLICTING_ADDRESSES;
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS allocate(mm_space_t *space, request_t *request)
 {
     if ((request->type & (MEM_RESET | MEM_RESET_UNDO)) != 0)
-        return reset(space, &request->range);
+        return mm_view_reset(space, request->range.first, request->range.bytes, request->type == MEM_RESET_UNDO);
     if (ke_inject_failure())
         return STATUS_INSUFFICIENT_RESOURCES;
     if ((request->type & MEM_RESERVE) != 0)

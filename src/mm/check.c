@@ -223,7 +223,7 @@ static bool check_page_with_frame(table_check_t *check, ull va, uint64_t pte)
         return ke_error(false, "frame 0x%llx does not point back at its pageable page at 0x%llx", (ull)pfn, va);
     uint32_t file_slot = entry->mapped.file_slot;
     check->valid += mm_pte_is_valid(pte);
-    check->file_slots += file_slot != 0 && file_slot != MM_IN_SEGMENT_FILE;
+    check->file_slots += mm_is_page_file_slot(file_slot);
     if (mm_pte_is_valid(pte) && entry->list == MM_ACTIVE)
         return file_slot == 0 || (pte & MM_PTE_DIRTY) == 0 ||
                ke_error(false, "the page at 0x%llx is dirty and still has slot 0x%x of the page file", va, file_slot);
@@ -245,7 +245,7 @@ static bool check_pageable_page(table_check_t *check, const mm_page_table_t *tab
     check->taken += taken;
     if (mm_pte_has_frame(pte))
         return check_page_with_frame(check, va, pte);
-    check->file_slots += mm_pte_file_slot(pte) != 0 && mm_pte_file_slot(pte) != MM_IN_SEGMENT_FILE;
+    check->file_slots += mm_is_page_file_slot(mm_pte_file_slot(pte));
     return !taken || (pte & MM_PTE_GATE_OPEN) == 0 || ke_error(false, "the gate of the absent page at 0x%llx is open", va);
 }
 

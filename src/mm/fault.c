@@ -275,10 +275,10 @@ static bool describe_absent(const char *region, uint64_t pte, char *line, size_t
                  list_name(mm_pfn_entry(pfn)->list));
     else if (mm_pte_file_slot(pte) == MM_IN_SEGMENT_FILE)
         snprintf(line, bytes, "%s, not in memory: in the file that the section is over", region);
-    else if (mm_pte_file_slot(pte) != 0)
+    else if (mm_is_page_file_slot(mm_pte_file_slot(pte)))
         snprintf(line, bytes, "%s, paged out: in the page file at slot 0x%x", region, mm_pte_file_slot(pte));
     else
-        snprintf(line, bytes, "%s, a page that was never touched: it would be zeros", region);
+        snprintf(line, bytes, "%s, a page that was %s: it would be zeros", region, mm_pte_file_slot(pte) != 0 ? "reset" : "never touched");
     return true;
 }
 

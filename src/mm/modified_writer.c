@@ -61,9 +61,9 @@ static uint32_t give_up_copies(uint32_t wanted)
     uint32_t given = 0;
     for (uint32_t at = mm_working_set.head; at != 0 && given < wanted; at = mm_pfn_entry(at - 1)->next) {
         mm_pfn_t *entry = mm_pfn_entry(at - 1);
-        if (entry->mapped.file_slot == MM_IN_SEGMENT_FILE)
+        if (!mm_is_page_file_slot(entry->mapped.file_slot))
             continue;
-        given += entry->mapped.file_slot != 0;
+        given++;
         mm_page_file_give_locked(entry->mapped.file_slot);
         entry->mapped.file_slot = 0;
     }

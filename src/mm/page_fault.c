@@ -217,7 +217,8 @@ static mm_page_answer_t bring_nearer(mm_pageable_t *region, size_t index, uint64
         return make_dirty(region, index);
     if (mm_pte_is_transition(pte))
         return rescue(region, index, write);
-    return mm_pte_file_slot(pte) == 0 ? make_zero(region, index) : read_in(region, index, write);
+    bool is_somewhere = mm_is_page_file_slot(mm_pte_file_slot(pte)) || mm_pte_file_slot(pte) == MM_IN_SEGMENT_FILE;
+    return is_somewhere ? read_in(region, index, write) : make_zero(region, index);
 }
 
 static bool is_there(uint64_t pte, bool write) { return mm_pte_is_valid(pte) && (!write || (pte & MM_PTE_DIRTY) != 0); }

@@ -27,6 +27,9 @@
  *     page file    none      closed      stale or none        one
  *     demand zero  none      closed      stale or none        none
  *
+ * A page that is reset (MEM_RESET) becomes clean as if it were in the page file, in the slot MM_RESET, where nothing is: so it is not written, and when
+ * its frame is gone it is demand zero.
+ *
  * A page of mm_shared has no gate of its own: what the table says of the gate holds for every view, each of which opens the page when it
  * is touched there. A page over a file of the host starts as one that is "in the page file", in the slot MM_IN_SEGMENT_FILE.
  *
@@ -47,7 +50,7 @@ static size_t    bytes_of(size_t pages) { return pages << PAGE_SHIFT; }
 
 static void give_file_slot(uint32_t file_slot)
 {
-    if (file_slot != MM_IN_SEGMENT_FILE)
+    if (mm_is_page_file_slot(file_slot))
         mm_page_file_give_locked(file_slot);
 }
 
@@ -121,8 +124,9 @@ int mm_page_make_locked(mm_pageable_t *region, size_t first, size_t count, const
     int status = open_fresh(region, first, count, zero, open_ahead);
     if (status < 0)
         return status;
+    uint32_t file_slot = mm_pte_file_slot(*pte_at(region, first)) != 0 ? MM_LOST : 0; /* it was reset */
     for (size_t i = 0; i < count; i++)
-        back_page(region, first + i, frames[i], 0);
+        back_page(region, first + i, frames[i], file_slot);
     for (size_t i = count; i < count + open_ahead; i++)
         mm_pte_write(pte_at(region, first + i), MM_PTE_GATE_OPEN);
     return 0;
@@ -252,6 +256,51 @@ void mm_page_repurpose_locked(mm_pfn_number_t pfn)
     entry->cache = 0;
     entry->owner = (mm_owner_t){ 0 };
     mm_note_stale_slot(region, index);
+}
+
+/* ---- contents that nobody is interested in ---- */
+
+void mm_page_reset_locked(size_t slot)
+{
+    uint64_t        pte = *pte_at(&mm_shared, slot);
+    mm_pfn_number_t pfn = mm_pte_pfn(pte);
+    if (!mm_pte_has_frame(pte)) {
+        if (mm_pte_file_slot(pte) == 0)
+            return;
+        give_file_slot(mm_pte_file_slot(pte));
+        mm_pte_write(pte_at(&mm_shared, slot), mm_pte_in_file(mm_pte_file_slot(pte) < MM_LOST ? MM_RESET : 0) | (pte & MM_PTE_STALE_SLOT));
+        return;
+    }
+    if (mm_slot_is_pinned_locked(slot)) /* who has pinned it is interested */
+        return;
+    if (mm_pte_is_valid(pte)) {
+        mm_views_hide_locked(slot, 1); /* so that the next write is seen */
+        mm_pte_write(pte_at(&mm_shared, slot), pte & ~MM_PTE_DIRTY);
+    } else if (mm_pfn_entry(pfn)->list == MM_MODIFIED) {
+        leave_list(pfn);
+        enter_list(MM_STANDBY, pfn);
+    }
+    discharge_file_slot(mm_pfn_entry(pfn));
+    mm_pfn_entry(pfn)->mapped.file_slot = MM_RESET;
+}
+
+bool mm_page_undo_reset_locked(size_t slot)
+{
+    uint64_t  pte = *pte_at(&mm_shared, slot);
+    mm_pfn_t *entry = mm_pte_has_frame(pte) ? mm_pfn_entry(mm_pte_pfn(pte)) : NULL;
+    uint32_t  file_slot = entry != NULL ? entry->mapped.file_slot : mm_pte_file_slot(pte);
+    if (file_slot != MM_RESET && file_slot != MM_LOST)
+        return true;
+    if (entry == NULL) {
+        mm_pte_write(pte_at(&mm_shared, slot), MM_PTE_READ_WRITE | (pte & MM_PTE_STALE_SLOT));
+        return false;
+    }
+    entry->mapped.file_slot = 0;
+    if (mm_pte_is_transition(pte)) {
+        leave_list(mm_pte_pfn(pte));
+        enter_list(MM_MODIFIED, mm_pte_pfn(pte));
+    }
+    return file_slot == MM_RESET;
 }
 
 /* What is free need not be closed at once, as long as it is writable: the next owner saves the opening. */

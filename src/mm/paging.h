@@ -87,6 +87,9 @@ void mm_page_trim_locked(mm_pageable_t *region, size_t index);                /*
 void mm_page_was_written_locked(mm_pfn_number_t pfn, uint32_t file_slot);     /* MM_IN_SEGMENT_FILE: to the file of its segment */
 void mm_page_repurpose_locked(mm_pfn_number_t pfn);                           /* a standby frame: active and nobody's from now on */
 void mm_page_free_locked(mm_pageable_t *region, size_t index);
+/* A page of mm_shared: nobody is interested in what is there (view_reset.c); and is, after all. false: that is gone. */
+void mm_page_reset_locked(size_t slot);
+bool mm_page_undo_reset_locked(size_t slot);
 /* A frame for a page is at hand: what its PFN entry says of its home, as a flag. */
 void mm_page_home_is(mm_pfn_number_t pfn, bool home_zero);
 

@@ -13,7 +13,7 @@
  * protection  4: read and write. Never 0 in an entry of a page that somebody has, always 0 in one that is free.
  * stale       the page's slot in the memory object holds bytes of a page that is gone
  * open        the gate was left open: the next owner of the page need not open it
- * slot        MM_IN_SEGMENT_FILE: the bytes are in the file that the segment is over, or behind its end
+ * slot        MM_IN_SEGMENT_FILE: the bytes are in the file that the segment is over, or behind its end; MM_RESET, MM_LOST: nowhere (view_reset.c)
  * D           the page was written since it was read from the page file, or has never been there; without it the gate lets nobody write
  * Bits 52 to 58 of a valid one are for software: MM_PTE_HOME, MM_PTE_IO, MM_PTE_DEVICE.
  *
@@ -43,6 +43,9 @@
 #define MM_PTE_TRANSITION ((uint64_t)1 << 11)
 #define MM_PTE_FILE_SHIFT 32u
 #define MM_IN_SEGMENT_FILE UINT32_MAX /* as a slot of the page file: no, in the file of the segment that the page belongs to */
+#define MM_RESET (UINT32_MAX - 1)     /* the same: nowhere, since nobody is interested; once it is not in RAM it is zeros */
+#define MM_LOST (UINT32_MAX - 2)      /* the same, and that has happened */
+static inline bool mm_is_page_file_slot(uint32_t slot) { return slot != 0 && slot < MM_LOST; }
 
 static inline uint64_t mm_pte_make(mm_pfn_number_t pfn, unsigned access /* enum host_access */)
 {

@@ -78,7 +78,7 @@ static void make_orphan(size_t slot)
     mm_pfn_t *entry = mm_pfn_entry(mm_pte_pfn(mm_shared_table.ptes[slot]));
     *owner_of(slot) = MM_ORPHAN;
     orphans++;
-    if (entry->mapped.file_slot != MM_IN_SEGMENT_FILE)
+    if (entry->mapped.file_slot < MM_LOST)
         return;
     entry->mapped.file_slot = 0;
     mm_pte_write(&mm_shared_table.ptes[slot], mm_shared_table.ptes[slot] | MM_PTE_DIRTY);

@@ -21,6 +21,8 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/view_pages.c
   ${CMAKE_CURRENT_LIST_DIR}/view_fault.c
   ${CMAKE_CURRENT_LIST_DIR}/view_lock.c
+  ${CMAKE_CURRENT_LIST_DIR}/view_reset.c
+  ${CMAKE_CURRENT_LIST_DIR}/view_large.c
   ${CMAKE_CURRENT_LIST_DIR}/view_check.c
   ${CMAKE_CURRENT_LIST_DIR}/paging_control.c
   ${CMAKE_CURRENT_LIST_DIR}/force_irql.c

@@ -66,7 +66,7 @@ static void reserve_slices(void)
     for (uintptr_t hint = FIRST_HINT; at == NULL && hint <= LAST_HINT && sizeof(void *) > 4; hint += HINT_STEP)
         at = host_reserve_at((void *)hint, bytes);
     if (at == NULL) /* anywhere, then: a driver that compares with MmUserProbeAddress itself will not like it */
-        at = host_reserve_aligned(bytes, MM_USER_ALLOCATION_GRANULARITY);
+        at = host_reserve_aligned(bytes, MM_LARGE_PAGE_BYTES);
     mm_user_region = (mm_region_t){ (uintptr_t)at, at != NULL ? bytes : 0 };
     mm_user_probe_address = mm_user_region.base + mm_user_region.bytes;
 }

@@ -20,6 +20,7 @@
  *
  *     space.c   slices, boot, shutdown      view.c          map, unmap, release        view_fault.c  touched, pinned, copied, closed
  *     segment.c segments and their files    view_pages.c    commit, protect, secure    view_check.c  does it all fit?
+ *     view_reset.c  contents of no interest view_large.c    large pages                view_lock.c   locked by the process
  *
  * Units       pages; index = number of the page in its space.
  * Locks       mm_paging_lock guards all of it; names end in _locked where the caller holds it.
@@ -72,6 +73,8 @@ typedef struct mm_view {        /* an allocation: a view of a segment, or a priv
     uint64_t        first_page; /* of the segment */
     size_t          first, page_count;
     uint32_t        protect, type; /* as it was made */
+    bool            physical;      /* never committed */
+    bool            large;         /* every page is pinned */
 } mm_view_t;
 
 struct mm_segment {
@@ -154,9 +157,20 @@ void mm_view_locks_boot(void);
 void mm_view_unlock_pages_locked(mm_space_t *space, size_t first, size_t end); /* before they go */
 void mm_space_unlock_all(mm_space_t *space);
 
+/* ---- view_large.c ---- */
+typedef struct mm_large_frames {
+    size_t          count; /* of large pages */
+    mm_pfn_number_t first[MM_USER_SLICE_BYTES / MM_LARGE_PAGE_BYTES];
+} mm_large_frames_t;
+bool     mm_large_frames_get(size_t count, mm_large_frames_t *frames); /* no lock held. false: RAM has no such runs */
+void     mm_large_frames_put(mm_large_frames_t *frames);               /* those that no page has got */
+NTSTATUS mm_view_fill_large_locked(mm_view_t *view, mm_large_frames_t *frames);
+void     mm_view_unpin_large_locked(mm_view_t *view);
+
 /* ---- view_fault.c ---- */
-mm_page_answer_t mm_view_fault(ke_thread_t *thread, const host_fault_t *fault); /* an address of a space */
-void             mm_views_close_locked(size_t first_slot, size_t count);        /* in every view that shows them */
+mm_page_answer_t mm_view_fault(ke_thread_t *thread, const host_fault_t *fault);      /* an address of a space */
+void             mm_views_close_locked(size_t first_slot, size_t count);             /* in every view that shows them */
+void             mm_view_open_locked(mm_space_t *space, size_t index, size_t count); /* private pages that are valid; the host may refuse */
 void      mm_views_hide_locked(size_t first_slot, size_t count); /* the same, but the PTEs go on saying open: the next touch is no fault */
 bool      mm_view_make_resident(mm_space_t *space, uintptr_t va);
 bool      mm_view_is_committed(const mm_space_t *space, uintptr_t va);

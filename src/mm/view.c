@@ -16,6 +16,7 @@
 #include "ke/bugcheck.h"
 #include "mm/charge.h"
 
+#define LARGE_PAGES (MM_LARGE_PAGE_BYTES >> PAGE_SHIFT)
 #define GRANULE (MM_USER_ALLOCATION_GRANULARITY > PAGE_SIZE ? MM_USER_ALLOCATION_GRANULARITY >> PAGE_SHIFT : 1u)
 #define MAPPINGS_OF_ONE 2u /* it splits what it lies in */
 
@@ -36,16 +37,16 @@ static size_t end_below(const mm_space_t *space, uint64_t limit)
     return (size_t)(bytes >> PAGE_SHIFT);
 }
 
-static bool find_highest(const mm_space_t *space, size_t count, size_t end, size_t *first)
+static bool find_highest(const mm_space_t *space, size_t count, size_t end, size_t step, size_t *first)
 {
     if (count > end)
         return false;
-    for (size_t at = (end - count) / GRANULE * GRANULE;; at -= GRANULE) {
+    for (size_t at = (end - count) / step * step;; at -= step) {
         if (is_free(space, at, count)) {
             *first = at;
             return true;
         }
-        if (at < GRANULE)
+        if (at < step)
             return false;
     }
 }
@@ -53,7 +54,8 @@ static bool find_highest(const mm_space_t *space, size_t count, size_t end, size
 static NTSTATUS find_room_locked(mm_space_t *space, const mm_view_want_t *want, size_t *first)
 {
     size_t         count = (size_t)(want->bytes >> PAGE_SHIFT), end = end_below(space, want->limit);
-    rt_runs_want_t wish = { .count = count, .high = end, .align = GRANULE };
+    size_t         step = want->large ? LARGE_PAGES : GRANULE;
+    rt_runs_want_t wish = { .count = count, .high = end, .align = step };
     if (want->address != 0) {
         if (!mm_in(&space->region, want->address))
             return STATUS_CONFLICTING_ADDRESSES;
@@ -61,13 +63,22 @@ static NTSTATUS find_room_locked(mm_space_t *space, const mm_view_want_t *want, 
         return is_free(space, *first, count) ? STATUS_SUCCESS : STATUS_CONFLICTING_ADDRESSES;
     }
     if (want->top_down)
-        return find_highest(space, count, end, first) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+        return find_highest(space, count, end, step, first) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
     uint64_t unit = count <= end ? rt_runs_find(&space->runs, &wish) : RT_RUNS_NONE;
     *first = (size_t)unit;
     return unit != RT_RUNS_NONE ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 /* ---- mapping ---- */
+
+static void remove_view_locked(mm_view_t *view);
+
+static void remove_uncharged_locked(mm_view_t *view)
+{
+    for (size_t i = view->first; i < view->first + view->page_count; i++)
+        view->space->ptes[i] &= ~MM_VIEW_CHARGED;
+    remove_view_locked(view);
+}
 
 /* Pages that this allocation is charged for at once. */
 static uint64_t charge_of(const mm_view_want_t *want)
@@ -115,6 +126,7 @@ static NTSTATUS map_at_locked(mm_space_t *space, const mm_view_want_t *want, siz
     *view = (mm_view_t){ .space = space, .segment = want->segment, .first_page = want->first_page, .first = first, .page_count = count };
     view->protect = want->protect;
     view->type = want->type;
+    view->physical = want->physical;
     if (mm_mappings_left() < MAPPINGS_OF_ONE || !map_host(space, first, slot, count)) {
         if (want->segment == NULL)
             mm_slots_give_locked(slot, count);
@@ -133,10 +145,25 @@ static NTSTATUS map_at_locked(mm_space_t *space, const mm_view_want_t *want, siz
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS map_locked(mm_space_t *space, const mm_view_want_t *want, mm_large_frames_t *frames, size_t *first)
+{
+    NTSTATUS status = find_room_locked(space, want, first);
+    if (NT_SUCCESS(status))
+        status = map_at_locked(space, want, *first);
+    if (!NT_SUCCESS(status) || !want->large)
+        return status;
+    mm_view_t *view = mm_view_numbered(mm_view_pte_view(space->ptes[*first]));
+    status = mm_view_fill_large_locked(view, frames);
+    if (!NT_SUCCESS(status)) /* its charge is the caller's to give back */
+        remove_uncharged_locked(view);
+    return status;
+}
+
 NTSTATUS mm_view_map(mm_space_t *space, const mm_view_want_t *want, uintptr_t *base)
 {
-    uint64_t charge = charge_of(want);
-    size_t   first = 0;
+    mm_large_frames_t frames = { 0 };
+    uint64_t          charge = charge_of(want);
+    size_t            first = 0;
     NTMM_INVARIANT(want->bytes != 0 && ((want->bytes | want->address) & (PAGE_SIZE - 1)) == 0, "views are made of whole pages");
     NTMM_INVARIANT(want->segment == NULL || want->first_page + (want->bytes >> PAGE_SHIFT) <= want->segment->page_count,
                    "a view lies within its segment");
@@ -144,11 +171,13 @@ NTSTATUS mm_view_map(mm_space_t *space, const mm_view_want_t *want, uintptr_t *b
         return STATUS_NO_MEMORY;
     if (charge != 0 && !mm_charge(MM_CHARGE_PRIVATE, charge))
         return STATUS_COMMITMENT_LIMIT;
-    ke_lock(&mm_paging_lock);
-    NTSTATUS status = find_room_locked(space, want, &first);
-    if (NT_SUCCESS(status))
-        status = map_at_locked(space, want, first);
-    ke_unlock(&mm_paging_lock);
+    NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+    if (!want->large || mm_large_frames_get((size_t)(want->bytes / MM_LARGE_PAGE_BYTES), &frames)) {
+        ke_lock(&mm_paging_lock);
+        status = map_locked(space, want, &frames, &first);
+        ke_unlock(&mm_paging_lock);
+    }
+    mm_large_frames_put(&frames);
     *base = NT_SUCCESS(status) ? mm_space_va(space, first) : 0;
     if (!NT_SUCCESS(status) && charge != 0)
         mm_uncharge(MM_CHARGE_PRIVATE, charge);
@@ -206,6 +235,7 @@ static void leave_segment_locked(mm_view_t *view)
 static void remove_view_locked(mm_view_t *view)
 {
     mm_space_t *space = view->space;
+    mm_view_unpin_large_locked(view);
     remove_pages_locked(space, view, view->first, view->first + view->page_count);
     space->mappings -= MAPPINGS_OF_ONE;
     if (view->segment != NULL)
@@ -258,7 +288,7 @@ static bool split_locked(mm_view_t *view, size_t end)
 static NTSTATUS release_locked(mm_space_t *space, mm_view_t *view, size_t first, size_t end)
 {
     size_t all = view->first + view->page_count;
-    if (view->segment != NULL || end > all)
+    if (view->segment != NULL || end > all || (view->large && end - first != view->page_count))
         return STATUS_UNABLE_TO_FREE_VM;
     if (mm_secured_forbids_locked(space, first, end, 0))
         return STATUS_INVALID_PAGE_PROTECTION;

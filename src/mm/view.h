@@ -24,6 +24,7 @@ typedef struct mm_segment mm_segment_t;
 typedef struct mm_space   mm_space_t;
 
 #define MM_USER_ALLOCATION_GRANULARITY 0x10000u
+#define MM_LARGE_PAGE_BYTES ((size_t)2 << 20)
 
 /* ---- segments ---- */
 
@@ -76,9 +77,11 @@ typedef struct mm_view_want {
     bool          top_down; /* the highest room instead of the lowest */
     uint64_t      limit;    /* highest address + 1 (zero bits); 0: none */
     uint64_t      bytes;
-    uint32_t      protect;    /* AllocationProtect */
-    uint32_t      type;       /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
-    bool          commit;     /* private: its pages are committed; else only reserved */
+    uint32_t      protect;  /* AllocationProtect */
+    uint32_t      type;     /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
+    bool          commit;   /* private: its pages are committed; else only reserved */
+    bool          physical; /* private, reserved: for pages that an application maps itself (AWE): it cannot be committed */
+    bool          large; /* private, committed: of large pages, all of which are there at once; address and bytes are multiples of those */
     mm_segment_t *segment;    /* MEM_MAPPED: referenced by the view; NULL: private */
     uint64_t      first_page; /* of the segment */
 } mm_view_want_t;
@@ -89,6 +92,8 @@ NTSTATUS mm_view_unmap(mm_space_t *space, uintptr_t va);                   /* th
 NTSTATUS mm_view_release(mm_space_t *space, uintptr_t va, uint64_t bytes); /* private: part of one, which is split */
 NTSTATUS mm_view_commit(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect);
 NTSTATUS mm_view_decommit(mm_space_t *space, uintptr_t va, uint64_t bytes);
+/* STATUS_CONFLICTING_ADDRESSES: not all of it is committed; STATUS_USER_MAPPED_FILE; undo: STATUS_UNSUCCESSFUL: some of it is lost. */
+NTSTATUS mm_view_reset(mm_space_t *space, uintptr_t va, uint64_t bytes, bool undo);
 NTSTATUS mm_view_protect(mm_space_t *space, uintptr_t va, uint64_t bytes, uint32_t protect,
                          uint32_t *old); /* STATUS_SECTION_PROTECTION .. */
 

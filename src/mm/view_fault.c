@@ -98,6 +98,8 @@ static int open_pages(mm_space_t *space, size_t index, size_t count)
     return status;
 }
 
+void mm_view_open_locked(mm_space_t *space, size_t index, size_t count) { (void)open_pages(space, index, count); }
+
 /* ---- copy-on-write ---- */
 
 static bool show_slot(mm_space_t *space, size_t index, size_t slot)

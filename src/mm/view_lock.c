@@ -150,11 +150,14 @@ void mm_view_unlock_pages_locked(mm_space_t *space, size_t first, size_t end)
             take_off_locked(&space->ptes[i], MM_VIEW_LOCKED);
 }
 
+/* Large pages are nobody's mistake either. */
 static void unlock_space_locked(mm_space_t *space, void *unused)
 {
     (void)unused;
-    for (uint64_t at = rt_runs_next_used(&space->runs, 0); at < mm_space_pages(space); at = rt_runs_next_used(&space->runs, at + 1))
+    for (uint64_t at = rt_runs_next_used(&space->runs, 0); at < mm_space_pages(space); at = rt_runs_next_used(&space->runs, at + 1)) {
         mm_view_unlock_pages_locked(space, at, at + 1);
+        mm_view_unpin_large_locked(mm_view_numbered(mm_view_pte_view(space->ptes[at])));
+    }
 }
 
 void mm_space_unlock_all(mm_space_t *space)

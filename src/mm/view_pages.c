@@ -99,7 +99,7 @@ static NTSTATUS charge_copies(const range_t *range, uint32_t protect)
 
 static NTSTATUS commit_locked(const range_t *range, uint32_t protect)
 {
-    if (range->view == NULL)
+    if (range->view == NULL || range->view->physical)
         return STATUS_CONFLICTING_ADDRESSES;
     if (mm_secured_forbids_locked(range->space, range->first, range->end, protect))
         return STATUS_INVALID_PAGE_PROTECTION;
@@ -154,7 +154,7 @@ static NTSTATUS decommit_locked(const range_t *range)
     NTSTATUS status = STATUS_SUCCESS;
     if (range->view == NULL)
         return STATUS_MEMORY_NOT_ALLOCATED;
-    if (range->view->segment != NULL)
+    if (range->view->segment != NULL || range->view->large)
         return STATUS_UNABLE_TO_DECOMMIT_VM;
     if (mm_secured_forbids_locked(range->space, range->first, range->end, 0))
         return STATUS_INVALID_PAGE_PROTECTION;
@@ -204,6 +204,8 @@ static NTSTATUS protect_locked(const range_t *range, uint32_t protect, uint32_t 
         return STATUS_CONFLICTING_ADDRESSES;
     if (reserved_pages(range) != 0)
         return STATUS_NOT_COMMITTED;
+    if (range->view->large && !mm_protect_writes(protect))
+        return STATUS_INVALID_PAGE_PROTECTION;
     if (!view_allows(range->view, protect))
         return range->view->segment == NULL ? STATUS_INVALID_PAGE_PROTECTION : STATUS_SECTION_PROTECTION;
     if (mm_secured_forbids_locked(range->space, range->first, range->end, protect))

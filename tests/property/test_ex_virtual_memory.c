@@ -35,6 +35,9 @@ typedef struct page {
     ULONG         protect, allocation_protect;
     ULONG         locks; /* MAP_* */
     unsigned char byte;
+    bool          reset; /* nobody is interested: it may become zeros */
+    bool          maybe; /* it may have become zeros, and stays what it is */
+    bool          lost;  /* zeros were seen where something had been reset */
 } page_t;
 static page_t         pages[ARENA];
 static uint32_t       allocations;
@@ -146,7 +149,10 @@ static void commit_pages(void)
     NTSTATUS expected = in_one_allocation(range) ? STATUS_SUCCESS : STATUS_CONFLICTING_ADDRESSES;
     expect(ZwAllocateVirtualMemory(ZwCurrentProcess(), &base, 0, &size, MEM_COMMIT, protect), expected);
     for (size_t i = range.first; i < range.end && expected == STATUS_SUCCESS; i++) {
-        pages[i].byte = pages[i].committed ? pages[i].byte : 0;
+        if (!pages[i].committed) {
+            pages[i].byte = 0;
+            pages[i].reset = pages[i].maybe = pages[i].lost = false;
+        }
         pages[i].committed = true;
         pages[i].protect = protect;
     }
@@ -210,6 +216,54 @@ static void protect_pages(void)
     assert_int_equal(old, pages[range.first].protect);
     for (size_t i = range.first; i < range.end; i++)
         pages[i].protect = protect;
+}
+
+static bool all_committed(range_t range)
+{
+    for (size_t i = range.first; i < range.end; i++)
+        if (!pages[i].committed)
+            return false;
+    return true;
+}
+
+static void reset_pages(void)
+{
+    size_t  byte = any_byte(), bytes = any_size();
+    range_t range = range_at(byte, bytes, PAGE_SIZE);
+    PVOID   base = arena + byte;
+    SIZE_T  size = bytes;
+    bool    all = all_committed(range);
+    expect(ZwAllocateVirtualMemory(ZwCurrentProcess(), &base, 0, &size, MEM_RESET, PAGE_READWRITE),
+           all ? STATUS_SUCCESS : STATUS_CONFLICTING_ADDRESSES);
+    for (size_t i = range.first; i < range.end && all; i++)
+        if (pages[i].locks == 0) {
+            pages[i].reset = true;
+            pages[i].lost = false;
+        }
+}
+
+static void undo_reset(void)
+{
+    size_t  byte = any_byte(), bytes = any_size();
+    range_t range = range_at(byte, bytes, PAGE_SIZE);
+    PVOID   base = arena + byte;
+    SIZE_T  size = bytes;
+    bool    lost = false, reset = false;
+    for (size_t i = range.first; i < range.end; i++) {
+        lost = lost || pages[i].lost;
+        reset = reset || pages[i].reset;
+    }
+    NTSTATUS status = ZwAllocateVirtualMemory(ZwCurrentProcess(), &base, 0, &size, MEM_RESET_UNDO, PAGE_READWRITE);
+    if (!all_committed(range))
+        expect(status, STATUS_CONFLICTING_ADDRESSES);
+    else if (lost || (status != STATUS_SUCCESS && reset))
+        expect(status, STATUS_UNSUCCESSFUL);
+    else
+        expect(status, STATUS_SUCCESS);
+    for (size_t i = range.first; i < range.end && status != STATUS_CONFLICTING_ADDRESSES; i++) {
+        pages[i].maybe = pages[i].maybe || (pages[i].reset && status != STATUS_SUCCESS);
+        pages[i].reset = pages[i].lost = false;
+    }
 }
 
 #define LOCKS_MOST (RAM_PAGES / 4)
@@ -321,9 +375,17 @@ static void touch(void)
     expect(status, raises(&pages[page], write));
     if (status != STATUS_SUCCESS)
         return;
-    if (write)
+    if (write) {
         pages[page].byte = value;
-    else if (found != pages[page].byte)
+        pages[page].reset = pages[page].maybe = pages[page].lost = false;
+        return;
+    }
+    if (found != pages[page].byte && found == 0 && (pages[page].reset || pages[page].maybe)) {
+        pages[page].byte = 0;
+        pages[page].lost = pages[page].reset && !pages[page].maybe;
+    }
+    pages[page].maybe = pages[page].maybe && pages[page].reset;
+    if (found != pages[page].byte)
         fail_msg("seed %llu: page %zu holds 0x%x, not 0x%x", (unsigned long long)seed, page, found, pages[page].byte);
 }
 
@@ -360,6 +422,10 @@ static void play(void **unused)
             lock_pages();
         else if (which < 62)
             unlock_pages();
+        else if (which < 64)
+            reset_pages();
+        else if (which < 65)
+            undo_reset();
         else if (which < 99 || below(20) != 0)
             touch();
         else if (below(2))

@@ -6,6 +6,7 @@
 #include "../support/user_memory.h"
 
 #define PAGES(n) ((SIZE_T)(n) << PAGE_SHIFT)
+#define LARGE ((SIZE_T)2 << 20)
 #define GRANULE ((uintptr_t)(PAGE_SIZE > 0x10000 ? PAGE_SIZE : 0x10000))
 #define HERE ZwCurrentProcess()
 
@@ -201,9 +202,16 @@ static void bad_arguments_of_allocate(void **state)
         { 0, 1, MEM_RESERVE | 1, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
         { 0, 1, MEM_RESET | MEM_COMMIT, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
         { 0, 1, MEM_RESET | MEM_TOP_DOWN, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
-        { 0, 1, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE, STATUS_NOT_SUPPORTED },
+        { 0, 1, MEM_PHYSICAL, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
+        { 0, 1, MEM_RESERVE | MEM_PHYSICAL | MEM_TOP_DOWN, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
+        { 0, 1, MEM_RESERVE | MEM_PHYSICAL, PAGE_READONLY, STATUS_INVALID_PAGE_PROTECTION },
+        { 0, 1, MEM_COMMIT | MEM_WRITE_WATCH, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
+        { 0, LARGE, MEM_RESERVE | MEM_LARGE_PAGES, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
+        { 0, LARGE, MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
+        { 0, LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READONLY, STATUS_INVALID_PAGE_PROTECTION },
+        { 0, LARGE + 1, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE, STATUS_INVALID_PARAMETER_4 },
+        { GRANULE, LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE, STATUS_INVALID_PARAMETER_2 },
         { 0, 1, MEM_COMMIT | MEM_PHYSICAL, PAGE_READWRITE, STATUS_INVALID_PARAMETER_5 },
-        { 0, 1, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE, STATUS_NOT_SUPPORTED },
         { 0, 1, MEM_RESERVE, 0, STATUS_INVALID_PAGE_PROTECTION },
         { 0, 1, MEM_RESERVE, PAGE_READONLY | PAGE_READWRITE, STATUS_INVALID_PAGE_PROTECTION },
         { 0, 1, MEM_RESERVE, PAGE_WRITECOPY, STATUS_INVALID_PAGE_PROTECTION },
@@ -250,18 +258,202 @@ static void              the_commit_limit(void **state)
     assert_true(ntmm_check());
 }
 
-static void reset_keeps_what_is_there(void **state)
+/* ---- reset ---- */
+
+enum { RESET_PAGES = 8 };
+
+static unsigned char *filled(void)
+{
+    unsigned char *p = allocate(PAGES(RESET_PAGES), MEM_COMMIT, PAGE_READWRITE);
+    for (size_t i = 0; i < RESET_PAGES; i++)
+        poke(p + PAGES(i), (unsigned char)(i + 1));
+    return p;
+}
+static NTSTATUS reset(unsigned char *p, SIZE_T size) { return allocate_at(&p, size, MEM_RESET, PAGE_NOACCESS); }
+static NTSTATUS undo(unsigned char *p, SIZE_T size) { return allocate_at(&p, size, MEM_RESET_UNDO, PAGE_READWRITE); }
+static uint64_t demand_zero_faults(void)
+{
+    ntmm_fault_counts counts;
+    ntmm_query_faults(&counts);
+    return counts.demand_zero;
+}
+
+static void reset_pages_that_stay_can_be_asked_back(void **state)
+{
+    (void)state;
+    unsigned char *p = filled();
+    assert_int_equal(reset(p, PAGES(RESET_PAGES)), STATUS_SUCCESS);
+    assert_true(peek(p) == 1 && peek(p + PAGES(1)) == 2); /* still in RAM */
+    ntmm_trim_pageable();                                 /* on a list, and still in RAM */
+    assert_int_equal(undo(p, PAGES(RESET_PAGES)), STATUS_SUCCESS);
+    ntmm_page_out(); /* and written, since somebody is interested again */
+    for (size_t i = 0; i < RESET_PAGES; i++)
+        assert_int_equal(peek(p + PAGES(i)), i + 1);
+    assert_int_equal(undo(p, PAGES(RESET_PAGES)), STATUS_SUCCESS); /* of what is not reset */
+    assert_true(ntmm_check());
+}
+
+static void reset_pages_that_go_are_zeros(void **state)
+{
+    (void)state;
+    unsigned char *p = filled();
+    uint64_t       before;
+    assert_int_equal(reset(p, PAGES(RESET_PAGES)), STATUS_SUCCESS);
+    ntmm_page_out();
+    before = demand_zero_faults();
+    for (size_t i = 0; i < RESET_PAGES; i++)
+        assert_int_equal(peek(p + PAGES(i)), 0);
+    assert_true(demand_zero_faults() > before);
+    assert_int_equal(undo(p, PAGES(RESET_PAGES)), STATUS_UNSUCCESSFUL); /* also when the zeros were seen */
+    assert_int_equal(undo(p, PAGES(RESET_PAGES)), STATUS_SUCCESS);
+    poke(p, 7);
+    ntmm_page_out();
+    assert_true(peek(p) == 7 && peek(p + PAGES(1)) == 0);
+    assert_true(ntmm_check());
+}
+
+static void a_page_written_after_the_reset_is_kept(void **state)
+{
+    (void)state;
+    unsigned char *p = filled();
+    assert_int_equal(reset(p, PAGES(2)), STATUS_SUCCESS);
+    poke(p, 50);
+    ntmm_page_out();
+    assert_true(peek(p) == 50 && peek(p + PAGES(1)) == 0 && peek(p + PAGES(2)) == 3);
+    poke(p + PAGES(1), 51);
+    ntmm_page_out();
+    assert_true(peek(p) == 50 && peek(p + PAGES(1)) == 51);
+    assert_int_equal(undo(p, PAGES(2)), STATUS_SUCCESS); /* both are new */
+    assert_true(ntmm_check());
+}
+
+static void what_is_in_the_page_file_is_lost_at_once(void **state)
+{
+    (void)state;
+    unsigned char *p = filled();
+    ntmm_page_out();
+    assert_int_equal(reset(p, PAGES(RESET_PAGES)), STATUS_SUCCESS);
+    assert_true(ntmm_check()); /* its slots in the file are free */
+    assert_int_equal(undo(p, PAGES(RESET_PAGES)), STATUS_UNSUCCESSFUL);
+    assert_int_equal(peek(p), 0);
+    ntmm_page_out();
+    assert_int_equal(reset(p, PAGES(1)), STATUS_SUCCESS);
+    assert_int_equal(reset(p, PAGES(1)), STATUS_SUCCESS); /* again: what is there are zeros, and will be */
+    assert_int_equal(undo(p, PAGES(1)), STATUS_SUCCESS);
+    assert_true(ntmm_check());
+}
+
+static void locked_and_untouched_pages_are_not_lost(void **state)
+{
+    (void)state;
+    unsigned char *p = filled(), *fresh = allocate(PAGES(2), MEM_COMMIT, PAGE_READWRITE);
+    PVOID          base = p;
+    SIZE_T         size = PAGE_SIZE;
+    assert_int_equal(ZwLockVirtualMemory(HERE, &base, &size, MAP_PROCESS), STATUS_SUCCESS);
+    assert_int_equal(reset(p, PAGES(1)), STATUS_SUCCESS);
+    assert_int_equal(reset(fresh, PAGES(2)), STATUS_SUCCESS);
+    ntmm_page_out();
+    assert_int_equal(undo(p, PAGES(1)), STATUS_SUCCESS);
+    assert_int_equal(undo(fresh, PAGES(2)), STATUS_SUCCESS);
+    assert_true(peek(p) == 1 && peek(fresh) == 0);
+}
+
+static void reset_needs_committed_pages(void **state)
 {
     (void)state;
     unsigned char *p = allocate(PAGES(4), MEM_RESERVE, PAGE_READWRITE), *at = p;
     assert_int_equal(allocate_at(&at, PAGES(2), MEM_COMMIT, PAGE_READWRITE), STATUS_SUCCESS);
     poke(p, 3);
-    assert_int_equal(allocate_at(&at, PAGES(2), MEM_RESET, PAGE_NOACCESS), STATUS_SUCCESS);
-    assert_int_equal(allocate_at(&at, PAGES(2), MEM_RESET_UNDO, PAGE_READWRITE), STATUS_SUCCESS);
-    assert_true(peek(p) == 3 || peek(p) == 0);
-    assert_int_equal(allocate_at(&at, PAGES(3), MEM_RESET, PAGE_READWRITE), STATUS_CONFLICTING_ADDRESSES);
+    assert_int_equal(reset(p, PAGES(3)), STATUS_CONFLICTING_ADDRESSES);
+    assert_int_equal(undo(p, PAGES(3)), STATUS_CONFLICTING_ADDRESSES);
+    assert_int_equal(reset((unsigned char *)0x20000, 1), STATUS_CONFLICTING_ADDRESSES);
     assert_int_equal(allocate_at(&at, PAGES(1), MEM_RESET, 0), STATUS_INVALID_PAGE_PROTECTION);
-    poke(p, 4);
+    assert_int_equal(allocate_at(&at, PAGES(1), MEM_RESET | MEM_RESET_UNDO, PAGE_READWRITE), STATUS_INVALID_PARAMETER_5);
+    ntmm_page_out();
+    assert_int_equal(peek(p), 3);
+}
+
+static const ntmm_config windows_7 = { .quiet = true, .windows_version = NTDDI_WIN7 };
+static void              undo_came_with_windows_8(void **state)
+{
+    (void)state;
+    process = ntmm_process_create();
+    ntmm_process_attach(process);
+    unsigned char *p = filled();
+    assert_int_equal(reset(p, PAGES(1)), STATUS_SUCCESS);
+    assert_int_equal(undo(p, PAGES(1)), STATUS_INVALID_PARAMETER_5);
+}
+
+/* ---- other kinds ---- */
+
+static void large_pages_are_rows_of_frames_that_stay(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate(2 * LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE), *at = p;
+    assert_int_equal((uintptr_t)p % LARGE, 0);
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t first = (uint64_t)MmGetPhysicalAddress(p + i * LARGE).QuadPart;
+        assert_int_equal(first % LARGE, 0);
+        for (size_t page = 0; page < LARGE; page += PAGE_SIZE)
+            assert_int_equal(MmGetPhysicalAddress(p + i * LARGE + page).QuadPart, first + page);
+    }
+    memset(p, 0x42, 2 * LARGE);
+    uint64_t first = (uint64_t)MmGetPhysicalAddress(p).QuadPart;
+    ntmm_page_out();
+    KIRQL irql = KeRaiseIrqlToDpcLevel();
+    assert_int_equal(p[LARGE + 5], 0x42); /* no page fault */
+    KeLowerIrql(irql);
+    assert_int_equal(MmGetPhysicalAddress(p).QuadPart, first);
+    ULONG old;
+    assert_int_equal(protect_at(p, PAGE_SIZE, PAGE_READONLY, &old), STATUS_INVALID_PAGE_PROTECTION);
+    assert_int_equal(free_at(p, PAGE_SIZE, MEM_DECOMMIT), STATUS_UNABLE_TO_DECOMMIT_VM);
+    assert_int_equal(allocate_at(&at, LARGE, MEM_RESET, PAGE_READWRITE), STATUS_SUCCESS); /* as on locked pages: no effect */
+    assert_region(p, MEM_COMMIT, PAGE_READWRITE, 2 * LARGE);
+    assert_true(ntmm_check());
+    assert_int_equal(free_at(p, 0, MEM_RELEASE), STATUS_SUCCESS);
+    assert_true(ntmm_check());
+    p = allocate(LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES | MEM_TOP_DOWN,
+                 PAGE_EXECUTE_READWRITE); /* and is left to the process's end */
+    assert_true((uintptr_t)p % LARGE == 0 && peek(p) == 0);
+}
+
+static void large_pages_run_out(void **state)
+{
+    (void)state;
+    unsigned char *p = NULL, *last = NULL;
+    NTSTATUS       status;
+    size_t         count = 0;
+    while ((status = allocate_at(&p, LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE)) == STATUS_SUCCESS) {
+        last = p;
+        p = NULL;
+        count++;
+    }
+    assert_true(status == STATUS_INSUFFICIENT_RESOURCES || status == STATUS_NO_MEMORY);
+    assert_true(count > 4);
+    assert_true(ntmm_check());
+    assert_int_equal(free_at(last, 0, MEM_RELEASE), STATUS_SUCCESS);
+    p = NULL;
+    assert_int_equal(allocate_at(&p, LARGE, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE), STATUS_SUCCESS);
+    assert_true(ntmm_check());
+}
+
+static void addresses_for_physical_pages(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate(4 * GRANULE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE), *at = p;
+    assert_region(p, MEM_RESERVE, 0, 4 * GRANULE);
+    assert_int_equal(allocate_at(&at, PAGE_SIZE, MEM_COMMIT, PAGE_READWRITE), STATUS_CONFLICTING_ADDRESSES);
+    assert_int_equal(raised((void)peek(p)), STATUS_ACCESS_VIOLATION);
+    assert_int_equal(free_at(p, 0, MEM_RELEASE), STATUS_SUCCESS);
+    assert_true(ntmm_check());
+}
+
+static void watched_memory_is_like_any_other(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate(PAGES(2), MEM_RESERVE | MEM_COMMIT | MEM_WRITE_WATCH, PAGE_READWRITE);
+    poke(p, 1);
+    assert_region(p, MEM_COMMIT, PAGE_READWRITE, PAGES(2));
 }
 
 /* ---- freeing ---- */
@@ -678,7 +870,17 @@ int main(void)
         vm_test(bad_arguments_of_allocate),
         vm_test(memory_runs_out),
         ntmm_cmocka_test_config(the_commit_limit, &little_commit),
-        vm_test(reset_keeps_what_is_there),
+        vm_test(reset_pages_that_stay_can_be_asked_back),
+        vm_test(reset_pages_that_go_are_zeros),
+        vm_test(a_page_written_after_the_reset_is_kept),
+        vm_test(what_is_in_the_page_file_is_lost_at_once),
+        vm_test(locked_and_untouched_pages_are_not_lost),
+        vm_test(reset_needs_committed_pages),
+        ntmm_cmocka_test_config(undo_came_with_windows_8, &windows_7),
+        vm_test(large_pages_are_rows_of_frames_that_stay),
+        vm_test(large_pages_run_out),
+        vm_test(addresses_for_physical_pages),
+        vm_test(watched_memory_is_like_any_other),
         vm_test(decommitted_pages_are_reserved_and_zero_again),
         vm_test(release_takes_all_that_begins_there),
         vm_test(bad_arguments_of_free),

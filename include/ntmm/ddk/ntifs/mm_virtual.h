@@ -28,17 +28,22 @@ extern "C" {
  * @param ZeroBits        how many of the upper bits of a 32-bit address must be zero, below 21; above 32 a mask of the bits that may be set.
  *                        Counts only when *BaseAddress is NULL
  * @param RegionSize      in: bytes, not 0. Out: whole pages
- * @param AllocationType  MEM_RESERVE, MEM_COMMIT (with NULL for an address both), MEM_TOP_DOWN with them; or MEM_RESET, or MEM_RESET_UNDO, alone
- * @param Protect         one PAGE_* way of access, perhaps with PAGE_GUARD, PAGE_NOCACHE or PAGE_WRITECOMBINE
+ * @param AllocationType  MEM_RESERVE, MEM_COMMIT (with NULL for an address both), MEM_TOP_DOWN with them; MEM_WRITE_WATCH with MEM_RESERVE;
+ *                        MEM_LARGE_PAGES with both of MEM_RESERVE and MEM_COMMIT, address and size being multiples of 2 MiB; MEM_PHYSICAL with
+ *                        MEM_RESERVE and nothing else. Or alone: MEM_RESET, what committed pages hold is of no interest; MEM_RESET_UNDO,
+ *                        since Windows 8: it is, after all
+ * @param Protect         one PAGE_* way of access, perhaps with PAGE_GUARD, PAGE_NOCACHE or PAGE_WRITECOMBINE. MEM_PHYSICAL: PAGE_READWRITE;
+ *                        MEM_LARGE_PAGES: PAGE_READWRITE or PAGE_EXECUTE_READWRITE
  * @return    STATUS_SUCCESS; STATUS_INVALID_PARAMETER_2: no user address; _3: ZeroBits; _4: RegionSize 0, or beyond user addresses; _5:
  *            AllocationType; STATUS_INVALID_PAGE_PROTECTION; STATUS_CONFLICTING_ADDRESSES: something is there, or, to be committed, is not
  *            reserved, or the address lies outside of this machine's user memory; STATUS_NO_MEMORY: no room among the addresses;
- *            STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES; STATUS_NOT_SUPPORTED: MEM_PHYSICAL, MEM_LARGE_PAGES, MEM_WRITE_WATCH;
- *            STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_PROCESS_IS_TERMINATING. Which of them when is partly a choice
+ *            STATUS_COMMITMENT_LIMIT; STATUS_INSUFFICIENT_RESOURCES, also where RAM has no large pages; STATUS_USER_MAPPED_FILE: what is to be
+ *            reset is over a file; STATUS_UNSUCCESSFUL: some of what was reset is lost; STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_PROCESS_IS_TERMINATING. Which of them when is partly a choice
  * @irql      PASSIVE_LEVEL
  * @bugcheck  IRQL_NOT_LESS_OR_EQUAL (0xA): called above PASSIVE_LEVEL
- * @models    a page that is committed again keeps its contents and gets the new protection. MEM_RESET and MEM_RESET_UNDO keep the contents
- * @source    WDK reference: ntifs.h, ZwAllocateVirtualMemory, NtAllocateVirtualMemory
+ * @models    a page that is committed again keeps its contents and gets the new protection. MEM_WRITE_WATCH has no effect: there is no
+ *            routine for drivers that asks what was written. Privileges are not looked at
+ * @source    WDK reference: ntifs.h, ZwAllocateVirtualMemory, NtAllocateVirtualMemory; Windows API: VirtualAlloc
  */
 NTSYSAPI NTSTATUS ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits, PSIZE_T RegionSize,
                                           ULONG AllocationType, ULONG Protect);
