@@ -53,7 +53,7 @@ typedef struct ntmm_config {
     uint64_t              page_file_size; /* bytes; 0 = as much as RAM. A file without a name in TMPDIR or /tmp, made when first needed */
     enum ntmm_pool_model  pool_model;
     enum ntmm_run_policy  run_policy;
-    uint32_t              verifier;        /* NTMM_VERIFY_*: all but _POOL_TRACKING, _IO and _DEADLOCK are built; those are -ENOTSUP */
+    uint32_t              verifier;        /* NTMM_VERIFY_*: all but _POOL_TRACKING and _IO are built; those are -ENOTSUP */
     uint32_t              windows_version; /* NTDDI value, 0 = newest */
     uint64_t              seed;
     bool                  no_magazines;      /* pools work on their free lists alone, as with the lookaside lists off */

@@ -24,6 +24,7 @@ static void own(PFAST_MUTEX mutex) { __atomic_store_n(&mutex->Owner, (PVOID)ke_s
 static void acquire(const char *routine, PFAST_MUTEX mutex)
 {
     const ke_thread_t *self = ke_self();
+    ke_probe_own(routine, KE_OWN_TAKE, KE_OWN_FAST_MUTEX, mutex);
     if (NTMM_UNLIKELY(owner_of(mutex) == self->kthread))
         ke_bugcheck(routine, "This thread owns the mutex already: it would wait for itself.", MUTEX_ALREADY_OWNED, (ULONG_PTR)mutex,
                     (ULONG_PTR)self->kthread, 0, 0);
@@ -34,18 +35,20 @@ static void acquire(const char *routine, PFAST_MUTEX mutex)
     own(mutex);
 }
 
-static bool try_to_acquire(PFAST_MUTEX mutex)
+static bool try_to_acquire(const char *routine, PFAST_MUTEX mutex)
 {
     LONG is_free = FM_LOCK_BIT;
     if (!__atomic_compare_exchange_n(&mutex->Count, &is_free, 0, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     own(mutex);
+    ke_probe_own(routine, KE_OWN_TRIED, KE_OWN_FAST_MUTEX, mutex);
     return true;
 }
 
-static void check_owner(const char *routine, const FAST_MUTEX *mutex)
+static void check_owner(const char *routine, const FAST_MUTEX *mutex, ke_own_step_t step)
 {
     const ke_thread_t *self = ke_self();
+    ke_probe_own(routine, step, KE_OWN_FAST_MUTEX, mutex);
     if (NTMM_UNLIKELY(owner_of(mutex) != self->kthread))
         ke_bugcheck(routine, "A mutex was released by a thread that does not own it.", THREAD_NOT_MUTEX_OWNER, (ULONG_PTR)mutex,
                     (ULONG_PTR)self->kthread, 0, 0);
@@ -76,7 +79,7 @@ BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
     ke_raised_t raised = ke_raise(APC_LEVEL, __func__, KE_CALLER());
     if (raised.thread == NULL)
         return FALSE;
-    if (try_to_acquire(FastMutex)) {
+    if (try_to_acquire(__func__, FastMutex)) {
         FastMutex->OldIrql = raised.old;
         return TRUE;
     }
@@ -92,7 +95,7 @@ VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex)
     ke_thread_t *self = ke_thread_ready(__func__);
     if (self == NULL)
         return;
-    check_owner(__func__, FastMutex);
+    check_owner(__func__, FastMutex, FastMutex->OldIrql < APC_LEVEL ? KE_OWN_GIVE_AND_LOWER : KE_OWN_GIVE);
     KIRQL old = (KIRQL)FastMutex->OldIrql;
     release(FastMutex);
     ke_lower(self, old, __func__, KE_CALLER());
@@ -112,7 +115,7 @@ VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;
-    check_owner(__func__, FastMutex);
+    check_owner(__func__, FastMutex, KE_OWN_GIVE);
     release(FastMutex);
 }
 
@@ -135,7 +138,7 @@ BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
     if (ke_thread_ready(__func__) == NULL)
         return FALSE;
     KeEnterGuardedRegion();
-    if (try_to_acquire(Mutex))
+    if (try_to_acquire(__func__, Mutex))
         return TRUE;
     KeLeaveGuardedRegion();
     ke_loop_poll();
@@ -147,7 +150,7 @@ VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex)
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;
-    check_owner(__func__, Mutex);
+    check_owner(__func__, Mutex, KE_OWN_GIVE);
     release(Mutex);
     KeLeaveGuardedRegion();
 }
@@ -164,6 +167,6 @@ VOID KeReleaseGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex)
     KE_REQUIRE_IRQL(APC_LEVEL);
     if (ke_thread_ready(__func__) == NULL)
         return;
-    check_owner(__func__, Mutex);
+    check_owner(__func__, Mutex, KE_OWN_GIVE);
     release(Mutex);
 }

@@ -108,6 +108,7 @@ LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait)
 {
     LONG before = 0;
     KE_REQUIRE_IRQL(Wait ? APC_LEVEL : DISPATCH_LEVEL);
+    ke_probe_own(__func__, KE_OWN_GIVE, KE_OWN_MUTEX, Mutex);
     ke_thread_t *self = ke_thread_enter(__func__);
     if (self == NULL)
         return 0;

@@ -3,7 +3,7 @@
  * who. A hook returns, or stops the machine; it is called with no lock of the library's held.
  *
  *     a rule that always holds is broken      stop      the verifier's own code for the same mistake takes the place of the usual one
- *     a step that is wrong only for him       mdl, lock, object, freeing, returned
+ *     a step that is wrong only for him       mdl, lock, own, object, freeing, returned
  */
 #ifndef NTMM_KE_PROBE_H
 #define NTMM_KE_PROBE_H
@@ -49,6 +49,17 @@ typedef enum ke_lock_step {
     KE_LOOKASIDE_SMALL
 } ke_lock_step_t;
 
+/* What becomes of a lock that has an owner. */
+typedef enum ke_own_step {
+    KE_OWN_TAKE,           /* about to be acquired, or waited for */
+    KE_OWN_TRIED,          /* acquired, and nobody would have waited */
+    KE_OWN_CANCEL,         /* the wait has ended without it */
+    KE_OWN_GIVE,           /* about to be released */
+    KE_OWN_GIVE_AND_LOWER, /* and the IRQL with it */
+    KE_OWN_END             /* no lock: the thread is about to end */
+} ke_own_step_t;
+typedef enum ke_own_kind { KE_OWN_SPIN, KE_OWN_FAST_MUTEX, KE_OWN_MUTEX } ke_own_kind_t;
+
 /* Pool that a driver is about to free: the block is whole still. */
 typedef struct ke_freed {
     uintptr_t address;
@@ -63,7 +74,8 @@ typedef struct ke_probe {
     void (*stop)(ke_stop_t *stop); /* changes it, or does not */
     void (*mdl)(const char *routine, ke_mdl_step_t step, const MDL *mdl);
     void (*lock)(const char *routine, ke_lock_step_t step, const volatile void *lock,
-                 ULONG_PTR operand);                         /* operand: IRQL before the acquire */
+                 ULONG_PTR operand); /* operand: IRQL before the acquire */
+    void (*own)(const char *routine, ke_own_step_t step, ke_own_kind_t kind, const volatile void *lock); /* NULL: it does not care */
     void (*object)(const char *routine, const void *object); /* one that threads wait for, or a spin lock, is initialised */
     void (*freeing)(const char *routine, const ke_freed_t *freed);
     void (*returned)(const char *routine, ke_callback_t kind, ULONG_PTR callback, KIRQL irql,
@@ -81,6 +93,11 @@ static inline void ke_probe_lock(const char *routine, ke_lock_step_t step, const
 {
     if (NTMM_UNLIKELY(ke_probe != NULL) && ke_thread_ready(routine) != NULL)
         ke_probe->lock(routine, step, lock, operand);
+}
+static inline void ke_probe_own(const char *routine, ke_own_step_t step, ke_own_kind_t kind, const volatile void *lock)
+{
+    if (NTMM_UNLIKELY(ke_probe != NULL) && ke_probe->own != NULL && ke_thread_ready(routine) != NULL)
+        ke_probe->own(routine, step, kind, lock);
 }
 static inline void ke_probe_returned(const char *routine, ke_callback_t kind, ULONG_PTR callback, KIRQL irql, ULONG_PTR apcs)
 {

@@ -215,6 +215,7 @@ static bool queued_let_go(PKSPIN_LOCK lock, const char *routine, ULONG_PTR calle
 
 static void acquire_at_dispatch(PKSPIN_LOCK lock, PKLOCK_QUEUE_HANDLE handle, ke_thread_t *thread, const char *routine, ULONG_PTR caller)
 {
+    ke_probe_own(routine, KE_OWN_TAKE, KE_OWN_SPIN, lock);
     handle->LockQueue.Next = NULL;
     handle->LockQueue.Lock = lock;
     if (thread != NULL)
@@ -231,6 +232,7 @@ static void acquire_raising(PKSPIN_LOCK lock, PKLOCK_QUEUE_HANDLE handle, const 
 
 static void release_lowering(PKLOCK_QUEUE_HANDLE handle, const char *routine, ULONG_PTR caller)
 {
+    ke_probe_own(routine, handle->OldIrql < DISPATCH_LEVEL ? KE_OWN_GIVE_AND_LOWER : KE_OWN_GIVE, KE_OWN_SPIN, handle->LockQueue.Lock);
     if (queued_let_go(handle->LockQueue.Lock, routine, caller))
         ke_lower(ke_self(), handle->OldIrql, routine, caller);
 }
@@ -258,6 +260,7 @@ VOID KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
 VOID KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle) { release_lowering(LockHandle, __func__, KE_CALLER()); }
 VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
 {
+    ke_probe_own(__func__, KE_OWN_GIVE, KE_OWN_SPIN, LockHandle->LockQueue.Lock);
     (void)queued_let_go(LockHandle->LockQueue.Lock, __func__, KE_CALLER());
 }
 
@@ -279,6 +282,7 @@ static KIRQL acquire_number(KSPIN_LOCK_QUEUE_NUMBER number, const char *routine,
 
     if (lock == NULL)
         return ke_self()->irql;
+    ke_probe_own(routine, KE_OWN_TAKE, KE_OWN_SPIN, lock);
     raised = ke_raise(DISPATCH_LEVEL, routine, caller);
     if (raised.thread != NULL)
         (void)queued_take(lock, raised.thread, routine, caller);
@@ -289,6 +293,8 @@ static void release_number(KSPIN_LOCK_QUEUE_NUMBER number, KIRQL irql, const cha
 {
     PKSPIN_LOCK lock = lock_of_number(number, routine);
 
+    if (lock != NULL)
+        ke_probe_own(routine, irql < DISPATCH_LEVEL ? KE_OWN_GIVE_AND_LOWER : KE_OWN_GIVE, KE_OWN_SPIN, lock);
     if (lock != NULL && queued_let_go(lock, routine, caller))
         ke_lower(ke_self(), irql, routine, caller);
 }
@@ -308,8 +314,10 @@ LOGICAL KeTryToAcquireQueuedSpinLock(KSPIN_LOCK_QUEUE_NUMBER Number, PKIRQL OldI
     raised = ke_raise(DISPATCH_LEVEL, __func__, KE_CALLER());
     if (raised.thread == NULL)
         return FALSE;
-    if (ke_spin_try(lock, ke_spin_word(raised.thread, KE_SPIN_HELD | KE_SPIN_QUEUED)))
+    if (ke_spin_try(lock, ke_spin_word(raised.thread, KE_SPIN_HELD | KE_SPIN_QUEUED))) {
+        ke_probe_own(__func__, KE_OWN_TRIED, KE_OWN_SPIN, lock);
         return TRUE;
+    }
     ke_lower(raised.thread, raised.old, __func__, KE_CALLER());
     return FALSE;
 }

@@ -103,21 +103,33 @@ VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
 {
     ke_probe_lock(__func__, KE_SPIN_ACQUIRE, SpinLock, 0);
+    ke_probe_own(__func__, KE_OWN_TAKE, KE_OWN_SPIN, SpinLock);
     return acquire_raising(SpinLock, __func__, KE_CALLER());
 }
 
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 {
     ke_probe_lock(__func__, KE_SPIN_RELEASE, SpinLock, NewIrql);
+    ke_probe_own(__func__, NewIrql < DISPATCH_LEVEL ? KE_OWN_GIVE_AND_LOWER : KE_OWN_GIVE, KE_OWN_SPIN, SpinLock);
     release_lowering(SpinLock, NewIrql, __func__, KE_CALLER());
 }
 
-KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) { return acquire_raising(SpinLock, __func__, KE_CALLER()); }
-VOID  KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) { release_lowering(SpinLock, OldIrql, __func__, KE_CALLER()); }
+KIRQL KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
+{
+    ke_probe_own(__func__, KE_OWN_TAKE, KE_OWN_SPIN, SpinLock);
+    return acquire_raising(SpinLock, __func__, KE_CALLER());
+}
+
+VOID KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
+{
+    ke_probe_own(__func__, OldIrql < DISPATCH_LEVEL ? KE_OWN_GIVE_AND_LOWER : KE_OWN_GIVE, KE_OWN_SPIN, SpinLock);
+    release_lowering(SpinLock, OldIrql, __func__, KE_CALLER());
+}
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     ke_probe_lock(__func__, KE_SPIN_ACQUIRE_AT_DPC, SpinLock, 0);
+    ke_probe_own(__func__, KE_OWN_TAKE, KE_OWN_SPIN, SpinLock);
     ke_thread_t *thread = ke_thread_ready(__func__);
     if (thread != NULL)
         (void)ke_spin_take(SpinLock, thread, __func__, KE_CALLER());
@@ -126,12 +138,14 @@ VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
     ke_probe_lock(__func__, KE_SPIN_RELEASE_FROM_DPC, SpinLock, 0);
+    ke_probe_own(__func__, KE_OWN_GIVE, KE_OWN_SPIN, SpinLock);
     (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER());
 }
 
 VOID KefReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
 {
     ke_probe_lock(__func__, KE_SPIN_RELEASE_FROM_DPC, SpinLock, 0);
+    ke_probe_own(__func__, KE_OWN_GIVE, KE_OWN_SPIN, SpinLock);
     (void)ke_spin_let_go(SpinLock, ke_self(), __func__, KE_CALLER());
 }
 
@@ -139,7 +153,10 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     ke_loop_poll();
     ke_thread_t *thread = ke_thread_ready(__func__);
-    return thread != NULL && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) == 0 && ke_spin_try(SpinLock, ke_spin_word(thread, KE_SPIN_HELD));
+    if (thread == NULL || __atomic_load_n(SpinLock, __ATOMIC_RELAXED) != 0 || !ke_spin_try(SpinLock, ke_spin_word(thread, KE_SPIN_HELD)))
+        return FALSE;
+    ke_probe_own(__func__, KE_OWN_TRIED, KE_OWN_SPIN, SpinLock);
+    return TRUE;
 }
 
 BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock)

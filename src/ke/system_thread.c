@@ -19,6 +19,7 @@
 #include "ke/bugcheck.h"
 #include "ke/irql.h"
 #include "ke/region.h"
+#include "ke/probe.h"
 #include "ke/stack.h"
 #include "ke/wait.h"
 
@@ -138,6 +139,7 @@ void ke_system_thread_check_end(const char *routine)
     const ke_thread_t *self = ke_self();
     if (self->irql > PASSIVE_LEVEL)
         ke_irql_too_high(routine, 0, KE_CALLER());
+    ke_probe_own(routine, KE_OWN_END, KE_OWN_MUTEX, NULL);
     ke_mutex_check_end(routine);
     if (self->kernel_apc_disable != 0 || self->special_apc_disable != 0)
         ke_bugcheck(routine, "A system thread ended in a critical or guarded region.", KERNEL_APC_PENDING_DURING_EXIT, 0,

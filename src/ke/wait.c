@@ -293,10 +293,11 @@ static _Noreturn NTMM_COLD void wait_too_high(const wait_call_t *call)
     ke_bugcheck_about(call->routine, why, &check, call->count != 0 ? (ULONG_PTR)call->objects[0] : 0, (ULONG_PTR)call->timeout);
 }
 
+static bool may_sleep(const wait_call_t *call) { return call->timeout == NULL || call->timeout->QuadPart != 0 || call->count == 0; }
+
 static void check_irql(const wait_call_t *call)
 {
-    bool may_sleep = call->timeout == NULL || call->timeout->QuadPart != 0 || call->count == 0;
-    if (NTMM_UNLIKELY(ke_self()->irql > (may_sleep ? APC_LEVEL : DISPATCH_LEVEL)))
+    if (NTMM_UNLIKELY(ke_self()->irql > (may_sleep(call) ? APC_LEVEL : DISPATCH_LEVEL)))
         wait_too_high(call);
 }
 
@@ -322,18 +323,54 @@ static bool are_waitable(PVOID const *objects, uint32_t count)
     return true;
 }
 
+/* Mutexes are locks with an owner. Of several that are waited for at once none is waited for while another is held. */
+static const DISPATCHER_HEADER *only_mutex(const wait_call_t *call)
+{
+    const DISPATCHER_HEADER *object = call->count == 1 ? call->objects[0] : NULL;
+    return object != NULL && object->Type == KE_OBJECT_MUTEX ? object : NULL;
+}
+
+static void show_taking(const wait_call_t *call)
+{
+    const DISPATCHER_HEADER *mutex = may_sleep(call) ? only_mutex(call) : NULL;
+    if (mutex != NULL)
+        ke_probe_own(call->routine, KE_OWN_TAKE, KE_OWN_MUTEX, mutex);
+}
+
+static void show_taken(const wait_call_t *call, NTSTATUS status)
+{
+    const DISPATCHER_HEADER *mutex = only_mutex(call);
+    bool                     has_ended_well = status >= STATUS_WAIT_0 && status < STATUS_WAIT_0 + (NTSTATUS)call->count;
+    bool                     was_abandoned = status >= STATUS_ABANDONED_WAIT_0 && status < STATUS_ABANDONED_WAIT_0 + (NTSTATUS)call->count;
+    uint32_t                 index = (uint32_t)status & 0x3F;
+    if (mutex != NULL && may_sleep(call)) {
+        if (!has_ended_well && !was_abandoned)
+            ke_probe_own(call->routine, KE_OWN_CANCEL, KE_OWN_MUTEX, mutex);
+        return;
+    }
+    for (uint32_t i = 0; i < call->count && (has_ended_well || was_abandoned); i++) {
+        const DISPATCHER_HEADER *object = call->objects[i];
+        if ((call->all || i == index) && object->Type == KE_OBJECT_MUTEX)
+            ke_probe_own(call->routine, KE_OWN_TRIED, KE_OWN_MUTEX, object);
+    }
+}
+
 static NTSTATUS wait_checked(const wait_call_t *call)
 {
     NTSTATUS status = STATUS_OBJECT_TYPE_MISMATCH;
     come_down(call->routine);
     check_irql(call);
     ke_loop_poll();
+    if (NTMM_UNLIKELY(ke_probe != NULL))
+        show_taking(call);
     ke_thread_t *self = ke_thread_enter(call->routine);
     if (self == NULL)
         return STATUS_UNSUCCESSFUL;
     if (are_waitable(call->objects, call->count))
         status = wait_for(self, call->objects, call->count, call->all, call->timeout);
     ke_thread_leave(self);
+    if (NTMM_UNLIKELY(ke_probe != NULL))
+        show_taken(call, status);
     if (NTMM_UNLIKELY(status == STATUS_MUTANT_LIMIT_EXCEEDED))
         ke_raise_status(call->routine, status, call->caller);
     return status;

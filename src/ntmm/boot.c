@@ -93,13 +93,12 @@ static void machine_unlock(void)
 
 static int config_check_features(const ntmm_config *config)
 {
-    if ((config->verifier &
-         ~(NTMM_VERIFY_SPECIAL_POOL | NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_LOW_RESOURCES | NTMM_VERIFY_DMA | NTMM_VERIFY_MISC)) != 0)
-        return ke_error(-ENOTSUP,
-                        "config.verifier is 0x%x: of Driver Verifier only NTMM_VERIFY_SPECIAL_POOL, _FORCE_IRQL, _LOW_RESOURCES, _DMA and "
-                        "_MISC are built "
-                        "into this version",
-                        config->verifier);
+    const uint32_t not_built = NTMM_VERIFY_POOL_TRACKING | NTMM_VERIFY_IO;
+    const uint32_t built = NTMM_VERIFY_SPECIAL_POOL | NTMM_VERIFY_FORCE_IRQL | NTMM_VERIFY_LOW_RESOURCES | NTMM_VERIFY_DEADLOCK |
+                           NTMM_VERIFY_DMA | NTMM_VERIFY_MISC;
+    if ((config->verifier & ~built) != 0)
+        return ke_error(-ENOTSUP, "config.verifier is 0x%x, of which 0x%x %s", config->verifier, config->verifier & ~built,
+                        (config->verifier & ~(built | not_built)) == 0 ? "is not built into this version" : "means nothing here");
     if (config->pool_model == NTMM_POOL_SEGMENT)
         return ke_error(-ENOTSUP, "config.pool_model asks for the segment heap, which is not built into this version yet");
     return 0;

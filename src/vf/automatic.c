@@ -21,6 +21,7 @@
 #include "ke/stack.h"
 #include "mm/mdl.h"
 #include "mm/paging.h"
+#include "vf/deadlock.h"
 
 static bool forces_irql, checks_misc;
 
@@ -215,11 +216,16 @@ static void lock_step(const char *routine, ke_lock_step_t step, const volatile v
 
 static void object(const char *routine, const void *object)
 {
+    vf_deadlock_init(routine, (uintptr_t)object);
     if (forces_irql && mm_pageable_of((uintptr_t)object) != NULL)
         violation(routine, "A lock, or an object that threads wait for, lies in pageable memory.", 0xE1, (ULONG_PTR)object, 0, 0);
 }
 
-static void freeing(const char *routine, const ke_freed_t *freed) { vf_contents_check(routine, freed, checks_misc); }
+static void freeing(const char *routine, const ke_freed_t *freed)
+{
+    vf_deadlock_freeing(routine, freed->address, freed->bytes);
+    vf_contents_check(routine, freed, checks_misc);
+}
 
 /* ---- routines of the driver ---- */
 
@@ -237,10 +243,15 @@ static void returned(const char *routine, ke_callback_t kind, ULONG_PTR callback
 
 void vf_automatic_boot(uint32_t flags)
 {
-    static const ke_probe_t probe = {
-        .stop = vf_automatic_stop, .mdl = mdl_step, .lock = lock_step, .object = object, .freeing = freeing, .returned = returned
-    };
+    static const ke_probe_t probe = { .stop = vf_automatic_stop,
+                                      .mdl = mdl_step,
+                                      .lock = lock_step,
+                                      .own = vf_deadlock_step,
+                                      .object = object,
+                                      .freeing = freeing,
+                                      .returned = returned };
     forces_irql = (flags & NTMM_VERIFY_FORCE_IRQL) != 0;
     checks_misc = (flags & NTMM_VERIFY_MISC) != 0;
+    vf_deadlock_boot((flags & NTMM_VERIFY_DEADLOCK) != 0);
     ke_probe = flags != 0 ? &probe : NULL;
 }

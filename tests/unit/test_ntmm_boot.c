@@ -35,7 +35,7 @@ static struct refused {
     int         expected;
     ntmm_config config;
 } REFUSED[] = {
-    { "verifier flags are not built yet", -ENOTSUP, { .verifier = NTMM_VERIFY_DEADLOCK } },
+    { "verifier flags are not built yet", -ENOTSUP, { .verifier = NTMM_VERIFY_IO } },
     { "the segment heap is not built yet", -ENOTSUP, { .pool_model = NTMM_POOL_SEGMENT } },
     { "a page file beyond any", -EINVAL, { .page_file_size = UINT64_MAX } },
     { "a page gate that does not exist", -EINVAL, { .page_gate = (enum ntmm_page_gate)3 } },

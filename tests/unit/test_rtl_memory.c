@@ -147,6 +147,11 @@ static void hints_and_fences_compile(void **state)
     RtlPrefetchMemoryNonTemporal(NULL, 128); /* a hint never faults */
     KeMemoryBarrier();
     KeMemoryBarrierWithoutFence();
+    MemoryBarrier();
+    _ReadWriteBarrier();
+    _ReadBarrier();
+    _WriteBarrier();
+    YieldProcessor();
 }
 
 int main(void)

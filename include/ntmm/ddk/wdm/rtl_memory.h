@@ -76,6 +76,23 @@ FORCEINLINE VOID RtlPrefetchMemoryNonTemporal(PVOID Source, SIZE_T Length)
 /** A full fence, for the compiler and the processor. */
 #define KeMemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define KeMemoryBarrierWithoutFence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define MemoryBarrier() KeMemoryBarrier()
+/* Visual C++'s own words, for the compiler alone. */
+#ifndef _ReadWriteBarrier
+#define _ReadWriteBarrier() KeMemoryBarrierWithoutFence()
+#define _ReadBarrier() KeMemoryBarrierWithoutFence()
+#define _WriteBarrier() KeMemoryBarrierWithoutFence()
+#endif
+
+/** A hint within a loop that waits: the processor takes its time. @irql any @source WDK reference: wdm.h, YieldProcessor */
+FORCEINLINE VOID YieldProcessor(VOID)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #ifdef __cplusplus
 }
