@@ -14,6 +14,8 @@
     "Paged pool needs APC_LEVEL or below, nonpaged pool DISPATCH_LEVEL or below.\n" \
     "  Typical: paged pool used in a DPC, in a completion routine, or while a spin lock is held."
 #define TOO_HIGH "It called the routine above the IRQL that its page allows: in a DPC or an interrupt, or while a spin lock is held."
+#define LOCK_OWNER \
+    "Every acquire has one release, by the same thread, the last acquired first; and a lock lives longer than those who hold it."
 #define LOCK_STATE \
     "An MDL is locked once, and unlocked before it is locked again. One that MmBuildMdlForNonPagedPool has built, and a partial one, are " \
     "not " \
@@ -193,6 +195,18 @@ static const ke_stop_text_t TEXTS[] = {
     { C4(0x140),
       { "MmBuildMdlForNonPagedPool over a stack", AT_IRQL, "@MDL", "@buffer" },
       "A stack may be traded for another: lock the buffer with MmProbeAndLockPages, or take it from nonpaged pool." },
+    { C4(0x1000),
+      { "a lock is acquired by the thread that owns it", "@lock", NULL, NULL },
+      "Only a mutex may be. Look for a routine that acquires the lock, called while it is held." },
+    { C4(0x1001),
+      { "two locks are acquired in both orders", "@lock", NULL, NULL },
+      "Two threads that do so at the same time wait for each other for ever. Choose one order, and keep to it everywhere." },
+    { C4(0x1003), { "a lock is released before one that was acquired later", "@lock", "@lock that is still held", NULL }, LOCK_OWNER },
+    { C4(0x1004), { "a lock is released by a thread that does not own it", "@lock", "@its owner", "@this thread" }, LOCK_OWNER },
+    { C4(0x1005), { "a lock is initialised while it is owned", "@lock", NULL, NULL }, LOCK_OWNER },
+    { C4(0x1007), { "a lock is released that nobody owns", "@lock", NULL, NULL }, LOCK_OWNER },
+    { C4(0x100A), { "a system thread ended and owned a lock", "@thread", NULL, NULL }, LOCK_OWNER },
+    { C4(0x100B), { "memory was freed with a lock in it that is owned", "@lock", "@its owner", NULL }, LOCK_OWNER },
 };
 
 const ke_stop_text_t *ke_stop_text_of_verifier(uintptr_t rule)

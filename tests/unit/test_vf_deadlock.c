@@ -59,6 +59,7 @@ static void two_locks_in_both_orders(void **state)
         both(&a, &b); /* as often as one likes */
     assert_bugcheck_all(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x1001, &a, 0, 0, both(&b, &a));
     assert_non_null(strstr(ntmm_stop_report(), "in the other order before"));
+    assert_non_null(strstr(ntmm_stop_report(), "two locks are acquired in both orders"));
 }
 
 static void *take_a_then_b(void *nothing)
