@@ -12,7 +12,8 @@
  *
  * Locks       none held here. Two threads that free the same block: the owner's `use` is taken by compare and exchange, the loser is told.
  * Source      WDK reference: "Allocating system-space memory" and the pages of the routines; Bug Checks 0xC2 and 0x4E.
- * Fidelity    cache types are kept and checked, and mean nothing to the host. Frames in use are not moved out of the way.
+ * Fidelity    cache types are kept and checked, and mean nothing to the host. Frames in use are not moved out of the way; pageable pages are
+ *             put out (reclaim.c).
  */
 #include <ntddk.h>
 

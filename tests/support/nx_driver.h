@@ -10,6 +10,7 @@ typedef struct nx_driver {
     void (*initialize_for_zeros_only)(void);
     POOL_TYPE (*nonpaged)(void);
     POOL_TYPE (*nonpaged_cache_aligned)(void);
+    POOL_TYPE (*of_lookaside)(ULONG flags); /* of the entries of a nonpaged list that is initialised with these flags */
     nx_allocate_t *allocate_zero, *allocate_quota_zero, *allocate_priority_zero;
 } nx_driver_t;
 

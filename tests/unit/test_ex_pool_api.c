@@ -149,6 +149,34 @@ static void zeros_come_back_after_use(void **state)
         }
     }
 }
+static void take_dirty_give(POOL_FLAGS flags, SIZE_T bytes, ULONG tag)
+{
+    unsigned char *block = ExAllocatePool2(flags, bytes, tag);
+    assert_non_null(block);
+    for (SIZE_T at = 0; at < bytes; at++)
+        if (block[at] != 0)
+            fail_msg("byte %zu of %zu is not zero", (size_t)at, (size_t)bytes);
+    memset(block, 0xD1, bytes);
+    ExFreePoolWithTag(block, tag);
+}
+/* A block that is a little larger than what was asked for serves as well, dirty as its last owner left it. */
+static void zeros_in_a_larger_block(void **state)
+{
+    (void)state;
+    for (unsigned pool = 0; pool < 2; pool++)
+        for (SIZE_T bytes = EX_BLOCK_MAX; bytes > 3 * EX_UNIT; bytes -= EX_UNIT)
+            take_dirty_give(pool == 0 ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, bytes, TAG);
+}
+/* Whatever the tag, and whether or not it shares its place in the table of tags with another. */
+static void zeros_under_every_tag(void **state)
+{
+    static const SIZE_T sizes[] = { 40, 700, PAGE_SIZE, 2 * PAGE_SIZE };
+    (void)state;
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < 600; i++)
+            for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++)
+                take_dirty_give(k % 2 == i % 2 ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, sizes[k], NTMM_TAG("Z000") + (i << 8));
+}
 static void a_protected_tag_is_counted(void **state)
 {
     (void)state;
@@ -274,6 +302,8 @@ int main(void)
         ntmm_cmocka_test(no_block_crosses_a_page),
         ntmm_cmocka_test(a_zeroing_wrapper_zeroes),
         ntmm_cmocka_test(zeros_come_back_after_use),
+        ntmm_cmocka_test(zeros_in_a_larger_block),
+        ntmm_cmocka_test(zeros_under_every_tag),
         ntmm_cmocka_test(a_protected_tag_is_counted),
         ntmm_cmocka_test_config(pools_end_at_their_limits, &SMALL_POOLS),
         ntmm_cmocka_test_config(what_a_thread_keeps_ready_is_not_lost_to_others, &SMALL_POOLS),

@@ -149,6 +149,29 @@ static void opting_out(void **state)
     assert_int_equal(auto_optout_driver.nonpaged(), 0);
     assert_int_equal(auto_optout_driver.nonpaged_cache_aligned(), 4);
 }
+/* Nonpaged lists say NonPagedPool only by leaving a flag out: they go with the word, and other flags stay. */
+static void lookaside_lists_opt_in_as_well(void **state)
+{
+    (void)state;
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = NTDDI_WIN7 }), 0);
+    optin_driver.entry();
+    assert_int_equal(optin_driver.of_lookaside(0), NonPagedPoolExecute);
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+    assert_int_equal(ntmm_boot(&(ntmm_config){ .quiet = true, .windows_version = NTDDI_WIN8 }), 0);
+    assert_int_equal(optin_driver.of_lookaside(0), NonPagedPoolExecute); /* until it asks */
+    optin_driver.entry();
+    assert_int_equal(optin_driver.of_lookaside(0), NonPagedPoolNx);
+    assert_int_equal(optin_driver.of_lookaside(POOL_RAISE_IF_ALLOCATION_FAILURE), NonPagedPoolNx | POOL_RAISE_IF_ALLOCATION_FAILURE);
+    assert_int_equal(auto_driver.of_lookaside(0), NonPagedPoolNx);
+    const nx_driver_t *const others[] = { &plain_driver, &optout_driver, &auto_optout_driver };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        others[i]->entry();
+        assert_int_equal(others[i]->of_lookaside(0), NonPagedPoolExecute);
+        assert_int_equal(others[i]->of_lookaside(POOL_NX_ALLOCATION), NonPagedPoolNx);
+    }
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+}
+
 static void opting_in_above_passive_level(void **state)
 {
     (void)state;
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(opting_in_at_run_time),
         ntmm_cmocka_test(opting_in_when_compiling),
         ntmm_cmocka_test(opting_out),
+        cmocka_unit_test(lookaside_lists_opt_in_as_well),
         ntmm_cmocka_test(opting_in_above_passive_level),
         cmocka_unit_test(zeros_by_version),
     };

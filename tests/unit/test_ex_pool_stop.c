@@ -124,6 +124,17 @@ static void memory_of_the_c_library(void **state)
     assert_bugcheck_all(BAD_POOL_CALLER, 0x46, foreign, 0, 0, ExFreePool(foreign));
     free(foreign);
 }
+static void an_address_of_a_pool_where_no_memory_is(void **state)
+{
+    (void)state;
+    PHYSICAL_ADDRESS low = { .QuadPart = 0x100000 };
+    char            *hole = (char *)MmGetVirtualForPhysical(low) + 0xE00000; /* 15 MiB: a hole in the RAM of the default machine */
+    ntmm_bugcheck    stop;
+    assert_true(ntmm_catch_bugcheck(ExFreePool, hole + 64, &stop)); /* the header is read, or found not to be there */
+    assert_true(stop.code == PAGE_FAULT_IN_NONPAGED_AREA || (stop.code == BAD_POOL_CALLER && stop.parameter[0] == 0x99));
+    ntmm_cmocka_reboot();
+    assert_bugcheck_all(BAD_POOL_HEADER, 0x22, hole, 0, 0, ExFreePoolWithTag(hole, TAG)); /* whole pages would have no header */
+}
 static void the_middle_of_a_block(void **state)
 {
     (void)state;
@@ -330,6 +341,55 @@ static void paged_pages_freed_at_dispatch_level(void **state)
     assert_bugcheck_all(BAD_POOL_CALLER, 0x09, DISPATCH_LEVEL, PagedPool, pages, ExFreePool(pages));
 }
 
+/* What a thread keeps ready is given and taken by a shorter way, which has the same rules. */
+static void *take_warm(POOL_TYPE type, size_t bytes)
+{
+    void *block[4];
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 4; i++)
+            block[i] = take(type, bytes);
+        for (unsigned i = 0; i < 4; i++)
+            ExFreePoolWithTag(block[i], TAG);
+    }
+    return take(type, bytes);
+}
+static void where_a_stock_would_serve(void **state)
+{
+    static const struct {
+        POOL_TYPE  type;
+        POOL_FLAGS flags;
+        size_t     bytes;
+        KIRQL      irql;
+    } rows[] = { { PagedPool, POOL_FLAG_PAGED, 64, DISPATCH_LEVEL },
+                 { PagedPool, POOL_FLAG_PAGED, 2 * PAGE_SIZE, DISPATCH_LEVEL },
+                 { NonPagedPoolNx, POOL_FLAG_NON_PAGED, 64, DISPATCH_LEVEL + 1 },
+                 { NonPagedPoolNx, POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, DISPATCH_LEVEL + 1 } };
+    (void)state;
+    for (volatile size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        POOL_TYPE type = rows[i].type;
+        void     *block = take_warm(type, rows[i].bytes);
+        raise_to(rows[i].irql);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x09, rows[i].irql, type, block, ExFreePoolWithTag(block, TAG));
+        ntmm_cmocka_reboot();
+        block = take_warm(type, rows[i].bytes);
+        raise_to(rows[i].irql);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x08, rows[i].irql, type, rows[i].bytes, ExAllocatePool2(rows[i].flags, rows[i].bytes, TAG));
+        ntmm_cmocka_reboot();
+        block = take_warm(type, rows[i].bytes);
+        raise_to(rows[i].irql);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x08, rows[i].irql, type, rows[i].bytes, ExAllocatePoolWithTag(type, rows[i].bytes, TAG));
+        ntmm_cmocka_reboot();
+        block = take_warm(type, rows[i].bytes);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x0A, block, TAG, OTHER, ExFreePoolWithTag(block, OTHER));
+        ntmm_cmocka_reboot();
+        ExFreePoolWithTag(take_warm(type, rows[i].bytes), TAG);
+        block = ExAllocatePoolWithTag(type, rows[i].bytes, TAG | PROTECTED_POOL);
+        assert_non_null(block);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x0A, block, TAG | PROTECTED_POOL, 0, ExFreePool(block));
+        ntmm_cmocka_reboot();
+    }
+}
+
 /* ---- arguments ---- */
 
 static void must_succeed_pool(void **state)
@@ -414,6 +474,7 @@ int main(void)
         both(an_address_on_the_stack),
         both(a_global_variable),
         both(memory_of_the_c_library),
+        both(an_address_of_a_pool_where_no_memory_is),
         both(the_middle_of_a_block),
         both(an_odd_address),
         both(the_second_page_of_an_allocation),
@@ -437,6 +498,7 @@ int main(void)
         both(nonpaged_pool_freed_above_dispatch_level),
         both(paged_pool_freed_at_dispatch_level),
         both(paged_pages_freed_at_dispatch_level),
+        both(where_a_stock_would_serve),
         both(must_succeed_pool),
         ntmm_cmocka_test_config(must_succeed_pool_before_xp, &WINDOWS_2000),
         both(tag_zero),

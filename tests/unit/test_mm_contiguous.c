@@ -161,36 +161,71 @@ static void nothing_comes_of_nonsense(void **state)
     assert_true(ntmm_check());
 }
 
+#if defined(__aarch64__)
+static const unsigned char RETURN[] = { 0xC0, 0x03, 0x5F, 0xD6 };
+#else
+static const unsigned char RETURN[] = { 0xC3 };
+#endif
+
+static void run_return(void *code)
+{
+    void (*call)(void);
+    memcpy(code, RETURN, sizeof RETURN);
+    __builtin___clear_cache(code, (char *)code + sizeof RETURN);
+    memcpy(&call, &code, sizeof call);
+    call();
+}
+
 static void protection_decides_which_map(void **state)
 {
     (void)state;
-    static const unsigned char ret_x64[] = { 0xC3 }, ret_arm64[] = { 0xC0, 0x03, 0x5F, 0xD6 };
-#if defined(__aarch64__)
-    const unsigned char *code = ret_arm64;
-    size_t               length = sizeof ret_arm64;
-#else
-    const unsigned char *code = ret_x64;
-    size_t               length = sizeof ret_x64;
-#endif
-    (void)ret_x64, (void)ret_arm64;
     char *run = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_EXECUTE_READWRITE | PAGE_NOCACHE, MM_ANY_NODE_OK);
     char *data = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 0);
     assert_true(run != NULL && data != NULL);
-    memcpy(run, code, length);
-    memcpy(data, code, length);
-    __builtin___clear_cache(run, run + length);
-    __builtin___clear_cache(data, data + length);
-    void (*call)(void);
-    memcpy(&call, &run, sizeof call);
-    call();
+    assert_no_bugcheck(run_return(run));
     MmFreeContiguousMemory(run);
-    memcpy(&call, &data, sizeof call);
-    assert_bugcheck(ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, data, call());
+    assert_bugcheck(ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, data, run_return(data));
     assert_true((ntmm_cmocka_caught.parameter[1] >> 63) == 1); /* the PTE says NX */
     ntmm_cmocka_reboot();
     void *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, NTMM_TAG("Desc")); /* the pools speak for their own */
     assert_bugcheck(BAD_POOL_CALLER, 0x60, MmFreeContiguousMemory(pool));
     assert_non_null(strstr(ntmm_stop_report(), "tag 'Desc'"));
+}
+
+/* Whatever the cache type, and even where NX is all that the rest of the machine uses. */
+static void the_older_forms_give_executable_memory(void **state)
+{
+    static const MEMORY_CACHING_TYPE types[] = { MmNonCached, MmCached, MmWriteCombined };
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        void *blocks[] = { MmAllocateContiguousMemory(PAGE_SIZE, ANYWHERE),
+                           MmAllocateContiguousMemorySpecifyCache(PAGE_SIZE, ZERO, ANYWHERE, ZERO, types[i]),
+                           MmAllocateContiguousMemorySpecifyCacheNode(PAGE_SIZE, ZERO, ANYWHERE, ZERO, types[i], MM_ANY_NODE_OK) };
+        for (size_t k = 0; k < sizeof blocks / sizeof blocks[0]; k++) {
+            assert_non_null(blocks[k]);
+            assert_no_bugcheck(run_return(blocks[k]));
+            MmFreeContiguousMemory(blocks[k]);
+        }
+    }
+}
+
+static void cache_flags_become_the_cache_type(void **state)
+{
+    static const struct {
+        ULONG               protect;
+        MEMORY_CACHING_TYPE is, is_not;
+    } rows[] = { { PAGE_READWRITE, MmCached, MmNonCached },
+                 { PAGE_READWRITE | PAGE_NOCACHE, MmNonCached, MmCached },
+                 { PAGE_EXECUTE_READWRITE | PAGE_NOCACHE, MmNonCached, MmWriteCombined },
+                 { PAGE_EXECUTE_READWRITE | PAGE_WRITECOMBINE, MmWriteCombined, MmCached } };
+    (void)state;
+    for (volatile size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        void *p = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, rows[i].protect, 0);
+        assert_no_bugcheck(MmFreeContiguousMemorySpecifyCache(p, PAGE_SIZE, rows[i].is));
+        p = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, rows[i].protect, 0);
+        assert_bugcheck_all(BAD_POOL_CALLER, 0x60, p, 0, 0, MmFreeContiguousMemorySpecifyCache(p, PAGE_SIZE, rows[i].is_not));
+        ntmm_cmocka_reboot();
+    }
 }
 
 static void a_node_alone_is_strict(void **state)
@@ -209,6 +244,13 @@ static void a_node_alone_is_strict(void **state)
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 4));
     void *elsewhere = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, PAGE_READWRITE, 3 | MM_ANY_NODE_OK);
     assert_non_null(elsewhere);
+    MmFreeContiguousMemory(elsewhere);
+    SIZE_T bytes = PAGE_SIZE; /* to the extended form a node is a wish */
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, at(MIB(1)), ZERO, 3, PAGE_READWRITE, NULL, 0, 0, &elsewhere),
+                     STATUS_SUCCESS);
+    MmFreeContiguousMemory(elsewhere);
+    assert_int_equal(MmAllocateContiguousMemoryEx(&bytes, ZERO, ANYWHERE, ZERO, 3, PAGE_READWRITE, NULL, 0, 0, &elsewhere), STATUS_SUCCESS);
+    assert_true(physical(elsewhere) > physical(held[2][0]));
     MmFreeContiguousMemory(elsewhere);
     for (ULONG node = 0; node < 4; node++) {
         MmFreeContiguousMemory(held[node][0]);
@@ -247,6 +289,41 @@ static void the_extended_form_says_what_is_wrong(void **state)
     assert_int_equal(bytes, 2 * PAGE_SIZE);
     assert_contiguous(base, bytes);
     MmFreeContiguousMemorySpecifyCache(base, PAGE_SIZE + 1, MmWriteCombined);
+}
+
+/* One page of RAM and no other: to be had at once, or only after something was done for it? */
+static NTSTATUS exactly(uint64_t page, ULONG flags, PVOID *base)
+{
+    SIZE_T bytes = PAGE_SIZE;
+    return MmAllocateContiguousMemoryEx(&bytes, at(page), at(page + PAGE_SIZE - 1), ZERO, 0, PAGE_READWRITE, NULL, 0, flags, base);
+}
+static void fast_only_takes_what_lies_free(void **state) /* without magazines */
+{
+    const ULONG fast = MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY;
+    PVOID       base;
+    (void)state;
+    void    *pool = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE, NTMM_TAG("Fast"));
+    uint64_t page = physical(pool);
+    assert_int_equal(exactly(page, 0, &base), STATUS_INSUFFICIENT_RESOURCES); /* nothing moves nonpaged pool */
+    ExFreePool(pool);                                                         /* a processor keeps the frame at hand */
+    assert_int_equal(exactly(page, fast, &base), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(exactly(page, 0, &base), STATUS_SUCCESS);
+    assert_int_equal(physical(base), page);
+    MmFreeContiguousMemory(base);
+    assert_int_equal(exactly(page, fast, &base), STATUS_SUCCESS); /* and now it lies free */
+    MmFreeContiguousMemory(base);
+    char *paged = ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, NTMM_TAG("Fast"));
+    paged[100] = 7;
+    page = physical(paged);
+    assert_int_equal(exactly(page, fast, &base), STATUS_INSUFFICIENT_RESOURCES);
+    assert_true(MmIsAddressValid(paged));
+    assert_int_equal(exactly(page, 0, &base), STATUS_SUCCESS); /* in exchange for another one */
+    assert_false(MmIsAddressValid(paged));
+    assert_int_equal(paged[100], 7);
+    assert_true(physical(paged) != page);
+    MmFreeContiguousMemory(base);
+    ExFreePool(paged);
+    assert_true(ntmm_check());
 }
 
 static void leaks_are_reported_with_tag_and_type(void **state)
@@ -506,7 +583,7 @@ static void every_form_fails_when_told_to(void **state)
 int main(void)
 {
     static const ntmm_config nodes = { .numa_nodes = 4, .quiet = true }, linear = { .run_policy = NTMM_RUNS_LINEAR, .quiet = true },
-                             buddy = { .run_policy = NTMM_RUNS_BUDDY, .quiet = true };
+                             buddy = { .run_policy = NTMM_RUNS_BUDDY, .quiet = true }, bare = { .no_magazines = true, .quiet = true };
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(blocks_are_contiguous_page_aligned_and_rounded),
         ntmm_cmocka_test(the_highest_address_is_inclusive_to_the_byte),
@@ -515,8 +592,11 @@ int main(void)
         ntmm_cmocka_test(a_boundary_is_not_crossed),
         ntmm_cmocka_test(nothing_comes_of_nonsense),
         ntmm_cmocka_test(protection_decides_which_map),
+        ntmm_cmocka_test(the_older_forms_give_executable_memory),
+        ntmm_cmocka_test(cache_flags_become_the_cache_type),
         ntmm_cmocka_test_config(a_node_alone_is_strict, &nodes),
         ntmm_cmocka_test(the_extended_form_says_what_is_wrong),
+        ntmm_cmocka_test_config(fast_only_takes_what_lies_free, &bare),
         ntmm_cmocka_test(leaks_are_reported_with_tag_and_type),
         ntmm_cmocka_test(a_free_needs_the_exact_base),
         ntmm_cmocka_test(the_other_map_is_another_address),

@@ -75,7 +75,7 @@ NTKERNELAPI PVOID MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes, PHYSICAL_
  * @param PreferredNode    that node first, then any; MM_ANY_NODE_OK: any
  * @param PartitionObject  NULL, the system partition; this machine has no other
  * @param Tag              shown where the block is shown; 0: 'MmCm'
- * @param Flags            0 or MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY: fail where free frames would first have to be collected
+ * @param Flags            0 or MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY: fail where free frames would first have to be collected, or pages put out
  * @param BaseAddress      out: the block; NULL on failure
  * @return STATUS_SUCCESS; STATUS_INVALID_PARAMETER_n; STATUS_INSUFFICIENT_RESOURCES. The reference names none: choice
  * @irql      <= DISPATCH_LEVEL
