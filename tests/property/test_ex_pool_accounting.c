@@ -233,6 +233,8 @@ static void four_threads(void **state)
     (void)went_back;
 }
 
+/* The fixture's own machine records who called, for which each call takes the long way. */
+static const ntmm_config PLAIN = { .quiet = true };
 static const ntmm_config BARE = { .quiet = true, .no_magazines = true };
 static const ntmm_config SCARCE = { .quiet = true, .physical_memory = 200 * (uint64_t)PAGE_SIZE, .nonpaged_pool_limit = 100 * PAGE_SIZE };
 
@@ -242,7 +244,7 @@ int main(void)
     seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)(uintptr_t)&given * 0x9E3779B97F4A7C15ull | 1;
     printf("NTMM_SEED=%llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(four_threads),
+        ntmm_cmocka_test_config(four_threads, &PLAIN),
         ntmm_cmocka_test_config(four_threads, &BARE),
         ntmm_cmocka_test_config(four_threads, &SCARCE),
     };
