@@ -31,6 +31,20 @@ static void a_tag_never_used_is_unknown(void **state)
     assert_true(ntmm_query_tag(NTMM_TAG("Nvr1"), PagedPool, &usage));
 }
 
+/* 'derF', as drivers write it, is this number, and reads Fred in memory and in whatever shows the block. */
+static void a_tag_reads_backwards(void **state)
+{
+    (void)state;
+    void *block = ExAllocatePoolWithTag(NonPagedPoolNx, 24, 0x64657246), *again = ExAllocatePool2(POOL_FLAG_PAGED, 24, NTMM_TAG("Fred"));
+    assert_memory_equal(&ex_header_of(block)->PoolTag, "Fred", 4);
+    assert_int_equal(of_tag(0x64657246, PagedPool).allocs, 1);
+    assert_bugcheck(BAD_POOL_CALLER, 0x0A, ExFreePoolWithTag(block, 0x46726564));
+    assert_int_equal(ntmm_cmocka_caught.parameter[2], 0x64657246);
+    assert_int_equal(ntmm_cmocka_caught.parameter[3], 0x46726564);
+    assert_non_null(strstr(ntmm_stop_report(), "'Fred'"));
+    (void)again;
+}
+
 static void small_blocks_count_header_and_rounding(void **state)
 {
     (void)state;
@@ -155,9 +169,13 @@ static const ntmm_config PLAIN = { .quiet = true };
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        each(a_tag_never_used_is_unknown),        each(small_blocks_count_header_and_rounding),
-        each(whole_pages_count_what_they_occupy), each(the_two_nonpaged_pools_can_be_told_apart),
-        each(more_tags_than_a_thread_has_rows),   each(threads_add_up_also_when_they_have_ended),
+        each(a_tag_never_used_is_unknown),
+        each(a_tag_reads_backwards),
+        each(small_blocks_count_header_and_rounding),
+        each(whole_pages_count_what_they_occupy),
+        each(the_two_nonpaged_pools_can_be_told_apart),
+        each(more_tags_than_a_thread_has_rows),
+        each(threads_add_up_also_when_they_have_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
