@@ -239,7 +239,10 @@ static void a_node_alone_is_strict(void **state)
     }
     for (ULONG node = 1; node < 4; node++) /* nodes own RAM in address order */
         assert_true(physical(held[node][0]) > physical(held[node - 1][0]));
-    assert_null(MmAllocateContiguousNodeMemory(MIB(20), ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 3));     /* more than a node has */
+    assert_null(MmAllocateContiguousNodeMemory(MIB(20), ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 3)); /* more than a node has */
+    assert_null(MmAllocateContiguousMemorySpecifyCacheNode(MIB(20), ZERO, ANYWHERE, ZERO, MmCached, 3));
+    assert_null(MmAllocateContiguousMemorySpecifyCacheNode(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, MmCached, 3));
+    assert_null(MmAllocateContiguousMemorySpecifyCacheNode(PAGE_SIZE, ZERO, ANYWHERE, ZERO, MmCached, 4));
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, PAGE_READWRITE, 3)); /* node 3 is not down there */
     assert_null(MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, ANYWHERE, ZERO, PAGE_READWRITE, 4));
     void *elsewhere = MmAllocateContiguousNodeMemory(PAGE_SIZE, ZERO, at(MIB(1)), ZERO, PAGE_READWRITE, 3 | MM_ANY_NODE_OK);
