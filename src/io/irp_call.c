@@ -20,6 +20,7 @@
 #include "ke/bugcheck.h"
 #include "ke/probe.h"
 #include "ke/region.h"
+#include "mm/mm.h"
 
 #define TAG_COMPLETION NTMM_TAG("IoCm")
 
@@ -114,7 +115,7 @@ static void finish(PIRP irp)
     const unsigned output = IRP_BUFFERED_IO | IRP_INPUT_OPERATION;
     PKEVENT        event = irp->UserEvent;
     if ((irp->Flags & output) == output && !NT_ERROR(irp->IoStatus.Status) && irp->IoStatus.Information != 0)
-        memcpy(irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information);
+        mm_deliver(irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information);
     io_irp_release_buffers(irp);
     if (irp->UserIosb != NULL)
         *irp->UserIosb = irp->IoStatus;

@@ -319,6 +319,7 @@ void ntmm_process_attach(ntmm_process *process)
     thread->home = thread->process = next;
     if (next != NULL && ke_thread_notice != NULL)
         ke_thread_notice(thread, next, true);
+    ke_process_was_left(before);
     if (before != NULL)
         ke_process_unuse(before);
 }

@@ -65,9 +65,15 @@ void ke_process_unuse(ke_process_t *process);
 /* mm hangs address spaces on the life of a process. Called with no lock held; each may be NULL. */
 typedef struct ke_process_hooks {
     void (*ending)(ke_process_t *process); /* ntmm_process_destroy, before anything has changed; may stop the machine */
+    void (*left)(ke_process_t *process);   /* a thread that was in it is in another one now */
     void (*stop)(void *space);             /* its last user has left */
 } ke_process_hooks_t;
 extern ke_process_hooks_t ke_process_hooks;
+static inline void        ke_process_was_left(ke_process_t *process) /* NULL: System */
+{
+    if (process != NULL && ke_process_hooks.left != NULL)
+        ke_process_hooks.left(process);
+}
 /* ex hears of processes that come and go: called outside of the library. An error: the process must not come. */
 extern NTSTATUS (*ke_process_notice)(ke_process_t *process, bool created);
 /* The address space that it has from now on: this one, or another that it has already. NULL: it has ended. */

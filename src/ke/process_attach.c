@@ -31,8 +31,10 @@ static void attach(const char *routine, ke_thread_t *thread, PRKPROCESS target)
     ke_process_t *process = record_of(target);
     if (!ke_process_is_at((uintptr_t)target) || !ke_process_use(process))
         refuse_attach(routine, "The target is no process, or one that is gone.", thread, target, false);
+    ke_process_t *before = thread->process;
     thread->process = process;
     thread->attached++;
+    ke_process_was_left(before);
 }
 
 static void detach(ke_thread_t *thread, ke_process_t *before)
@@ -40,6 +42,7 @@ static void detach(ke_thread_t *thread, ke_process_t *before)
     ke_process_t *left = thread->process;
     thread->process = before;
     thread->attached--;
+    ke_process_was_left(left);
     ke_process_unuse(left);
 }
 

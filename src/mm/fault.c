@@ -18,6 +18,7 @@
  * A user address (the slices of processes) is different below DISPATCH_LEVEL: it raises an exception, for a __try of the driver's.
  *
  *     nobody's, reserved, no access, written though read-only         STATUS_ACCESS_VIOLATION
+ *     of another process, with forced IRQL checking                   the same
  *     a guard page, once                                              STATUS_GUARD_PAGE_VIOLATION
  *     it cannot be read                                               STATUS_IN_PAGE_ERROR
  *     no host mapping for a copy, or to open it by                    STATUS_INSUFFICIENT_RESOURCES
@@ -33,6 +34,7 @@
 #include "mm/driver_pages.h"
 #include "mm/io_space.h"
 #include "mm/paging.h"
+#include "mm/process_space.h"
 #include "mm/space.h"
 
 enum fault_type { PTE_IS_FREE = 0, NO_PTE = 2 }; /* the fourth parameter of 0x50 */
@@ -144,7 +146,7 @@ static ke_fault_answer_t refused_view_access(ke_thread_t *thread, const host_fau
 static ke_fault_answer_t user_page(ke_thread_t *thread, const host_fault_t *fault)
 {
     bool high = thread->irql >= DISPATCH_LEVEL;
-    switch (mm_view_fault(thread, fault)) {
+    switch (mm_touch_is_foreign(thread, fault->address) ? MM_PAGE_ABSENT : mm_view_fault(thread, fault)) {
     case MM_PAGE_RESOLVED: return KE_FAULT_RESOLVED;
     case MM_PAGE_ABSENT: return high ? irql_too_high(thread, fault) : raise(thread, fault, STATUS_ACCESS_VIOLATION, 0);
     case MM_PAGE_REFUSED:

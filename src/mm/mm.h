@@ -257,7 +257,9 @@ void  mm_system_pte_unmap(void *va, size_t page_count); /* the frames stay the c
 /* Where a device's access to that byte of RAM, and to the rest of its page, ends up: at home, or in the slot of a pageable page, there or not.
  * NULL: no RAM, a frame that nobody has, or secure pool to be written. Outside of mm_all: memory of the process, if it is there. Takes no
  * lock (address.c). */
-void    *mm_device_view(uint64_t physical, bool write);
+void *mm_device_view(uint64_t physical, bool write);
+/* A copy to a buffer of some other thread: in whatever process, and at whatever IRQL, the caller is (deliver.c). */
+void     mm_deliver(void *to, const void *from, size_t bytes);
 uint64_t mm_device_highest(void); /* no MDL holds a frame beyond this physical address */
 
 /* ---- mappings by physical address (io_map.c) ---- */

@@ -13,7 +13,9 @@
 #include "mm/process_space.h"
 
 #include "ke/bugcheck.h"
+#include "ke/force_irql.h"
 #include "mm/lock_track.h"
+#include "mm/paging.h"
 #include "mm/space.h"
 
 mm_space_t *mm_process_space(const ke_process_t *process) { return atomic_load(&process->space); }
@@ -65,7 +67,27 @@ static void ending(ke_process_t *process)
 
 static void stop(void *space) { mm_space_destroy(space); }
 
-void mm_process_spaces_register(void) { ke_process_hooks = (ke_process_hooks_t){ .ending = ending, .stop = stop }; }
+/* ---- forced IRQL checking: user addresses belong to the process in which a thread runs ---- */
+
+/* So that the next touch, from wherever, is seen. */
+static void left(ke_process_t *process)
+{
+    if (NTMM_LIKELY(ke_force_hook == NULL) || mm_process_space(process) == NULL)
+        return;
+    ke_lock(&mm_paging_lock);
+    (void)mm_working_set_empty_locked();
+    ke_unlock(&mm_paging_lock);
+}
+
+bool mm_touch_is_foreign(const ke_thread_t *thread, uintptr_t va)
+{
+    if (ke_force_hook == NULL || atomic_load_explicit(&ke_machine_state, memory_order_relaxed) != KE_MACHINE_UP)
+        return false;
+    const mm_space_t *space = mm_space_find(va);
+    return space != NULL && space != mm_process_space(ke_process_current(thread));
+}
+
+void mm_process_spaces_register(void) { ke_process_hooks = (ke_process_hooks_t){ .ending = ending, .left = left, .stop = stop }; }
 
 /* ---- the control API ---- */
 

@@ -14,6 +14,9 @@ mm_space_t *mm_process_space(const ke_process_t *process);
 /* The same, made if it is not there. STATUS_PROCESS_IS_TERMINATING; STATUS_INSUFFICIENT_RESOURCES with ke_error set. */
 NTSTATUS mm_process_space_need(ke_process_t *process, mm_space_t **space);
 
+/* With forced IRQL checking: a user address of a process in which the thread does not run. Async-signal-safe. */
+bool mm_touch_is_foreign(const ke_thread_t *thread, uintptr_t va);
+
 /* Pages of the range that are not in RAM are fetched, as far as they are committed and may be read; how many there are now. */
 uint64_t mm_space_prefetch(mm_space_t *space, uintptr_t va, uint64_t bytes);
 

@@ -30,6 +30,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/driver_paging.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_whole.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_protect.c
+  ${CMAKE_CURRENT_LIST_DIR}/deliver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_init.c
   ${CMAKE_CURRENT_LIST_DIR}/paged_code.c
   ${CMAKE_CURRENT_LIST_DIR}/bad_pointer.c
