@@ -46,7 +46,7 @@ static NTSTATUS look_at(const request_t *request)
         return STATUS_INVALID_PARAMETER_4;
     if (request->inherit != ViewShare && request->inherit != ViewUnmap)
         return STATUS_INVALID_PARAMETER_8;
-    if ((request->type & ~(ULONG)(MEM_RESERVE | MEM_TOP_DOWN)) != 0)
+    if ((request->type & ~(ULONG)(MEM_RESERVE | MEM_TOP_DOWN | MEM_LARGE_PAGES)) != 0)
         return STATUS_INVALID_PARAMETER_9;
     return io_protect_is_valid(request->protect) ? STATUS_SUCCESS : STATUS_INVALID_PAGE_PROTECTION;
 }
@@ -54,6 +54,8 @@ static NTSTATUS look_at(const request_t *request)
 static NTSTATUS fit(const io_section_t *section, const request_t *request, mm_view_want_t *want)
 {
     uint64_t all = io_section_view_bytes(section), offset = request->offset / GRANULE * GRANULE, slack = request->offset - offset;
+    if ((request->type & MEM_LARGE_PAGES) != 0 && (section->attributes & SEC_LARGE_PAGES) == 0)
+        return STATUS_INVALID_PARAMETER_9;
     if (request->offset >= all)
         return STATUS_INVALID_VIEW_SIZE;
     want->bytes = request->bytes != 0 ? ROUND_TO_PAGES(request->bytes + slack) : all - offset;

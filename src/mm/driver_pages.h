@@ -10,7 +10,7 @@
  *     section    as the linker made it: PAGE, PAGELK, PAGEDATA ..      what is locked
  *     run        pages in a row that belong to such sections alone     what comes and goes, page by page
  *
- * Images of drivers are no RAM of the machine (docs/fidelity.md): their pages have states, but no frames.
+ * Images of drivers are no RAM of the machine (driver_paging.c says why): their pages have states, but no frames.
  *
  * Units   bytes; pages of a run.
  * Locks   mm_paging_lock for all of it; boot and shutdown run alone.
@@ -57,8 +57,9 @@ bool   mm_driver_page_dirty_locked(mm_driver_run_t *run, size_t index); /* and w
 mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fault_t *fault, bool irql_is_low);
 void             mm_driver_page_protect_locked(mm_driver_run_t *run, size_t index); /* read-only from now on */
 size_t           mm_driver_trim_locked(void);                                       /* every page that may go is closed; how many were */
-size_t           mm_driver_put_out_locked(void);                                    /* the same, and its bytes leave, too */
-void             mm_driver_page_file_reset(bool is_shared);                         /* shared: its bytes are the parent's */
+void             mm_driver_trim_with_locked(uint64_t trimmed, uint64_t of); /* so many of so many pages of the working set were, too */
+size_t           mm_driver_put_out_locked(void);                            /* the same, and its bytes leave, too */
+void             mm_driver_page_file_reset(bool is_shared);                 /* shared: its bytes are the parent's */
 
 /* ---- driver_sections.c ---- */
 

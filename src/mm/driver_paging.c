@@ -17,12 +17,18 @@
  * The page file of drivers is a file of its own, in which each page has its place: nothing that is committed in the machine can run short of
  * it. Written pages come back read only, so that the next write tells that they are dirty.
  *
+ * When memory is short and the working set is trimmed, pages here are trimmed at the same pace, by a hand that goes round. That frees nothing: they
+ * have no frames, for a frame is RAM of the machine, and an image lies in memory of the host, which has no room for it in any frame; code is
+ * never moved there (see above), so a device or MmGetVirtualForPhysical would find other bytes in the frame than the driver sees. What a driver
+ * may observe of the shortage is there nevertheless: pageable code that ran a moment ago is a page fault away.
+ *
  * Invariants  a page that is pinned is there; one that is out and can be written is in the file
  * Locks       mm_paging_lock, held by the caller.
  */
 #include "mm/driver_pages.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "ke/bugcheck.h"
 
@@ -200,6 +206,47 @@ static size_t for_each_page(bool (*step)(mm_driver_run_t *run, size_t index))
 
 size_t mm_driver_trim_locked(void) { return for_each_page(trim); }
 
+/* ---- when memory is short ---- */
+
+static struct { /* the page that is looked at next, and trims that are due, as a fraction */
+    size_t   run, page;
+    uint64_t due, of;
+} hand;
+
+static size_t pageable_pages(void)
+{
+    size_t count = 0;
+    for (const mm_driver_run_t *run = mm_driver_runs; run < mm_driver_runs + mm_driver_run_count; run++)
+        count += run->pages != NULL && !run->resident ? run->page_count : 0;
+    return count;
+}
+
+static void move_hand(void)
+{
+    hand.page++;
+    while (hand.run < mm_driver_run_count && (mm_driver_runs[hand.run].pages == NULL || hand.page >= mm_driver_runs[hand.run].page_count)) {
+        hand.run++;
+        hand.page = 0;
+    }
+    if (hand.run >= mm_driver_run_count)
+        hand.run = hand.page = 0;
+}
+
+void mm_driver_trim_with_locked(uint64_t trimmed, uint64_t of)
+{
+    size_t pages = mm_driver_run_count != 0 ? pageable_pages() : 0;
+    if (pages == 0)
+        return;
+    hand.due = (hand.of != 0 ? hand.due * of / hand.of : 0) + trimmed * pages;
+    hand.of = of;
+    for (size_t looked = 0; hand.due >= of && looked < pages; looked++, hand.due -= of) {
+        mm_driver_run_t *run = &mm_driver_runs[hand.run];
+        if (run->pages != NULL && hand.page < run->page_count)
+            (void)trim(run, hand.page);
+        move_hand();
+    }
+}
+
 size_t mm_driver_put_out_locked(void)
 {
     mm_driver_trim_locked();
@@ -339,6 +386,7 @@ __attribute__((no_sanitize("address", "thread"))) bool mm_driver_run_is_mapped_l
 
 void mm_driver_page_file_reset(bool is_shared)
 {
+    memset(&hand, 0, sizeof hand);
     if (file.fd >= 0 && (is_shared || host_file_forget_bytes(&file) != 0))
         host_file_close(&file);
 }

@@ -15,6 +15,7 @@
  * Locks       mm_paging_lock.
  * Source      Windows Internals: working sets, second chance on standby and modified lists. Windows ages pages by the accessed bit (choice).
  */
+#include "mm/driver_pages.h"
 #include "mm/paging.h"
 
 #include "mm/pinned.h"
@@ -160,6 +161,8 @@ size_t mm_working_set_trim_locked(size_t most)
     size_t trimmed = 0, now;
     while (trimmed < most && (now = trim_batch(most - trimmed)) != 0)
         trimmed += now;
+    if (trimmed != 0)
+        mm_driver_trim_with_locked(trimmed, mm_working_set.count + trimmed);
     return trimmed;
 }
 

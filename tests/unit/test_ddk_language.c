@@ -114,7 +114,7 @@ static RTL_GENERIC_COMPARE_RESULTS compare(PRTL_GENERIC_TABLE table, PVOID one, 
 }
 static UCHAR room[4][64] __attribute__((aligned(16)));
 static ULONG used;
-static PVOID take(PRTL_GENERIC_TABLE table, ULONG bytes)
+static PVOID take(PRTL_GENERIC_TABLE table, CLONG bytes)
 {
     (void)table;
     assert_in_range(bytes, 0, 64);

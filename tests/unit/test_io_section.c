@@ -188,6 +188,7 @@ static void what_is_wrong_with_a_view(void **state)
     SIZE_T bytes = 0;
     assert_int_equal(create(&read_only, GRANULE, PAGE_READONLY, SEC_COMMIT, NULL), STATUS_SUCCESS);
     assert_int_equal(map_at(section, &base, 0, &bytes, MEM_COMMIT, PAGE_READWRITE), STATUS_INVALID_PARAMETER_9);
+    assert_int_equal(map_at(section, &base, 0, &bytes, MEM_LARGE_PAGES, PAGE_READWRITE), STATUS_INVALID_PARAMETER_9);
     assert_int_equal(map_at(section, &base, 0, &bytes, 0, 0), STATUS_INVALID_PAGE_PROTECTION);
     assert_int_equal(map_at(section, &base, 0, &bytes, 0, PAGE_EXECUTE_READ), STATUS_SECTION_PROTECTION);
     assert_int_equal(map_at(read_only, &base, 0, &bytes, 0, PAGE_READWRITE), STATUS_SECTION_PROTECTION);
@@ -239,6 +240,19 @@ static void zero_bits_limit_the_address(void **state)
         if (NT_SUCCESS(status))
             unmap(base);
     }
+    ZwClose(section);
+}
+
+static void large_pages_are_like_any_others(void **state)
+{
+    (void)state;
+    HANDLE section;
+    PVOID  base = NULL;
+    SIZE_T bytes = 0;
+    assert_int_equal(create(&section, GRANULE, PAGE_READWRITE, SEC_COMMIT | SEC_LARGE_PAGES, NULL), STATUS_SUCCESS);
+    assert_int_equal(map_at(section, &base, 0, &bytes, MEM_LARGE_PAGES, PAGE_READWRITE), STATUS_SUCCESS);
+    poke(base, 0, 3);
+    unmap(base);
     ZwClose(section);
 }
 
@@ -819,17 +833,29 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, ntmm_cmocka_setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_wrong_with_a_request),   TEST(a_section_lives_as_long_as_its_views),
-        TEST(what_is_wrong_with_a_view),      TEST(zero_bits_limit_the_address),
-        TEST(sizes_and_offsets_are_rounded),  TEST(a_reserved_section_is_committed_by_who_maps_it),
-        TEST(a_copying_view_is_its_own),      TEST(views_in_another_process),
-        TEST(private_memory_is_no_view),      TEST(a_view_can_be_locked),
-        TEST(names_lead_to_sections),         TEST(nt_and_extended_parameters),
-        TEST(a_section_over_a_file),          TEST(what_is_wrong_with_a_file),
-        TEST(views_outlive_file_and_section), TEST(what_a_file_system_asks),
-        TEST(a_view_in_system_space),         TEST(only_sections_can_be_mapped),
-        TEST(unmapping_what_is_not_mapped),   TEST(views_that_are_left_are_leaks),
-        TEST(the_irql_is_looked_at),          TEST(failures_leave_nothing),
+        TEST(what_is_wrong_with_a_request),
+        TEST(a_section_lives_as_long_as_its_views),
+        TEST(what_is_wrong_with_a_view),
+        TEST(zero_bits_limit_the_address),
+        TEST(large_pages_are_like_any_others),
+        TEST(sizes_and_offsets_are_rounded),
+        TEST(a_reserved_section_is_committed_by_who_maps_it),
+        TEST(a_copying_view_is_its_own),
+        TEST(views_in_another_process),
+        TEST(private_memory_is_no_view),
+        TEST(a_view_can_be_locked),
+        TEST(names_lead_to_sections),
+        TEST(nt_and_extended_parameters),
+        TEST(a_section_over_a_file),
+        TEST(what_is_wrong_with_a_file),
+        TEST(views_outlive_file_and_section),
+        TEST(what_a_file_system_asks),
+        TEST(a_view_in_system_space),
+        TEST(only_sections_can_be_mapped),
+        TEST(unmapping_what_is_not_mapped),
+        TEST(views_that_are_left_are_leaks),
+        TEST(the_irql_is_looked_at),
+        TEST(failures_leave_nothing),
         TEST(threads_share_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

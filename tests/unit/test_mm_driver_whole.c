@@ -421,6 +421,21 @@ static void threads_use_it_while_it_comes_and_goes(void **state)
     assert_true(ntmm_check());
 }
 
+static const ntmm_config little = { .quiet = true, .physical_memory = 256 * (uint64_t)PAGE_SIZE };
+static void              short_memory_puts_it_out(void **state)
+{
+    enum { PAGES = 384 };
+    volatile UCHAR *pool = ExAllocatePool2(POOL_FLAG_PAGED, (SIZE_T)PAGES * PAGE_SIZE, NTMM_TAG("Whol"));
+    (void)state;
+    assert_non_null((PVOID)(uintptr_t)pool);
+    driver.page_me();
+    driver.count_up(1);
+    at_dispatch(call); /* it is there */
+    for (size_t i = 0; i < 2 * PAGES; i++)
+        pool[i % PAGES * PAGE_SIZE]++;
+    assert_bugcheck(DRIVER_PORTION_MUST_BE_NONPAGED, (uintptr_t)driver.count_up, at_dispatch(call));
+}
+
 static const ntmm_config forced = { .quiet = true, .verifier = NTMM_VERIFY_FORCE_IRQL };
 static void              a_raise_puts_it_out(void **state)
 {
@@ -450,6 +465,7 @@ int main(void)
         whole_test(an_interrupt_finds_its_routine_out),
         whole_test(MDLs_over_its_data),
         whole_test(threads_use_it_while_it_comes_and_goes),
+        { "short_memory_puts_it_out", short_memory_puts_it_out, boot, end, (void *)(uintptr_t)&little },
         { "a_raise_puts_it_out", a_raise_puts_it_out, boot, end, (void *)(uintptr_t)&forced },
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ typedef const UCHAR  *PCUCHAR;
 typedef int16_t       SHORT, *PSHORT, CSHORT;
 typedef uint16_t      USHORT, *PUSHORT, WORD, *PWORD;
 typedef int32_t       INT, *PINT, LONG, *PLONG;
-typedef uint32_t      UINT, *PUINT, ULONG, *PULONG, DWORD, *PDWORD, *LPDWORD;
+typedef uint32_t      UINT, *PUINT, ULONG, *PULONG, CLONG, *PCLONG, DWORD, *PDWORD, *LPDWORD;
 typedef int64_t       LONGLONG, *PLONGLONG, LONG64, *PLONG64, INT64, *PINT64;
 typedef uint64_t      ULONGLONG, *PULONGLONG, ULONG64, *PULONG64, DWORDLONG, *PDWORDLONG, DWORD64, *PDWORD64, UINT64, *PUINT64;
 typedef int8_t        INT8, *PINT8;

@@ -87,7 +87,8 @@ NTSYSAPI NTSTATUS ZwOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess
  * @param SectionOffset       bytes, rounded down to 64 KiB and said back; or NULL
  * @param ViewSize            in: bytes, rounded up to pages; 0: up to the section's end; out: its size
  * @param InheritDisposition  ViewShare or ViewUnmap: accepted and ignored, since processes have no children here
- * @param AllocationType      MEM_RESERVE, MEM_TOP_DOWN, or 0. MEM_COMMIT is implied and may not be given
+ * @param AllocationType      MEM_RESERVE, MEM_TOP_DOWN, MEM_LARGE_PAGES with a section of SEC_LARGE_PAGES (accepted and ignored), or 0. MEM_COMMIT is
+ *                            implied and may not be given
  * @param Win32Protect        PAGE_*, no more than the section allows; PAGE_WRITECOPY: what is written is the process's own
  * @return    STATUS_CONFLICTING_ADDRESSES something lies there; STATUS_NO_MEMORY no room; STATUS_INVALID_VIEW_SIZE beyond the end;
  *            STATUS_SECTION_PROTECTION; STATUS_INVALID_PAGE_PROTECTION; STATUS_INVALID_PARAMETER_4, _5, _8, _9; STATUS_COMMITMENT_LIMIT;
