@@ -48,7 +48,7 @@ static void load(void)
     driver.page_me = (PVOID(*)(void))(uintptr_t)symbol("PageMe");
     driver.reset_me = (void (*)(void))(uintptr_t)symbol("ResetMe");
     driver.serve = (PKSERVICE_ROUTINE)(uintptr_t)symbol("Serve");
-    driver.entry = (DRIVER_INITIALIZE *)(uintptr_t)symbol("DriverEntry");
+    driver.entry = (DRIVER_INITIALIZE *)(uintptr_t)symbol(WHOLE_ENTRY);
     driver.count = symbol("Count");
     driver.farewell = symbol("Farewell");
     driver.large = symbol("Large");
