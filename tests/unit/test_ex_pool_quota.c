@@ -551,6 +551,31 @@ static void a_limit_holds_for_all_threads_together(void **state)
 #define ROUTINE_COUNT (sizeof ROUTINES / sizeof ROUTINES[0])
 #define both(test) ntmm_cmocka_test_config(test, &PLAIN), ntmm_cmocka_test_config(test, &BARE)
 
+/* ---- file systems ---- */
+
+static void the_forms_of_file_systems(void **state)
+{
+    (void)state;
+    enter(1 << 20, 1 << 20);
+    void *p = FsRtlAllocatePool(PagedPool, 100), *q = FsRtlAllocatePoolWithTag(NonPagedPoolNx, 100, TAG);
+    assert_int_equal(usage().paged_bytes + usage().nonpaged_bytes, 0);
+    void *r = FsRtlAllocatePoolWithQuota(PagedPool, 100), *s = FsRtlAllocatePoolWithQuotaTag(NonPagedPoolNx, 100, TAG);
+    assert_int_equal(usage().paged_bytes, block_bytes(r));
+    assert_int_equal(usage().nonpaged_bytes, block_bytes(s));
+    ExFreePool(p);
+    ExFreePoolWithTag(q, TAG);
+    ExFreePool(r);
+    ExFreePoolWithTag(s, TAG);
+    leave();
+    FsRtlEnterFileSystem();
+    assert_true(KeAreApcsDisabled());
+    FsRtlExitFileSystem();
+    assert_false(KeAreApcsDisabled());
+    ntmm_fail_allocation(1);
+    assert_bugcheck(KMODE_EXCEPTION_NOT_HANDLED, STATUS_PARAMETER(STATUS_INSUFFICIENT_RESOURCES),
+                    FsRtlAllocatePoolWithTag(NonPagedPoolNx, 100, TAG));
+}
+
 int main(void)
 {
     static struct CMUnitTest routines[ROUTINE_COUNT];
@@ -572,6 +597,7 @@ int main(void)
         both(whoever_frees_the_payer_is_refunded),
         both(a_process_outlives_itself_until_its_pool_is_freed),
         cmocka_unit_test(leaks_are_leaks),
+        ntmm_cmocka_test_config(the_forms_of_file_systems, &PLAIN),
         ntmm_cmocka_test_config(a_header_that_names_no_process, &PLAIN),
         both(a_header_overwritten_with_text),
         both(a_quota_bit_that_nobody_set),

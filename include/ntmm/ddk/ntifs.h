@@ -7,6 +7,7 @@
 #include "ntifs/se_sid.h"           /* security identifiers */
 #include "ntifs/file_information.h" /* files, directories, volumes */
 #include "ntifs/fs_control.h"       /* requests of IRP_MJ_FILE_SYSTEM_CONTROL */
+#include "ntifs/fsrtl.h"            /* FsRtlAllocatePool, FsRtlEnterFileSystem */
 #include "ntifs/mm_file_section.h"  /* MmCanFileBeTruncated and its like */
 #include "ntifs/mm_virtual.h"       /* ZwAllocateVirtualMemory and its like */
 #include "ntifs/ob_event.h"         /* ZwCreateEvent */
