@@ -285,6 +285,15 @@ NTMM_PUBLIC bool ntmm_debug_filter(uint32_t component, uint32_t levels);
 NTMM_PUBLIC int ntmm_time_advance(uint64_t units);
 /** How far off the next timer, end of a delay or timeout is, in 100 ns. @return UINT64_MAX: there is none, or the clock is the host's */
 NTMM_PUBLIC uint64_t ntmm_time_until_due(void);
+/**
+ * Play a defective performance counter: from now on KeQueryPerformanceCounter counts from so much further on. All other clocks are right still.
+ * With NTMM_VERIFY_DMA the next query stops the machine: 0xE6/0x01 when the counter is less than it was at the query before, 0xE6/0x02 when it
+ * is a second further ahead of the clock. Without, drivers see what it says.
+ *
+ * @param units  100 ns; below 0: back. What it jumps by in several calls adds up; ntmm_boot repairs it
+ * @return 0; -ENODEV when no machine is up
+ */
+NTMM_PUBLIC int ntmm_performance_counter_jump(int64_t units);
 
 /** A pool tag from four characters, first character first in memory: NTMM_TAG("Tag1"). */
 #define NTMM_TAG(s) \

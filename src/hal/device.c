@@ -276,11 +276,13 @@ static void controller_has_moved(ntmm_device *device, const access_t *access)
 void hal_complete(hal_adapter_t *adapter, const hal_adapter_t *transfer, DMA_COMPLETION_STATUS status)
 {
     KIRQL irql = KeGetCurrentIrql();
+    hal_adapter_hold(adapter); /* the routine may put it */
     if (irql < DISPATCH_LEVEL)
         KeRaiseIrql(DISPATCH_LEVEL, &irql);
     transfer->completion(&adapter->public, transfer->completion_object, transfer->completion_context, status);
     if (irql < DISPATCH_LEVEL)
         KeLowerIrql(irql);
+    hal_adapter_release(adapter);
 }
 
 static size_t move(const access_t *access, uint64_t physical, size_t done, size_t bytes)

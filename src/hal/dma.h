@@ -254,6 +254,7 @@ void     hal_list_drop(hal_request_t *request);        /* its memory, if it is o
 struct hal_dma_probe;
 extern const struct hal_dma_probe *hal_probe;
 NTMM_COLD void                     hal_irql_look(const char *routine, KIRQL least, KIRQL most, ULONG_PTR caller);
+NTMM_COLD void                     hal_irql_unsaid(const char *routine, ULONG_PTR caller);
 /* `least` matters to a verifier alone. */
 #define HAL_REQUIRE_IRQLS(routine, least, most) \
     do { \
@@ -261,6 +262,12 @@ NTMM_COLD void                     hal_irql_look(const char *routine, KIRQL leas
             hal_irql_look((routine), (least), (most), (ULONG_PTR)__builtin_return_address(0)); \
     } while (0)
 #define HAL_REQUIRE_IRQL(routine, most) HAL_REQUIRE_IRQLS(routine, PASSIVE_LEVEL, most)
+/* A routine whose page names no level. */
+#define HAL_REQUIRE_IRQL_UNSAID(routine, most) \
+    do { \
+        if (NTMM_UNLIKELY(ke_self()->irql > (most))) \
+            hal_irql_unsaid((routine), (ULONG_PTR)__builtin_return_address(0)); \
+    } while (0)
 #define HAL_REQUIRE_DISPATCH(routine) HAL_REQUIRE_IRQLS(routine, DISPATCH_LEVEL, DISPATCH_LEVEL)
 
 static inline size_t hal_list_bytes(uint32_t elements) { return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT); }

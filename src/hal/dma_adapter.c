@@ -39,6 +39,13 @@ void hal_irql_look(const char *routine, KIRQL least, KIRQL most, ULONG_PTR calle
         ke_irql_too_high(routine, 0, caller);
 }
 
+void hal_irql_unsaid(const char *routine, ULONG_PTR caller)
+{
+    if (hal_probe != NULL)
+        hal_probe->irql_unsaid(routine);
+    ke_irql_too_high(routine, 0, caller);
+}
+
 static bool has_table_of(ULONG version)
 {
     if (version == DEVICE_DESCRIPTION_VERSION2)

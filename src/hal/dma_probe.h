@@ -10,6 +10,7 @@
 typedef struct hal_dma_probe {
     /* a routine of the table is called; least, most: what its page allows */
     void (*irql)(const char *routine, KIRQL least, KIRQL most);
+    void (*irql_unsaid)(const char *routine);                                     /* too high, of a routine whose page names no level */
     void (*describe)(const char *routine, const DEVICE_DESCRIPTION *description); /* an adapter is wanted */
     void (*obsolete)(const char *routine);
     void (*put)(const char *routine, hal_adapter_t *adapter);

@@ -202,7 +202,7 @@ NTSTATUS hal_flush_adapter_buffers_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID M
 
 NTSTATUS hal_flush_dma_buffer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, BOOLEAN ReadOperation)
 {
-    HAL_REQUIRE_IRQL("FlushDmaBuffer", DISPATCH_LEVEL);
+    HAL_REQUIRE_IRQL_UNSAID("FlushDmaBuffer", DISPATCH_LEVEL);
     ke_thread_t *thread;
     (void)ReadOperation; /* caches agree with memory */
     if (hal_enter("FlushDmaBuffer", DmaAdapter, &thread) == NULL)

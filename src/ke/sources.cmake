@@ -29,6 +29,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/semaphore.c
   ${CMAKE_CURRENT_LIST_DIR}/wait.c
   ${CMAKE_CURRENT_LIST_DIR}/time.c
+  ${CMAKE_CURRENT_LIST_DIR}/performance_counter.c
   ${CMAKE_CURRENT_LIST_DIR}/time_advance.c
   ${CMAKE_CURRENT_LIST_DIR}/timer.c
   ${CMAKE_CURRENT_LIST_DIR}/timer_queue.c

@@ -3,13 +3,14 @@
  *
  *     the host's clock    interrupt time = host's monotonic clock - its value at boot
  *     one that stands     interrupt time = what ntmm_time_advance and waits have made of it (time_advance.c)
- *     either              system time = the date at boot + interrupt time;  ticks, performance counter = interrupt time in other units
+ *     either              system time = the date at boot + interrupt time;  ticks = interrupt time in other units
  *
  * So all of them agree at every moment, and an absolute due time is as good as a relative one.
  *
  * Units       100 ns.
  * Locks       none: one atomic word.
- * Source      WDK reference: wdm.h, KeQuerySystemTime, KeQueryInterruptTime, KeQueryPerformanceCounter, KeQueryTickCount.
+ * Elsewhere   the performance counter: performance_counter.c.
+ * Source      WDK reference: wdm.h, KeQuerySystemTime, KeQueryInterruptTime, KeQueryTickCount.
  * Fidelity    the clocks of Windows stand still between two ticks; these do not. There is no sleep state, so no bias either. That somebody
  *             sets the host's date is noticed at the next boot.
  */
@@ -37,6 +38,7 @@ void ke_time_boot(void)
     booted_at_ns = host_clock_ns();
     date_at_boot = ke_time_stands_still ? DATE_OF_STANDING_CLOCK : host_wall_100ns();
     atomic_store(&standing, 0);
+    ke_counter_boot();
     atomic_store(&ke_work_waiting, 0);
 }
 
@@ -93,19 +95,12 @@ VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime) { KeQuerySystemTime(Cu
 ULONGLONG KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp)
 {
     ULONGLONG now = KeQueryInterruptTime();
-    *QpcTimeStamp = now; /* both count in 100 ns since boot */
+    *QpcTimeStamp = (ULONG64)ke_counter_at(now);
     return now;
 }
 
 ULONGLONG KeQueryUnbiasedInterruptTime(VOID) { return KeQueryInterruptTime(); }
 ULONGLONG KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp) { return KeQueryInterruptTimePrecise(QpcTimeStamp); }
-
-LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
-{
-    if (PerformanceFrequency != NULL)
-        PerformanceFrequency->QuadPart = 1000000000 / UNIT_NS;
-    return (LARGE_INTEGER){ .QuadPart = (LONGLONG)KeQueryInterruptTime() };
-}
 
 #define TICK 156250u
 

@@ -26,4 +26,11 @@ uint64_t ke_time_due(int64_t when);
 uint64_t ke_time_left_ns(uint64_t due);
 void     ke_time_move(uint64_t to); /* a clock that stands still: never back. Whose wait is over by then wakes up */
 
+/* ---- the performance counter (performance_counter.c) ---- */
+
+void    ke_counter_boot(void);
+int64_t ke_counter_at(uint64_t interrupt_time);
+/* Who gives drivers its values instead, and looks at them; NULL: nobody. Any IRQL. Set at boot. */
+extern int64_t (*ke_counter_watch)(const char *routine);
+
 #endif

@@ -189,6 +189,7 @@ static int boot_layers(const ntmm_config *config)
     hal_dma_reset();
     vf_verifying_boot(config->verifier);
     vf_dma_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
+    vf_counter_boot((config->verifier & NTMM_VERIFY_DMA) != 0);
     io_devices_boot();
     io_drivers_boot();
     io_bus_boot();

@@ -10,11 +10,13 @@
  *
  * Locks       (D) while requests of a device are counted; no stop is raised under it.
  * Source      WDK documentation: "DMA Verification"; Bug Check 0xE6.
- * Fidelity    never raised: 0x01 and 0x02 (the performance counter only grows, at its own rate), 0x11 (no routine references an adapter), 0x14
- *             (0x13 tells the same, and both levels), 0x22 (MDLs need no system address to be copied, so none can be refused). 0x00 with 2 is
- *             a transfer that needs more map registers than its driver has; for a list it is 0x15. 0x1F with 4 and 5 go by the device's own
- *             alignment: caches agree with memory. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not copied: the
- *             device sees nothing else anyway.
+ * Elsewhere   0x01 and 0x02: performance_counter.c.
+ * Fidelity    the pages do not say when these are raised (choices): 0x11 for what is left of an adapter's references at its release when
+ *             nothing of 0x07 to 0x0A is, as a routine of the driver's that the adapter is still calling; 0x14 instead of 0x13 for a routine
+ *             whose page names no level; 0x22 for a buffer without a system address when there are no system PTEs to map it for copying. 0x00
+ *             with 2 is a transfer that needs more map registers than its driver has; for a list it is 0x15. 0x1F with 4 and 5 go by the
+ *             device's own alignment: caches agree with memory. "Verifier data" is the adapter's record. Behind an IOMMU transfers are not
+ *             copied: the device sees nothing else anyway.
  */
 #include "vf/dma.h"
 
@@ -24,6 +26,7 @@
 
 #include "hal/common_buffer.h"
 #include "hal/dma_probe.h"
+#include "mm/system_pte.h"
 
 #define FILL 0x0F
 static const char TAG[8] = { 'D', 'm', 'a', 'V', 'r', 'f', 'y', '0' };
@@ -42,6 +45,11 @@ static void irql(const char *routine, KIRQL least, KIRQL most)
         violation(routine, "A DMA routine was called below the IRQL that it expects.", 0x13, 1, least, now);
 }
 
+static void irql_unsaid(const char *routine)
+{
+    violation(routine, "A DMA routine was called at too high an IRQL; its page says nothing of it.", 0x14, 0, 0, 0);
+}
+
 static void describe(const char *routine, const DEVICE_DESCRIPTION *description)
 {
     if (description->Version > DEVICE_DESCRIPTION_VERSION3)
@@ -57,7 +65,7 @@ static void obsolete(const char *routine)
 
 typedef struct held {
     const hal_adapter_t *adapter;
-    ULONG_PTR            buffers, channels, registers, lists;
+    ULONG_PTR            buffers, channels, registers, lists, all; /* all: references to the adapter, of whatever kind */
 } held_t;
 
 static void count_buffer(void *context, void *record)
@@ -73,7 +81,7 @@ static void count_request(void *context, void *record)
     if (request->adapter != held->adapter)
         return;
     bool list = request->list != NULL;
-    held->lists += list;
+    held->lists += list && (hal_state(request) & (HAL_LIST | HAL_WAITING)) != 0;
     held->channels += !list && (hal_state(request) & (HAL_CHANNEL | HAL_WAITING)) != 0;
     if (!list && (hal_state(request) & HAL_CHANNEL) == 0 && (hal_state(request) & HAL_REGISTERS) != 0)
         held->registers += request->count;
@@ -85,6 +93,7 @@ static held_t held_by(hal_adapter_t *adapter)
     ke_lock(&adapter->device->lock);
     hal_records_visit(HAL_COMMON_BUFFER, count_buffer, &held);
     hal_records_visit(HAL_REQUEST, count_request, &held);
+    held.all = adapter->held;
     ke_unlock(&adapter->device->lock);
     return held;
 }
@@ -104,6 +113,9 @@ static void put(const char *routine, hal_adapter_t *adapter)
     if (held.lists != 0)
         violation(routine, "A DMA adapter is released while scatter/gather lists of it are left.", 0x0A, (ULONG_PTR)adapter, held.lists,
                   (ULONG_PTR)adapter);
+    if (held.all != 0)
+        violation(routine, "A DMA adapter is released while it is in use: by a routine of the driver's that it calls, for example.", 0x11,
+                  held.all, (ULONG_PTR)adapter, (ULONG_PTR)adapter);
 }
 
 static void channel(const char *routine, hal_adapter_t *adapter, ULONG registers)
@@ -124,6 +136,21 @@ static void locked(const char *routine, PMDL mdl)
         if ((one->MdlFlags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE)) == 0)
             violation(routine, "The buffer is pageable, and not locked: the device may find another page there.", 0x0E, (ULONG_PTR)one, 0,
                       0);
+}
+
+/* To copy a buffer takes an address for it, and so addresses that are free if it has none. */
+static void addressable(const char *routine, const hal_adapter_t *adapter, const MDL *mdl)
+{
+    const int mapped = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL_HAS_BEEN_MAPPED | MDL_PARENT_MAPPED_SYSTEM_VA;
+    for (; mdl != NULL && adapter->device->iommu.entries == NULL; mdl = mdl->Next) {
+        size_t pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(mdl), mdl->ByteCount);
+        if ((mdl->MdlFlags & mapped) != 0 || pages == 0)
+            continue;
+        void *place = mm_system_pte_reserve(pages);
+        if (place == NULL)
+            violation(routine, "The buffer has no system address, and cannot be mapped to be copied.", 0x22, (ULONG_PTR)mdl, 0, 0);
+        mm_system_pte_abandon(place, pages);
+    }
 }
 
 static uint64_t bytes_of(const MDL *mdl)
@@ -160,6 +187,7 @@ static void list(const char *routine, hal_adapter_t *adapter, PMDL mdl, PVOID va
     if (length > bytes || offset > bytes - length)
         violation(routine, "The MDLs have fewer bytes than the transfer.", 0x24, (ULONG_PTR)(offset + length - bytes), 0, 0);
     locked(routine, mdl);
+    addressable(routine, adapter, mdl);
     if (length != 0 && hal_chain_pages(mdl, offset, length) > adapter->most)
         violation(routine, "The list needs more map registers than IoGetDmaAdapter allowed.", 0x15, hal_chain_pages(mdl, offset, length),
                   adapter->most, 0);
@@ -195,6 +223,7 @@ static void map(const char *routine, hal_request_t *request, PMDL mdl, uint64_t 
     if (!hal_chain_has(mdl, offset, length))
         violation(routine, "The transfer goes beyond the end of the MDL.", 0x1F, 3, (ULONG_PTR)mdl, length);
     locked(routine, mdl);
+    addressable(routine, request->adapter, mdl);
     aligned(routine, request->adapter, mdl, offset, length);
     hal_cursor_t              cursor = hal_cursor_at(mdl, offset);
     const hal_map_register_t *entry = mapped_there(request, cursor.mdl, cursor.offset, length);
@@ -291,6 +320,7 @@ static void bounce_taken(const char *at, size_t bytes)
 void vf_dma_boot(bool on)
 {
     static const hal_dma_probe_t probe = { .irql = irql,
+                                           .irql_unsaid = irql_unsaid,
                                            .describe = describe,
                                            .obsolete = obsolete,
                                            .put = put,

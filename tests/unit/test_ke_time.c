@@ -1,6 +1,8 @@
 /*
  * test_ke_time.c - the clocks agree with each other, go on, and keep their units.
  */
+#include <errno.h>
+
 #include <ntmm/cmocka.h>
 
 static void clocks_go_on_together(void **state)
@@ -38,11 +40,32 @@ static void at_any_irql(void **state)
     KeLowerIrql(old);
 }
 
+/* A defective counter is seen as it is when nobody verifies; the clocks are right. */
+static void a_counter_that_jumps(void **state)
+{
+    const int64_t HOUR = 36000000000;
+    ULONGLONG     up;
+    ULONG64       count;
+    LARGE_INTEGER before = KeQueryPerformanceCounter(NULL);
+    (void)state;
+    assert_int_equal(ntmm_performance_counter_jump((int64_t)HOUR), 0);
+    assert_true(KeQueryPerformanceCounter(NULL).QuadPart - before.QuadPart >= (LONGLONG)HOUR);
+    up = KeQueryInterruptTimePrecise(&count);
+    assert_true(count - up == (ULONG64)HOUR && up < (ULONGLONG)HOUR);
+    assert_int_equal(ntmm_performance_counter_jump(-2 * (int64_t)HOUR), 0);
+    assert_true(KeQueryPerformanceCounter(NULL).QuadPart < before.QuadPart);
+    assert_int_equal(ntmm_shutdown(NULL), 0);
+    assert_int_equal(ntmm_performance_counter_jump(1), -ENODEV);
+    assert_int_equal(ntmm_boot(NULL), 0);
+    assert_true(KeQueryPerformanceCounter(NULL).QuadPart < (LONGLONG)HOUR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ntmm_cmocka_test(clocks_go_on_together),
         ntmm_cmocka_test(at_any_irql),
+        ntmm_cmocka_test(a_counter_that_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

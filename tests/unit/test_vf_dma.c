@@ -314,6 +314,169 @@ static void levels_versions_and_old_names(void **state)
     EXPECT(0x19, 0, 0, 0, IoReadDmaCounter(NULL));
 }
 
+/* A routine whose page names no level: there is none to tell. */
+static void a_level_that_no_page_names(void **state)
+{
+    (void)state;
+    KIRQL   irql;
+    scene_t scene = scene_start(8);
+    assert_int_equal(scene.dma.op->FlushDmaBuffer(scene.dma.adapter, scene.mdl, TRUE), STATUS_SUCCESS);
+    KeRaiseIrql(DISPATCH_LEVEL + 1, &irql);
+    EXPECT(0x14, 0, 0, 0, scene.dma.op->FlushDmaBuffer(scene.dma.adapter, scene.mdl, TRUE));
+}
+
+/* ---- references ---- */
+
+static VOID puts_list_and_adapter(PDEVICE_OBJECT DeviceObject, PIRP Irp, PSCATTER_GATHER_LIST ScatterGather, PVOID Context)
+{
+    dma_t *dma = Context;
+    (void)DeviceObject;
+    (void)Irp;
+    dma->op->PutScatterGatherList(dma->adapter, ScatterGather, FALSE);
+    dma->op->PutDmaAdapter(dma->adapter);
+}
+static IO_ALLOCATION_ACTION frees_channel_and_puts_adapter(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    dma_t *dma = Context;
+    (void)DeviceObject;
+    (void)Irp;
+    (void)MapRegisterBase;
+    dma->op->FreeAdapterChannel(dma->adapter);
+    dma->op->PutDmaAdapter(dma->adapter);
+    return KeepObject;
+}
+static VOID frees_all_and_puts_adapter(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PVOID CompletionContext,
+                                       DMA_COMPLETION_STATUS Status)
+{
+    (void)DeviceObject;
+    (void)CompletionContext;
+    (void)Status;
+    DmaAdapter->DmaOperations->FreeAdapterObject(DmaAdapter, DeallocateObject);
+    DmaAdapter->DmaOperations->PutDmaAdapter(DmaAdapter);
+}
+
+/* Nothing is held, but the adapter is in a call of the driver's routine. */
+static void adapters_in_use_are_not_released(void **state)
+{
+    (void)state;
+    scene_t scene = scene_start(8);
+    EXPECT(
+        0x11, 1, scene.dma.adapter, scene.dma.adapter,
+        scene.dma.op->GetScatterGatherList(scene.dma.adapter, NULL, scene.mdl, scene.block, 1, puts_list_and_adapter, &scene.dma, FALSE));
+    ntmm_cmocka_reboot();
+    scene = scene_start(8);
+    EXPECT(0x11, 1, scene.dma.adapter, scene.dma.adapter,
+           scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, frees_channel_and_puts_adapter, &scene.dma));
+    ntmm_cmocka_reboot();
+    scene = scene_start(8); /* held, though there is nothing to count */
+    scene_allocate(&scene, 0);
+    EXPECT(0x11, 1, scene.dma.adapter, scene.dma.adapter, scene.dma.op->PutDmaAdapter(scene.dma.adapter));
+    ntmm_cmocka_reboot();
+    DEVICE_DESCRIPTION       description = { .Version = DEVICE_DESCRIPTION_VERSION3, .MaximumLength = PAGE_SIZE };
+    const ntmm_device_config config = { .address_bits = 24 };
+    ULONG                    registers, length = 4;
+    ntmm_device             *device = ntmm_device_create(&config);
+    PDMA_ADAPTER             adapter = IoGetDmaAdapter(ntmm_device_object(device), &description, &registers);
+    UCHAR                    context[DMA_TRANSFER_CONTEXT_SIZE_V1], moved[4];
+    char                    *block = dma_high_memory(PAGE_SIZE, 0), room[sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)];
+    PMDL                     mdl = dma_mdl(block, 4);
+    PSCATTER_GATHER_LIST     list = (PSCATTER_GATHER_LIST)(void *)room;
+    dma_raise();
+    assert_int_equal(adapter->DmaOperations->InitializeDmaTransferContext(adapter, context), STATUS_SUCCESS);
+    assert_int_equal(
+        adapter->DmaOperations->AllocateAdapterChannelEx(adapter, NULL, context, 1, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &kept_base),
+        STATUS_SUCCESS);
+    assert_int_equal(adapter->DmaOperations->MapTransferEx(adapter, mdl, kept_base, 0, 0, &length, TRUE, list, sizeof room,
+                                                           frees_all_and_puts_adapter, NULL),
+                     STATUS_SUCCESS);
+    EXPECT(0x11, 1, adapter, adapter, ntmm_device_read(device, (uint64_t)list->Elements[0].Address.QuadPart, moved, 4));
+}
+
+/* ---- addresses ---- */
+
+static struct {
+    PVOID  base;
+    SIZE_T bytes;
+} taken[4096];
+static size_t taken_count;
+
+/* All system PTEs: I/O space is mapped until there are none. */
+static void take_system_ptes(void)
+{
+    const PHYSICAL_ADDRESS window = { .QuadPart = 900ll << 30 };
+    const SIZE_T           most = 64u << 20;
+    assert_int_equal(ntmm_io_space_add(900ull << 30, most), 0);
+    for (SIZE_T bytes = most; bytes >= PAGE_SIZE; bytes /= 2)
+        while (taken_count < 4096 && (taken[taken_count].base = MmMapIoSpace(window, bytes, MmNonCached)) != NULL)
+            taken[taken_count++].bytes = bytes;
+    assert_in_range(taken_count, 1, 4095);
+}
+static void give_system_ptes(void)
+{
+    while (taken_count > 0) {
+        taken_count--;
+        MmUnmapIoSpace(taken[taken_count].base, taken[taken_count].bytes);
+    }
+    (void)ntmm_io_space_remove(900ull << 30);
+}
+
+static void a_copied_buffer_needs_an_address(void **state)
+{
+    (void)state;
+    enum { COULD_BE_MAPPED, IS_MAPPED, MAP_WITHOUT, LIST_WITHOUT, STEPS };
+    for (int step = COULD_BE_MAPPED; step < STEPS; step++) {
+        const PHYSICAL_ADDRESS any = { .QuadPart = -1 }, zero = { .QuadPart = 0 };
+        ULONG                  length = 100;
+        scene_t                scene = { .dma = dma_start(64, 8, true, 8 * PAGE_SIZE) };
+        scene.mdl = MmAllocatePagesForMdl(zero, any, zero, 2 * PAGE_SIZE);
+        assert_non_null(scene.mdl);
+        scene.block = MmGetMdlVirtualAddress(scene.mdl);
+        assert_true(step != IS_MAPPED || MmGetSystemAddressForMdlSafe(scene.mdl, NormalPagePriority) != NULL);
+        taken_count = 0;
+        if (step != COULD_BE_MAPPED)
+            take_system_ptes();
+        dma_raise();
+        scene_allocate(&scene, 2);
+        if (step >= MAP_WITHOUT) {
+            if (step == MAP_WITHOUT)
+                EXPECT(0x22, scene.mdl, 0, 0, MAP(scene.block));
+            else
+                EXPECT(0x22, scene.mdl, 0, 0, GET(scene.block, 100));
+            ntmm_cmocka_reboot();
+            continue;
+        }
+        (void)MAP(scene.block);
+        assert_int_equal(length, 100);
+        assert_true(scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, kept_base, scene.block, 100, FALSE));
+        scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2);
+        KeLowerIrql(PASSIVE_LEVEL);
+        give_system_ptes();
+        MmFreePagesFromMdl(scene.mdl);
+        ExFreePool(scene.mdl);
+        dma_stop(&scene.dma);
+    }
+}
+
+/* ---- a defective machine ---- */
+
+static void the_performance_counter_is_watched(void **state)
+{
+    (void)state;
+    enum { SECOND = 10000000 };
+    (void)KeQueryPerformanceCounter(NULL);
+    assert_int_equal(ntmm_performance_counter_jump(SECOND / 2), 0); /* a little ahead: nobody can tell */
+    assert_true(KeQueryPerformanceCounter(NULL).QuadPart >= SECOND / 2);
+    assert_int_equal(ntmm_performance_counter_jump(-SECOND / 2), 0);
+    EXPECT(0x01, 0, 0, 0, KeQueryPerformanceCounter(NULL));
+    assert_non_null(strstr(ntmm_error(), "performance counter was"));
+    ntmm_cmocka_reboot();
+    (void)KeQueryPerformanceCounter(NULL);
+    assert_int_equal(ntmm_performance_counter_jump(2 * SECOND), 0);
+    EXPECT(0x02, 0, 0, 0, KeQueryPerformanceCounter(NULL));
+    ntmm_cmocka_reboot(); /* which repairs it */
+    assert_true(KeQueryPerformanceCounter(NULL).QuadPart < 2 * SECOND);
+}
+
 static void a_controllers_transfer_is_over_before_the_flush(void **state)
 {
     (void)state;
@@ -351,6 +514,10 @@ int main(void)
         VERIFIED_TEST(mappings_are_flushed),
         VERIFIED_TEST(memory_around_buffers_is_watched),
         VERIFIED_TEST(levels_versions_and_old_names),
+        VERIFIED_TEST(a_level_that_no_page_names),
+        VERIFIED_TEST(adapters_in_use_are_not_released),
+        VERIFIED_TEST(a_copied_buffer_needs_an_address),
+        VERIFIED_TEST(the_performance_counter_is_watched),
         VERIFIED_TEST(a_controllers_transfer_is_over_before_the_flush),
         VERIFIED_TEST(the_other_flags_are_refused_still),
     };
