@@ -51,6 +51,7 @@ typedef enum hal_kind { HAL_FREE, HAL_ADAPTER, HAL_REQUEST, HAL_COMMON_BUFFER } 
 void *hal_record_take(hal_kind_t kind); /* zero bytes; NULL: there are 65,536 of them, or the host has no memory */
 void  hal_record_give(void *record);
 bool  hal_record_is(const void *record, hal_kind_t kind); /* any pointer */
+bool  hal_record_was(const void *record);                 /* a place where records are: one is there, or was */
 void  hal_records_visit(hal_kind_t kind, void (*visit)(void *context, void *record), void *context);
 void  hal_records_reset(void);
 

@@ -73,12 +73,21 @@ void hal_record_give(void *record)
     ke_unlock(&records_lock);
 }
 
+static bool is_place(size_t base, size_t offset)
+{
+    return base != 0 && offset < (size_t)RECORDS * HAL_RECORD_BYTES && offset % HAL_RECORD_BYTES == 0;
+}
+
 bool hal_record_is(const void *record, hal_kind_t kind)
 {
     size_t base = atomic_load_explicit(&ready, memory_order_acquire), offset = (size_t)record - base;
-    if (base == 0 || (size_t)record < base || offset >= (size_t)RECORDS * HAL_RECORD_BYTES || offset % HAL_RECORD_BYTES != 0)
-        return false;
-    return atomic_load_explicit(&sides[offset / HAL_RECORD_BYTES].kind, memory_order_acquire) == (uint32_t)kind;
+    return is_place(base, offset) && atomic_load_explicit(&sides[offset / HAL_RECORD_BYTES].kind, memory_order_acquire) == (uint32_t)kind;
+}
+
+bool hal_record_was(const void *record)
+{
+    size_t base = atomic_load_explicit(&ready, memory_order_acquire);
+    return is_place(base, (size_t)record - base);
 }
 
 void hal_records_visit(hal_kind_t kind, void (*visit)(void *context, void *record), void *context)

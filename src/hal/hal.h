@@ -35,6 +35,10 @@ void hal_dma_reset(void); /* no device, no adapter; after mm_shutdown or before 
 bool hal_check(void);     /* no map register is lost; false with ke_error set */
 void hal_visit_leaks(void (*visit)(void *context, const ntmm_leak *leak), void *context);
 
+/* Configuration space, at any IRQL up to that of devices: bytes, as HalGetBusDataByOffset and HalSetBusDataByOffset return them. */
+uint32_t hal_pci_read(uint32_t bus, uint32_t slot, void *to, uint32_t offset, uint32_t bytes);
+uint32_t hal_pci_write(uint32_t bus, uint32_t slot, const void *from, uint32_t offset, uint32_t bytes);
+
 bool hal_pci_bus_exists(uint32_t bus); /* segment << 8 | bus number: 0:0, and those with a function on them */
 
 /* One access as it reaches what stands behind an address. Where there is no callback nothing answers: a bus that nobody drives reads as

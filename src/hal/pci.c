@@ -181,40 +181,52 @@ static bool is_bridge(const pci_function_t *function)
     return (type & ~PCI_MULTIFUNCTION) == PCI_BRIDGE_TYPE;
 }
 
+uint32_t hal_pci_read(uint32_t bus, uint32_t slot, void *to, uint32_t offset, uint32_t bytes)
+{
+    pci_function_t function;
+    uint32_t       length = within_config_space(offset, bytes);
+    if (!hal_pci_bus_exists(bus))
+        return 0;
+    if (!find(bus, slot, &function)) {
+        memset(to, 0xFF, bytes < sizeof(USHORT) ? bytes : sizeof(USHORT)); /* PCI_INVALID_VENDORID */
+        return sizeof(USHORT);
+    }
+    for (uint32_t done = 0, now; done < length; done += now) {
+        now = widest(offset + done, length - done);
+        read_some(&function, offset + done, (char *)to + done, now);
+    }
+    return length;
+}
+
+uint32_t hal_pci_write(uint32_t bus, uint32_t slot, const void *from, uint32_t offset, uint32_t bytes)
+{
+    pci_function_t function;
+    uint32_t       length = within_config_space(offset, bytes);
+    if (!find(bus, slot, &function) || (offset < COMMON_BYTES && is_bridge(&function)))
+        return 0;
+    for (uint32_t done = 0, now; done < length; done += now) {
+        now = widest(offset + done, length - done);
+        write_some(&function, offset + done, (const char *)from + done, now);
+    }
+    return length;
+}
+
 /* ---- what drivers call ---- */
 
 ULONG HalGetBusDataByOffset(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber, PVOID Buffer, ULONG Offset, ULONG Length)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    pci_function_t function;
-    uint32_t       length = within_config_space(Offset, Length);
-    if (ke_thread_ready(__func__) == NULL || BusDataType != PCIConfiguration || !hal_pci_bus_exists(BusNumber))
+    if (ke_thread_ready(__func__) == NULL || BusDataType != PCIConfiguration)
         return 0;
-    if (!find(BusNumber, SlotNumber, &function)) {
-        memset(Buffer, 0xFF, Length < sizeof(USHORT) ? Length : sizeof(USHORT)); /* PCI_INVALID_VENDORID */
-        return sizeof(USHORT);
-    }
-    for (uint32_t done = 0, now; done < length; done += now) {
-        now = widest(Offset + done, length - done);
-        read_some(&function, Offset + done, (char *)Buffer + done, now);
-    }
-    return length;
+    return hal_pci_read(BusNumber, SlotNumber, Buffer, Offset, Length);
 }
 
 ULONG HalSetBusDataByOffset(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber, PVOID Buffer, ULONG Offset, ULONG Length)
 {
     KE_REQUIRE_IRQL(DISPATCH_LEVEL);
-    pci_function_t function;
-    uint32_t       length = within_config_space(Offset, Length);
-    if (ke_thread_ready(__func__) == NULL || BusDataType != PCIConfiguration || !find(BusNumber, SlotNumber, &function))
+    if (ke_thread_ready(__func__) == NULL || BusDataType != PCIConfiguration)
         return 0;
-    if (Offset < COMMON_BYTES && is_bridge(&function))
-        return 0;
-    for (uint32_t done = 0, now; done < length; done += now) {
-        now = widest(Offset + done, length - done);
-        write_some(&function, Offset + done, (const char *)Buffer + done, now);
-    }
-    return length;
+    return hal_pci_write(BusNumber, SlotNumber, Buffer, Offset, Length);
 }
 
 ULONG HalGetBusData(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber, PVOID Buffer, ULONG Length)

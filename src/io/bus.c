@@ -22,6 +22,7 @@
 
 #include "hal/hal.h"
 #include "io/device_property.h"
+#include "io/dma_adapter.h"
 #include "io/irp.h"
 #include "io/pnp.h"
 #include "ke/bugcheck.h"
@@ -130,25 +131,33 @@ static NTSTATUS query_bus(PIRP irp, const io_bus_device_t *known)
 
 /* ---- the interface of the bus ---- */
 
+#define CONFIG_SPACE 0 /* PCI_WHICHSPACE_CONFIG */
+#define DEVICE_IRQL_MOST (CLOCK_LEVEL - 1)
+
+/* A function driver may ask from its interrupt routine. NULL: there is nothing to read or write. */
+static const io_bus_device_t *config_space_of(PVOID context, ULONG type)
+{
+    KE_REQUIRE_IRQL(DEVICE_IRQL_MOST);
+    const io_bus_device_t *known = ke_thread_ready("GetBusData") != NULL ? io_bus_device_of(context) : NULL;
+    return known != NULL && known->placed && type == CONFIG_SPACE ? known : NULL;
+}
+
 static ULONG get_bus_data(PVOID context, ULONG type, PVOID buffer, ULONG offset, ULONG length)
 {
-    const io_bus_device_t *known = io_bus_device_of(context);
-    if (known == NULL || !known->placed || type != 0) /* PCI_WHICHSPACE_CONFIG */
-        return 0;
-    return HalGetBusDataByOffset(PCIConfiguration, known->bus, known->slot, buffer, offset, length);
+    const io_bus_device_t *known = config_space_of(context, type);
+    return known != NULL ? hal_pci_read(known->bus, known->slot, buffer, offset, length) : 0;
 }
 
 static ULONG set_bus_data(PVOID context, ULONG type, PVOID buffer, ULONG offset, ULONG length)
 {
-    const io_bus_device_t *known = io_bus_device_of(context);
-    if (known == NULL || !known->placed || type != 0)
-        return 0;
-    return HalSetBusDataByOffset(PCIConfiguration, known->bus, known->slot, buffer, offset, length);
+    const io_bus_device_t *known = config_space_of(context, type);
+    return known != NULL ? hal_pci_write(known->bus, known->slot, buffer, offset, length) : 0;
 }
 
 static PDMA_ADAPTER get_adapter(PVOID context, PDEVICE_DESCRIPTION description, PULONG registers)
 {
-    return IoGetDmaAdapter(context, description, registers);
+    KE_REQUIRE_IRQL(DISPATCH_LEVEL); /* for a driver that may not call IoGetDmaAdapter there */
+    return io_dma_adapter_make("GetDmaAdapter", context, description, registers);
 }
 
 static BOOLEAN translate(PVOID context, PHYSICAL_ADDRESS address, ULONG length, PULONG space, PPHYSICAL_ADDRESS translated)
@@ -168,8 +177,8 @@ static NTSTATUS query_interface(PIRP irp, PDEVICE_OBJECT device, const IO_STACK_
     PBUS_INTERFACE_STANDARD bus = (PBUS_INTERFACE_STANDARD)location->Parameters.QueryInterface.Interface;
     if (!IsEqualGUID(location->Parameters.QueryInterface.InterfaceType, &GUID_BUS_INTERFACE_STANDARD))
         return irp->IoStatus.Status;
-    if (location->Parameters.QueryInterface.Size < sizeof *bus || location->Parameters.QueryInterface.Version != 1)
-        return STATUS_INVALID_PARAMETER;
+    if (location->Parameters.QueryInterface.Size < sizeof *bus || location->Parameters.QueryInterface.Version == 0)
+        return STATUS_INVALID_PARAMETER; /* a later version gets this one, the closest that there is */
     *bus = (BUS_INTERFACE_STANDARD){ .Size = sizeof *bus,
                                      .Version = 1,
                                      .Context = device,

@@ -2,12 +2,14 @@
  * dma_adapter.c - IoGetDmaAdapter, the tables of routines that adapters lead to, and the exports of old, which are calls through the table.
  * What the routines do is in hal; here is what only io knows: which of them a version has.
  *
+ * Elsewhere   adapters of a bus driver's own: dma_bus.c.
  * Source      WDK reference: wdm.h, IoGetDmaAdapter, DMA_OPERATIONS; Windows 2000 DDK: IoAllocateAdapterChannel and its like.
  */
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
 #include "hal/dma_probe.h"
+#include "io/dma_adapter.h"
 #include "io/dma_mdl.h"
 
 #define VERSION_1 \
@@ -53,27 +55,32 @@ static const DMA_OPERATIONS TABLES[] = {
 };
 
 /* A description that names no version we know gets no table: hal refuses it. */
-static PDMA_ADAPTER get_adapter(const char *routine, PDEVICE_OBJECT object, const DEVICE_DESCRIPTION *description, PULONG count)
+PDMA_ADAPTER io_dma_adapter_make(const char *routine, PDEVICE_OBJECT object, const DEVICE_DESCRIPTION *description, PULONG registers)
 {
     ke_thread_t *thread = ke_thread_enter(routine);
     if (thread == NULL)
         return NULL;
-    if (hal_probe != NULL)
-        hal_probe->describe(routine, description);
     ULONG          version = description->Version;
     hal_adapter_t *adapter = NULL;
     if (version < NTMM_ARRAY_COUNT(TABLES))
         adapter = hal_adapter_make(object, description, &TABLES[version]);
     if (adapter != NULL)
-        *count = adapter->most;
+        *registers = adapter->most;
     ke_thread_leave(thread);
     return adapter != NULL ? &adapter->public : NULL;
 }
 
 PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject, PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
 {
+    PDMA_ADAPTER adapter;
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    return get_adapter(__func__, PhysicalDeviceObject, DeviceDescription, NumberOfMapRegisters);
+    if (ke_thread_ready(__func__) == NULL)
+        return NULL;
+    if (hal_probe != NULL)
+        hal_probe->describe(__func__, DeviceDescription);
+    if (io_dma_bus_adapter(PhysicalDeviceObject, DeviceDescription, NumberOfMapRegisters, &adapter))
+        return adapter;
+    return io_dma_adapter_make(__func__, PhysicalDeviceObject, DeviceDescription, NumberOfMapRegisters);
 }
 
 VOID KeFlushIoBuffers(PMDL Mdl, BOOLEAN ReadOperation, BOOLEAN DmaOperation)
@@ -90,47 +97,55 @@ VOID KeFlushIoBuffers(PMDL Mdl, BOOLEAN ReadOperation, BOOLEAN DmaOperation)
 PADAPTER_OBJECT HalGetAdapter(PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters)
 {
     KE_REQUIRE_IRQL(PASSIVE_LEVEL);
-    if (hal_probe != NULL)
+    if (hal_probe != NULL) {
         hal_probe->obsolete(__func__);
-    return get_adapter(__func__, NULL, DeviceDescription, NumberOfMapRegisters);
+        hal_probe->describe(__func__, DeviceDescription);
+    }
+    return io_dma_adapter_make(__func__, NULL, DeviceDescription, NumberOfMapRegisters);
+}
+
+/* The adapter's own table, which a bus driver may have made. What is, or was, hal's gets hal's routines, which know a wrong one. */
+static const DMA_OPERATIONS *table_of(PADAPTER_OBJECT adapter)
+{
+    return adapter == NULL || hal_record_was(adapter) ? &TABLES[1] : ((PDMA_ADAPTER)adapter)->DmaOperations;
 }
 
 PVOID HalAllocateCommonBuffer(PADAPTER_OBJECT AdapterObject, ULONG Length, PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled)
 {
-    return hal_allocate_common_buffer(AdapterObject, Length, LogicalAddress, CacheEnabled);
+    return table_of(AdapterObject)->AllocateCommonBuffer(AdapterObject, Length, LogicalAddress, CacheEnabled);
 }
 
 VOID HalFreeCommonBuffer(PADAPTER_OBJECT AdapterObject, ULONG Length, PHYSICAL_ADDRESS LogicalAddress, PVOID VirtualAddress,
                          BOOLEAN CacheEnabled)
 {
-    hal_free_common_buffer(AdapterObject, Length, LogicalAddress, VirtualAddress, CacheEnabled);
+    table_of(AdapterObject)->FreeCommonBuffer(AdapterObject, Length, LogicalAddress, VirtualAddress, CacheEnabled);
 }
 
-ULONG HalReadDmaCounter(PADAPTER_OBJECT AdapterObject) { return hal_read_dma_counter(AdapterObject); }
-ULONG IoReadDmaCounter(PADAPTER_OBJECT AdapterObject) { return hal_read_dma_counter(AdapterObject); }
-ULONG HalGetDmaAlignment(PADAPTER_OBJECT AdapterObject) { return hal_get_dma_alignment(AdapterObject); }
+ULONG HalReadDmaCounter(PADAPTER_OBJECT AdapterObject) { return table_of(AdapterObject)->ReadDmaCounter(AdapterObject); }
+ULONG IoReadDmaCounter(PADAPTER_OBJECT AdapterObject) { return table_of(AdapterObject)->ReadDmaCounter(AdapterObject); }
+ULONG HalGetDmaAlignment(PADAPTER_OBJECT AdapterObject) { return table_of(AdapterObject)->GetDmaAlignment(AdapterObject); }
 
 NTSTATUS IoAllocateAdapterChannel(PADAPTER_OBJECT AdapterObject, PDEVICE_OBJECT DeviceObject, ULONG NumberOfMapRegisters,
                                   PDRIVER_CONTROL ExecutionRoutine, PVOID Context)
 {
-    return hal_allocate_adapter_channel(AdapterObject, DeviceObject, NumberOfMapRegisters, ExecutionRoutine, Context);
+    return table_of(AdapterObject)->AllocateAdapterChannel(AdapterObject, DeviceObject, NumberOfMapRegisters, ExecutionRoutine, Context);
 }
 
 BOOLEAN IoFlushAdapterBuffers(PADAPTER_OBJECT AdapterObject, PMDL Mdl, PVOID MapRegisterBase, PVOID CurrentVa, ULONG Length,
                               BOOLEAN WriteToDevice)
 {
-    return hal_flush_adapter_buffers(AdapterObject, Mdl, MapRegisterBase, CurrentVa, Length, WriteToDevice);
+    return table_of(AdapterObject)->FlushAdapterBuffers(AdapterObject, Mdl, MapRegisterBase, CurrentVa, Length, WriteToDevice);
 }
 
-VOID IoFreeAdapterChannel(PADAPTER_OBJECT AdapterObject) { hal_free_adapter_channel(AdapterObject); }
+VOID IoFreeAdapterChannel(PADAPTER_OBJECT AdapterObject) { table_of(AdapterObject)->FreeAdapterChannel(AdapterObject); }
 
 VOID IoFreeMapRegisters(PADAPTER_OBJECT AdapterObject, PVOID MapRegisterBase, ULONG NumberOfMapRegisters)
 {
-    hal_free_map_registers(AdapterObject, MapRegisterBase, NumberOfMapRegisters);
+    table_of(AdapterObject)->FreeMapRegisters(AdapterObject, MapRegisterBase, NumberOfMapRegisters);
 }
 
 PHYSICAL_ADDRESS IoMapTransfer(PADAPTER_OBJECT AdapterObject, PMDL Mdl, PVOID MapRegisterBase, PVOID CurrentVa, PULONG Length,
                                BOOLEAN WriteToDevice)
 {
-    return hal_map_transfer(AdapterObject, Mdl, MapRegisterBase, CurrentVa, Length, WriteToDevice);
+    return table_of(AdapterObject)->MapTransfer(AdapterObject, Mdl, MapRegisterBase, CurrentVa, Length, WriteToDevice);
 }

@@ -9,6 +9,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/driver.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_extension.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_adapter.c
+  ${CMAKE_CURRENT_LIST_DIR}/dma_bus.c
   ${CMAKE_CURRENT_LIST_DIR}/dma_mdl.c
   ${CMAKE_CURRENT_LIST_DIR}/interrupt_connect.c
   ${CMAKE_CURRENT_LIST_DIR}/irp.c
