@@ -39,6 +39,8 @@
 /* Devices without an IOMMU are all in one domain; each that has one is in a domain of its own. */
 #define HAL_THE_DOMAIN ((HANDLE)1)
 
+#define HAL_CONTROLLER_BYTES 0x10000u /* that the system's DMA controller counts */
+
 typedef struct ntmm_device hal_device_t;
 typedef struct hal_adapter hal_adapter_t;
 typedef struct hal_request hal_request_t;
@@ -224,6 +226,7 @@ hal_request_t *hal_request_of(const hal_adapter_t *adapter,
                               const void          *handle); /* NULL: no map registers that this adapter's driver holds */
 
 bool           hal_context_is_ready(const void *transfer_context); /* InitializeDmaTransferContext was here (dma_channel.c) */
+bool           hal_context_use(void *transfer_context);            /* for a request; false: that is cancelled already */
 hal_request_t *hal_request_of_list(const hal_adapter_t       *adapter,
                                    const SCATTER_GATHER_LIST *list); /* NULL: none of its, or put (scatter_gather.c) */
 

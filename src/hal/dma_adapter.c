@@ -23,8 +23,7 @@
 #include "ke/inject.h"
 #include "ke/version.h"
 
-#define CONTROLLER_BITS 24u /* of the DMA controller of a PC */
-#define CONTROLLER_BYTES 0x10000u
+#define CONTROLLER_BITS 24u           /* of the DMA controller of a PC */
 #define COUNTED_REGISTERS 0x40000000u /* of a device that needs no bounce pages, unless its config says: no limit */
 #define BOUNCED_REGISTERS 64u         /* at least, of one that does */
 #define BOUNCED_SHARE 16u             /* and at most as many as there are frames, divided by this */
@@ -68,8 +67,8 @@ static uint32_t address_bits(const DEVICE_DESCRIPTION *description)
 static uint32_t registers_for(const DEVICE_DESCRIPTION *description)
 {
     uint64_t bytes = description->MaximumLength;
-    if (!description->Master && bytes > CONTROLLER_BYTES)
-        bytes = CONTROLLER_BYTES;
+    if (!description->Master && bytes > HAL_CONTROLLER_BYTES)
+        bytes = HAL_CONTROLLER_BYTES;
     return (uint32_t)(((bytes + PAGE_SIZE - 1) >> PAGE_SHIFT) + 1);
 }
 

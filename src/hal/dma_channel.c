@@ -7,22 +7,45 @@
  *                                  DeallocateObject                nothing is held any longer
  *     AllocateAdapterChannelEx(DMA_SYNCHRONOUS_CALLBACK), no routine: both until FreeAdapterObject, which says the same three things
  *
+ * CancelAdapterChannel takes back a request that still waits, or one that is yet to be made with that context.
+ *
  * Source      WDK reference: PALLOCATE_ADAPTER_CHANNEL(_EX), PFREE_ADAPTER_CHANNEL, PFREE_MAP_REGISTERS, PFREE_ADAPTER_OBJECT,
  *             PCANCEL_ADAPTER_CHANNEL, PCANCEL_MAPPED_TRANSFER, PINITIALIZE_DMA_TRANSFER_CONTEXT; Bug Check 0xE6.
- * Fidelity    STATUS_INVALID_PARAMETER is what the pages call STATUS_INVALID_PARAMETERS. Map registers that are freed twice or in another
+ * Fidelity    a request that was cancelled before it was made is STATUS_CANCELLED (choice). STATUS_INVALID_PARAMETER is what the pages
+ *             call STATUS_INVALID_PARAMETERS. Map registers that are freed twice or in another
  *             number are 0xE6/0x05, and a channel that nobody holds is 0xE6/0x04, also without Driver Verifier (choice).
  */
+#include <string.h>
+
 #include <ntddk.h>
 
 #include "hal/dma_operations.h"
 #include "hal/dma_probe.h"
 #include "ke/inject.h"
 
-#define CONTEXT_MAGIC 0x78746344616D446Eull /* first word of an initialised DMA transfer context */
+/* ---- contexts ---- */
+
+/* What the driver keeps for us in DMA_TRANSFER_CONTEXT_SIZE_V1 bytes: its memory, aligned as it likes. */
+static const char CONTEXT_MAGIC[8] = { 'N', 'D', 'm', 'a', 'D', 'c', 't', 'x' };
+enum context_state { CONTEXT_FRESH, CONTEXT_USED, CONTEXT_CANCELLED };
+
+static unsigned char *state_of(void *transfer_context) { return (unsigned char *)transfer_context + sizeof CONTEXT_MAGIC; }
 
 bool hal_context_is_ready(const void *transfer_context)
 {
-    return transfer_context != NULL && *(const uint64_t *)transfer_context == CONTEXT_MAGIC;
+    return transfer_context != NULL && memcmp(transfer_context, CONTEXT_MAGIC, sizeof CONTEXT_MAGIC) == 0;
+}
+
+/* No request has had it so far: from `state` on it is spoken for. false: one has. */
+static bool context_changes(void *transfer_context, unsigned char state)
+{
+    unsigned char fresh = CONTEXT_FRESH;
+    return __atomic_compare_exchange_n(state_of(transfer_context), &fresh, state, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+bool hal_context_use(void *transfer_context)
+{
+    return context_changes(transfer_context, CONTEXT_USED) || __atomic_load_n(state_of(transfer_context), __ATOMIC_ACQUIRE) == CONTEXT_USED;
 }
 
 NTSTATUS hal_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext)
@@ -35,7 +58,7 @@ NTSTATUS hal_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaT
     if (DmaTransferContext == NULL)
         return STATUS_INVALID_PARAMETER;
     RtlZeroMemory(DmaTransferContext, DMA_TRANSFER_CONTEXT_SIZE_V1);
-    *(uint64_t *)DmaTransferContext = CONTEXT_MAGIC;
+    RtlCopyMemory(DmaTransferContext, CONTEXT_MAGIC, sizeof CONTEXT_MAGIC);
     return STATUS_SUCCESS;
 }
 
@@ -105,8 +128,12 @@ NTSTATUS hal_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
     if (hal_context_is_ready(DmaTransferContext) && (Flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 && (routine || (no_routine && now))) {
         if (hal_probe != NULL)
             hal_probe->channel("AllocateAdapterChannelEx", adapter, NumberOfMapRegisters);
-        hal_request_t *request = channel_request(adapter, DeviceObject, NumberOfMapRegisters, ExecutionRoutine, ExecutionContext);
-        status = STATUS_INSUFFICIENT_RESOURCES;
+        hal_request_t *request = NULL;
+        status = STATUS_CANCELLED;
+        if (hal_context_use(DmaTransferContext)) {
+            request = channel_request(adapter, DeviceObject, NumberOfMapRegisters, ExecutionRoutine, ExecutionContext);
+            status = STATUS_INSUFFICIENT_RESOURCES;
+        }
         if (request != NULL) {
             request->transfer_context = DmaTransferContext;
             if (hal_request_submit(request, now))
@@ -127,7 +154,8 @@ BOOLEAN hal_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
     (void)DeviceObject; /* the context says which request is meant */
     if (adapter == NULL)
         return FALSE;
-    bool cancelled = hal_context_is_ready(DmaTransferContext) && hal_request_cancel(adapter, DmaTransferContext);
+    bool cancelled = hal_context_is_ready(DmaTransferContext) &&
+                     (hal_request_cancel(adapter, DmaTransferContext) || context_changes(DmaTransferContext, CONTEXT_CANCELLED));
     ke_thread_leave(thread);
     return cancelled;
 }

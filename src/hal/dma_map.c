@@ -354,10 +354,9 @@ uint32_t hal_flush(hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t l
         length = 0;
     }
     for (hal_cursor_t cursor = hal_cursor_at(mdl, offset); length != 0 && cursor.mdl != NULL;) {
-        uint32_t now = hal_within(&cursor, length);
-        if (now == 0)
-            break;
-        flushed += flush_bounced(request, cursor.mdl, cursor.offset, now, !write);
+        uint32_t now = hal_within(&cursor, length); /* 0: an MDL without a byte */
+        if (now != 0)
+            flushed += flush_bounced(request, cursor.mdl, cursor.offset, now, !write);
         length -= now;
         cursor = (hal_cursor_t){ cursor.mdl->Next, 0 };
     }

@@ -35,6 +35,12 @@ static void program(hal_request_t *request, uint64_t logical, uint32_t length, b
     ke_unlock(&adapter->device->lock);
 }
 
+/* What one transfer can be: the controller counts so far. */
+static uint32_t within_count(const hal_adapter_t *adapter, uint32_t length)
+{
+    return adapter->master || length < HAL_CONTROLLER_BYTES ? length : HAL_CONTROLLER_BYTES;
+}
+
 static void end_program(hal_adapter_t *adapter)
 {
     ke_lock(&adapter->device->lock);
@@ -67,7 +73,7 @@ PHYSICAL_ADDRESS hal_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
         hal_probe->map("MapTransfer", request, Mdl, offset, *Length);
     if (*Length != 0 && hal_chain_has(Mdl, offset, *Length)) {
         hal_cursor_t cursor = hal_cursor_at(Mdl, offset);
-        *Length = hal_map_element(request, &cursor, *Length, WriteToDevice != FALSE, &logical);
+        *Length = hal_map_element(request, &cursor, within_count(adapter, *Length), WriteToDevice != FALSE, &logical);
         if (!adapter->master)
             program(request, logical, *Length, WriteToDevice != FALSE, NULL, NULL);
     } else {
@@ -149,6 +155,9 @@ NTSTATUS hal_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
         hal_probe->map("MapTransferEx", transfer.request, Mdl, Offset, *Length);
     if (ScatterGatherBuffer != NULL && ScatterGatherBufferLength >= sizeof(SCATTER_GATHER_LIST))
         transfer.room = (uint32_t)((ScatterGatherBufferLength - sizeof(SCATTER_GATHER_LIST)) / sizeof(SCATTER_GATHER_ELEMENT));
+    if (!adapter->scatter_gather && transfer.room > 1)
+        transfer.room = 1; /* the device takes one piece */
+    transfer.length = within_count(adapter, transfer.length);
     NTSTATUS status = map_ex(&transfer, Length, DmaCompletionRoutine, CompletionContext);
     ke_thread_leave(thread);
     return status;

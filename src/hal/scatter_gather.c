@@ -189,7 +189,7 @@ static NTSTATUS extended_request(const char *routine, PDMA_ADAPTER DmaAdapter, U
     bool called_back = want->control != NULL, by_pointer = !called_back && want->now && out != NULL;
     if (want->adapter->master && hal_context_is_ready(want->transfer_context) && (flags & ~(ULONG)DMA_SYNCHRONOUS_CALLBACK) == 0 &&
         (called_back || by_pointer) && want->mdl != NULL && want->length != 0 && hal_chain_has(want->mdl, want->offset, want->length))
-        status = list_request(want, out);
+        status = hal_context_use(want->transfer_context) ? list_request(want, out) : STATUS_CANCELLED;
     ke_thread_leave(thread);
     return status;
 }
