@@ -195,6 +195,8 @@ VOID hal_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Alloc
     if (adapter == NULL)
         return;
     hal_request_t *request = channel_of(adapter);
+    if (request != NULL && AllocationAction == DeallocateObject && hal_probe != NULL)
+        hal_probe->free_registers("FreeAdapterObject", request);
     if (request != NULL && AllocationAction == DeallocateObject)
         hal_request_end(request, HAL_CHANNEL | HAL_REGISTERS);
     else if (request != NULL && AllocationAction == DeallocateObjectKeepRegisters)

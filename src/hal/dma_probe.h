@@ -15,8 +15,8 @@ typedef struct hal_dma_probe {
     void (*obsolete)(const char *routine);
     void (*put)(const char *routine, hal_adapter_t *adapter);
     void (*channel)(const char *routine, hal_adapter_t *adapter, ULONG registers);
-    /* a list is wanted; va: CurrentVa, NULL for the routines that have an offset */
-    void (*list)(const char *routine, hal_adapter_t *adapter, PMDL mdl, PVOID va, uint64_t offset, uint32_t length);
+    /* a list is wanted, from *va on; NULL: from that offset on */
+    void (*list)(const char *routine, hal_adapter_t *adapter, PMDL mdl, const PVOID *va, uint64_t offset, uint32_t length);
     void (*map)(const char *routine, hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length);
     void (*flush)(const char *routine, hal_request_t *request, PMDL mdl, uint64_t offset, uint32_t length);
     void (*free_registers)(const char *routine, hal_request_t *request);

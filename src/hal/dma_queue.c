@@ -139,6 +139,8 @@ static void run(hal_request_t *request)
             KeLowerIrql(irql);
         (void)ke_thread_enter("AdapterControl");
     }
+    if (hal_probe != NULL && (hal_state(request) & end & HAL_REGISTERS) != 0)
+        hal_probe->free_registers("AdapterControl", request);
     hal_request_end(request, end);
 }
 

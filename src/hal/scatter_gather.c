@@ -148,7 +148,7 @@ static NTSTATUS plain_request(const char *routine, PDMA_ADAPTER DmaAdapter, PVOI
     if (want->adapter == NULL)
         return STATUS_UNSUCCESSFUL;
     if (hal_probe != NULL)
-        hal_probe->list(routine, want->adapter, want->mdl, current, 0, want->length);
+        hal_probe->list(routine, want->adapter, want->mdl, &current, 0, want->length);
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     if (want->control != NULL && want->mdl != NULL && want->length != 0) {
         want->offset = hal_offset_of(want->mdl, current);

@@ -173,17 +173,17 @@ static void aligned(const char *routine, const hal_adapter_t *adapter, PMDL mdl,
         violation(routine, "The length of the transfer is no multiple of what GetDmaAlignment says.", 0x1F, 5, length, (ULONG_PTR)mdl);
 }
 
-static void list(const char *routine, hal_adapter_t *adapter, PMDL mdl, PVOID va, uint64_t offset, uint32_t length)
+static void list(const char *routine, hal_adapter_t *adapter, PMDL mdl, const PVOID *va, uint64_t offset, uint32_t length)
 {
     if (mdl == NULL)
         return;
-    if (va != NULL && (char *)va < (char *)MmGetMdlVirtualAddress(mdl))
-        violation(routine, "The buffer begins before the first MDL.", 0x1F, 1, (ULONG_PTR)va, (ULONG_PTR)mdl);
+    if (va != NULL && (char *)*va < (char *)MmGetMdlVirtualAddress(mdl))
+        violation(routine, "The buffer begins before the first MDL.", 0x1F, 1, (ULONG_PTR)*va, (ULONG_PTR)mdl);
     if (va != NULL)
-        offset = hal_offset_of(mdl, va);
+        offset = hal_offset_of(mdl, *va);
     uint64_t bytes = bytes_of(mdl);
     if (va != NULL && offset > mdl->ByteCount)
-        violation(routine, "The buffer begins after the first MDL.", 0x1F, 2, (ULONG_PTR)va, (ULONG_PTR)mdl);
+        violation(routine, "The buffer begins after the first MDL.", 0x1F, 2, (ULONG_PTR)*va, (ULONG_PTR)mdl);
     if (length > bytes || offset > bytes - length)
         violation(routine, "The MDLs have fewer bytes than the transfer.", 0x24, (ULONG_PTR)(offset + length - bytes), 0, 0);
     locked(routine, mdl);

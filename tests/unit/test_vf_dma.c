@@ -171,6 +171,9 @@ static void buffers_and_mdls_fit(void **state)
     EXPECT(0x1F, 1, scene.block - 1, scene.mdl, GET(scene.block - 1, 10));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
+    EXPECT(0x1F, 1, NULL, scene.mdl, GET(NULL, 10));
+    ntmm_cmocka_reboot();
+    scene = scene_start(8);
     EXPECT(0x1F, 2, scene.block + 3 * PAGE_SIZE + 1, scene.mdl, GET(scene.block + 3 * PAGE_SIZE + 1, 10));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
@@ -258,6 +261,30 @@ static void mappings_are_flushed(void **state)
     scene_allocate(&scene, 3);
     (void)scene_map(&scene, 100, FALSE);
     EXPECT(0x00, 1, 3 * PAGE_SIZE, 4 * PAGE_SIZE, FLUSH(scene.block, 4 * PAGE_SIZE));
+}
+
+/* The routine's return value frees them as well, and so does FreeAdapterObject. */
+static IO_ALLOCATION_ACTION maps_and_lets_go(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    scene_t *scene = Context;
+    (void)keep_registers(DeviceObject, Irp, MapRegisterBase, NULL);
+    (void)scene_map(scene, 2 * PAGE_SIZE, TRUE);
+    return DeallocateObject;
+}
+static void registers_that_map_are_not_let_go(void **state)
+{
+    uint64_t context[DMA_TRANSFER_CONTEXT_SIZE_V1 / 8];
+    (void)state;
+    scene_t scene = scene_start(8);
+    EXPECT(0x10, 2, 0, 0, scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 3, maps_and_lets_go, &scene));
+    ntmm_cmocka_reboot();
+    scene = scene_start(8);
+    assert_int_equal(scene.dma.op->InitializeDmaTransferContext(scene.dma.adapter, context), STATUS_SUCCESS);
+    assert_int_equal(
+        scene.dma.op->AllocateAdapterChannelEx(scene.dma.adapter, NULL, context, 3, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &kept_base),
+        STATUS_SUCCESS);
+    (void)scene_map(&scene, 100, TRUE);
+    EXPECT(0x10, 1, 0, 0, scene.dma.op->FreeAdapterObject(scene.dma.adapter, DeallocateObject));
 }
 
 static void memory_around_buffers_is_watched(void **state)
@@ -349,8 +376,8 @@ static VOID frees_all_and_puts_adapter(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                                        DMA_COMPLETION_STATUS Status)
 {
     (void)DeviceObject;
-    (void)CompletionContext;
     (void)Status;
+    (void)DmaAdapter->DmaOperations->FlushAdapterBuffersEx(DmaAdapter, CompletionContext, kept_base, 0, 4, TRUE);
     DmaAdapter->DmaOperations->FreeAdapterObject(DmaAdapter, DeallocateObject);
     DmaAdapter->DmaOperations->PutDmaAdapter(DmaAdapter);
 }
@@ -387,7 +414,7 @@ static void adapters_in_use_are_not_released(void **state)
         adapter->DmaOperations->AllocateAdapterChannelEx(adapter, NULL, context, 1, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &kept_base),
         STATUS_SUCCESS);
     assert_int_equal(adapter->DmaOperations->MapTransferEx(adapter, mdl, kept_base, 0, 0, &length, TRUE, list, sizeof room,
-                                                           frees_all_and_puts_adapter, NULL),
+                                                           frees_all_and_puts_adapter, mdl),
                      STATUS_SUCCESS);
     EXPECT(0x11, 1, adapter, adapter, ntmm_device_read(device, (uint64_t)list->Elements[0].Address.QuadPart, moved, 4));
 }
@@ -512,6 +539,7 @@ int main(void)
         VERIFIED_TEST(buffers_and_mdls_fit),
         VERIFIED_TEST(transfers_are_whole_units),
         VERIFIED_TEST(mappings_are_flushed),
+        VERIFIED_TEST(registers_that_map_are_not_let_go),
         VERIFIED_TEST(memory_around_buffers_is_watched),
         VERIFIED_TEST(levels_versions_and_old_names),
         VERIFIED_TEST(a_level_that_no_page_names),
