@@ -26,20 +26,17 @@
 typedef struct piece {
     uint64_t physical;
     uint32_t bytes;
-    bool     reached; /* by the device */
 } piece_t;
 
 /* Not behind an IOMMU, and not when somebody watches, who wants every byte to be copied. */
 static bool uses_memory_itself(const hal_adapter_t *adapter) { return hal_probe == NULL && adapter->device->iommu.entries == NULL; }
 
-static piece_t piece_at(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length)
+static piece_t piece_at(const hal_cursor_t *cursor, uint32_t length)
 {
     uint64_t at = hal_on_pages(cursor);
     uint32_t in = (uint32_t)(at & (PAGE_SIZE - 1)), bytes = hal_within(cursor, length);
-    piece_t  piece = { .physical = (MmGetMdlPfnArray(cursor->mdl)[at >> PAGE_SHIFT] << PAGE_SHIFT) | in,
-                       .bytes = bytes < PAGE_SIZE - in ? bytes : (uint32_t)PAGE_SIZE - in };
-    piece.reached = uses_memory_itself(adapter) && hal_logical_of(piece.physical) + piece.bytes - 1 <= adapter->highest;
-    return piece;
+    return (piece_t){ .physical = (MmGetMdlPfnArray(cursor->mdl)[at >> PAGE_SHIFT] << PAGE_SHIFT) | in,
+                      .bytes = bytes < PAGE_SIZE - in ? bytes : (uint32_t)PAGE_SIZE - in };
 }
 
 /* Bytes from the cursor on, in its MDL, that lie in a row and that the device reaches as they are; 0: not even the first. */
@@ -55,6 +52,18 @@ static uint32_t direct_run(const hal_adapter_t *adapter, const hal_cursor_t *cur
         run += PAGE_SIZE;
     run = run < bytes ? run : bytes;
     return (uint32_t)(run - 1 <= adapter->highest - logical ? run : adapter->highest - logical + 1);
+}
+
+/* Bytes from the cursor on, in its MDL, that the device does not reach: each page gets a bounce page, and those lie in a row. */
+static uint32_t bounced_run(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length)
+{
+    uint64_t          at = hal_on_pages(cursor), bytes = hal_within(cursor, length), run = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+    const PFN_NUMBER *pfns = MmGetMdlPfnArray(cursor->mdl) + (at >> PAGE_SHIFT);
+    if (!uses_memory_itself(adapter))
+        return (uint32_t)bytes;
+    for (uint64_t i = 1; run < bytes && hal_logical_of(pfns[i] << PAGE_SHIFT) > adapter->highest; i++)
+        run += PAGE_SIZE;
+    return (uint32_t)(run < bytes ? run : bytes);
 }
 
 /* All of it is one piece that the device reaches. */
@@ -109,38 +118,17 @@ static bool shares_register(const hal_request_t *request, const hal_cursor_t *cu
            request->mapped_to == cursor->offset && (hal_on_pages(cursor) & (PAGE_SIZE - 1)) != 0;
 }
 
-/* The register of the next piece, used - 1 then; false: there is none left. */
-static bool next_register(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece)
-{
-    if (!shares_register(request, cursor)) {
-        if (request->used == request->count)
-            return false;
-        request->used++;
-        request->mapped++;
-    }
-    request->mapped_mdl = cursor->mdl;
-    request->mapped_to = cursor->offset + piece->bytes;
-    return true;
-}
-
-static void fill_register(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at)
-{
-    hal_map_register_t *entry = &request->adapter->device->file.registers[request->first + request->used - 1];
-    if (entry->mdl == cursor->mdl && entry->offset + entry->bytes == cursor->offset && request->adapter->scatter_gather)
-        entry->bytes += piece->bytes; /* shared */
-    else
-        *entry = (hal_map_register_t){ cursor->mdl, cursor->offset, piece->bytes, piece->physical, at };
-}
-
-/* One piece; `at`: where in the bounce pages it goes, HAL_DIRECT: nowhere. false: no register is left. */
+/* One piece, for a device that takes no more: it has a register of its own. `at`: where in the bounce pages it goes, HAL_DIRECT: nowhere.
+ * false: no register is left. */
 static bool map_piece(hal_request_t *request, const hal_cursor_t *cursor, const piece_t *piece, uint64_t at, way_t *way, uint64_t *logical)
 {
     hal_device_t              *device = request->adapter->device;
     const hal_register_file_t *file = &device->file;
-    if (!next_register(request, cursor, piece))
+    if (request->used == request->count)
         return false;
-    if (file->registers != NULL)
-        fill_register(request, cursor, piece, at);
+    request->mapped++;
+    file->registers[request->first + request->used++] =
+        (hal_map_register_t){ cursor->mdl, cursor->offset, piece->bytes, piece->physical, at };
     if (at == HAL_DIRECT) {
         *logical = hal_logical_of(piece->physical);
         return true;
@@ -172,7 +160,7 @@ static uint32_t map_one_piece_device(hal_request_t *request, hal_cursor_t *curso
     uint32_t done = 0;
     way_t    way = { .bounce = request->adapter->device->file.bounce, .to_device = write };
     for (uint64_t at = HAL_DIRECT, this; done < length;) {
-        piece_t piece = piece_at(request->adapter, cursor, length - done);
+        piece_t piece = piece_at(cursor, length - done);
         if (!direct && done == 0)
             at = bounce_place(request, cursor);
         if (!is_translatable(request, &piece, at) || !map_piece(request, cursor, &piece, at, &way, &this))
@@ -221,21 +209,62 @@ static uint32_t map_counted(hal_request_t *request, hal_cursor_t *cursor, uint32
     return done;
 }
 
+/* A run of pages, or of parts of them, of one MDL: as much of it as there are registers for. at: of its first byte in the bounce pages,
+ * HAL_DIRECT: the device reaches it. */
+static uint32_t map_run(hal_request_t *request, const hal_cursor_t *cursor, uint32_t run, uint64_t at, way_t *way)
+{
+    hal_device_t       *device = request->adapter->device;
+    uint64_t            place = hal_on_pages(cursor), in = place & (PAGE_SIZE - 1);
+    const PFN_NUMBER   *pfn = MmGetMdlPfnArray(cursor->mdl) + (place >> PAGE_SHIFT);
+    uint32_t            done = 0, first = request->used - (shares_register(request, cursor) ? 1u : 0u), used = first;
+    hal_map_register_t *entry = &device->file.registers[request->first + used];
+    for (uint32_t now; done < run && used < request->count; done += now, used++, entry++, pfn++, in = 0) {
+        uint64_t physical = *pfn << PAGE_SHIFT | in, to = at == HAL_DIRECT ? HAL_DIRECT : at + done;
+        uint32_t offset = cursor->offset + done;
+        now = run - done < PAGE_SIZE - in ? run - done : (uint32_t)(PAGE_SIZE - in);
+        if (used < request->used && entry->mdl == cursor->mdl && entry->offset + entry->bytes == offset) {
+            entry->bytes += now; /* shared */
+        } else {
+            *entry = (hal_map_register_t){ cursor->mdl, offset, now, physical, to };
+            request->mapped++;
+        }
+        if (to == HAL_DIRECT)
+            continue;
+        if (device->file.iova != 0)
+            hal_iommu_map(&device->iommu, hal_register_address(&device->file, to), physical);
+        else if (way->to_device)
+            send(way, physical, to, now);
+    }
+    if (done == 0)
+        return 0;
+    request->used = used;
+    request->mapped_mdl = cursor->mdl;
+    request->mapped_to = cursor->offset + done;
+    return done;
+}
+
 static uint32_t map_pieces(hal_request_t *request, hal_cursor_t *cursor, uint32_t length, bool write, uint64_t *logical)
 {
     const hal_adapter_t *adapter = request->adapter;
     uint32_t             done = 0;
     way_t                way = { .bounce = adapter->device->file.bounce, .to_device = write };
-    for (uint64_t this; done < length;) {
-        piece_t  piece = piece_at(adapter, cursor, length - done);
-        uint64_t at = piece.reached ? HAL_DIRECT : bounce_place(request, cursor);
-        this = piece.reached ? hal_logical_of(piece.physical) : hal_register_address(&adapter->device->file, at);
-        if ((done != 0 && this != *logical + done) || !map_piece(request, cursor, &piece, at, &way, &this))
+    for (uint64_t this, at; done < length;) {
+        uint32_t run = direct_run(adapter, cursor, length - done, &this), now;
+        at = HAL_DIRECT;
+        this = hal_logical_of(this);
+        if (run == 0) {
+            run = bounced_run(adapter, cursor, length - done);
+            at = bounce_place(request, cursor);
+            this = hal_register_address(&adapter->device->file, at);
+        }
+        if ((done != 0 && this != *logical + done) || (now = map_run(request, cursor, run, at, &way)) == 0)
             break;
         if (done == 0)
             *logical = this;
-        done += piece.bytes;
-        hal_advance(cursor, piece.bytes);
+        done += now;
+        hal_advance(cursor, now);
+        if (now < run)
+            break;
     }
     arrive(&way);
     return done;
@@ -250,24 +279,23 @@ uint32_t hal_map_element(hal_request_t *request, hal_cursor_t *cursor, uint32_t 
     return map_pieces(request, cursor, length, write, logical);
 }
 
-/* The next piece or run, as long as it surely is one element, and where it would be; bounce page `number` would be its own. */
+/* The next run, as long as it surely is one element, and where it would be; bounce page `number` would be its own. */
 static uint32_t next_element_part(const hal_adapter_t *adapter, const hal_cursor_t *cursor, uint32_t length, uint64_t number,
                                   uint64_t *where)
 {
     uint32_t run = direct_run(adapter, cursor, length, where);
     if (run != 0 || adapter->device->file.registers == NULL)
         return run;
-    piece_t piece = piece_at(adapter, cursor, length);
-    *where = UINT64_MAX / 2 + 1 + (number << PAGE_SHIFT) + (piece.physical & (PAGE_SIZE - 1)); /* nowhere near RAM */
-    return piece.bytes;
+    *where = UINT64_MAX / 2 + 1 + (number << PAGE_SHIFT) + (hal_on_pages(cursor) & (PAGE_SIZE - 1)); /* nowhere near RAM */
+    return bounced_run(adapter, cursor, length);
 }
 
 /* For a device that takes one piece behind an IOMMU, pieces must meet at the ends of pages. */
-static bool is_translatable_in_one(const hal_adapter_t *adapter, PMDL mdl, uint64_t offset, uint32_t length)
+static bool is_translatable_in_one(PMDL mdl, uint64_t offset, uint32_t length)
 {
     hal_cursor_t cursor = hal_cursor_at(mdl, offset);
     for (uint64_t next = 0, done = 0; done < length;) {
-        piece_t piece = piece_at(adapter, &cursor, (uint32_t)(length - done));
+        piece_t piece = piece_at(&cursor, (uint32_t)(length - done));
         if (done != 0 && ((piece.physical | next) & (PAGE_SIZE - 1)) != 0)
             return false;
         next = piece.physical + piece.bytes;
@@ -281,7 +309,7 @@ uint32_t hal_count_elements(const hal_adapter_t *adapter, PMDL mdl, uint64_t off
 {
     uint32_t elements = 0, part;
     if (!adapter->scatter_gather)
-        return adapter->device->file.iova == 0 || is_translatable_in_one(adapter, mdl, offset, length) ? 1 : 0;
+        return adapter->device->file.iova == 0 || is_translatable_in_one(mdl, offset, length) ? 1 : 0;
     hal_cursor_t cursor = hal_cursor_at(mdl, offset);
     for (uint64_t next = 0, number = 0, where; length != 0; length -= part) {
         part = next_element_part(adapter, &cursor, length, number, &where);

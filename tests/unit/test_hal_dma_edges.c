@@ -101,6 +101,56 @@ static void mdls_without_a_byte_are_passed_over(void **state)
     MmFreeContiguousMemory(block);
 }
 
+/* ---- parts of pages ---- */
+
+static PVOID                base_kept;
+static IO_ALLOCATION_ACTION keep_base(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    (void)DeviceObject;
+    (void)Irp;
+    (void)Context;
+    base_kept = MapRegisterBase;
+    return DeallocateObjectKeepRegisters;
+}
+
+/* The second half of a page is mapped where the first one was, which is flushed already; that of another page goes meanwhile. */
+static void a_register_that_is_used_again_is_not_free(void **state)
+{
+    enum { HALF = PAGE_SIZE / 2 };
+    char sent[HALF];
+    (void)state;
+    dma_t dma = dma_start(24, 3, true, 4 * PAGE_SIZE);
+    char *a = dma_high_memory(4 * PAGE_SIZE, DMA_ABOVE_ISA), *b = a + PAGE_SIZE, *c = b + PAGE_SIZE, *d = c + PAGE_SIZE;
+    PMDL  mdl = dma_mdl(a, 4 * PAGE_SIZE);
+    ULONG length;
+#define MAP(at, bytes) (length = (bytes), dma.op->MapTransfer(dma.adapter, mdl, base_kept, (at), &length, FALSE))
+#define FLUSH(at, bytes) assert_true(dma.op->FlushAdapterBuffers(dma.adapter, mdl, base_kept, (at), (bytes), FALSE))
+    dma_raise();
+    assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 3, keep_base, NULL), STATUS_SUCCESS);
+    (void)MAP(a, PAGE_SIZE);
+    (void)MAP(b, HALF);
+    FLUSH(b, HALF);
+    PHYSICAL_ADDRESS second_half = MAP(b + HALF, HALF);
+    assert_int_equal(length, HALF);
+    FLUSH(a, PAGE_SIZE);
+    dma_fill(sent, HALF, 9);
+    assert_int_equal(ntmm_device_write(dma.device, (uint64_t)second_half.QuadPart, sent, HALF), 0);
+    (void)MAP(c, PAGE_SIZE);
+    assert_int_equal(length, PAGE_SIZE);
+    (void)MAP(d, PAGE_SIZE);
+    assert_int_equal(length, 0); /* none is left until all are flushed */
+    FLUSH(b + HALF, HALF);
+    assert_memory_equal(b + HALF, sent, HALF);
+    FLUSH(c, PAGE_SIZE);
+    dma.op->FreeMapRegisters(dma.adapter, base_kept, 3);
+    KeLowerIrql(PASSIVE_LEVEL);
+    dma_mdl_free(mdl);
+    MmFreeContiguousMemory(a);
+    dma_stop(&dma);
+#undef MAP
+#undef FLUSH
+}
+
 /* ---- one piece ---- */
 
 /* Behind an IOMMU a chain whose parts do not meet at ends of pages is no one piece: as much of it is mapped as is one. */
@@ -214,18 +264,8 @@ static void what_is_not_asked_for_yet_is_cancelled(void **state)
 }
 
 enum { ROUNDS = 300 };
-static dma_t               *race_dma;
-static _Atomic unsigned     race_round, race_freed;
-static PVOID                race_base;
-static IO_ALLOCATION_ACTION keep_registers(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
-{
-    (void)DeviceObject;
-    (void)Irp;
-    (void)Context;
-    race_base = MapRegisterBase;
-    return DeallocateObjectKeepRegisters;
-}
-
+static dma_t           *race_dma;
+static _Atomic unsigned race_round, race_freed;
 /* Gives back what the other thread's request waits for. */
 static void *free_when_told(void *unused)
 {
@@ -234,7 +274,7 @@ static void *free_when_told(void *unused)
         while (race_round != round)
             sched_yield();
         KIRQL irql = dma_raise();
-        race_dma->op->FreeMapRegisters(race_dma->adapter, race_base, 4);
+        race_dma->op->FreeMapRegisters(race_dma->adapter, base_kept, 4);
         KeLowerIrql(irql);
         race_freed = round;
     }
@@ -254,7 +294,7 @@ static void granted_or_cancelled(void **state)
     assert_int_equal(pthread_create(&other, NULL, free_when_told, NULL), 0);
     for (unsigned round = 1; round <= ROUNDS; round++) {
         KIRQL irql = dma_raise();
-        assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 4, keep_registers, NULL), STATUS_SUCCESS);
+        assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 4, keep_base, NULL), STATUS_SUCCESS);
         assert_int_equal(dma.op->InitializeDmaTransferContext(dma.adapter, context), STATUS_SUCCESS);
         assert_int_equal(dma.op->AllocateAdapterChannelEx(dma.adapter, NULL, context, 4, 0, note_call, NULL, NULL), STATUS_SUCCESS);
         race_round = round;
@@ -273,11 +313,9 @@ static void granted_or_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(mdls_without_a_byte_are_passed_over),
-        ntmm_cmocka_test(a_device_that_takes_one_piece_gets_one),
-        ntmm_cmocka_test(the_controller_counts_up_to_64_kib),
-        ntmm_cmocka_test(what_is_not_asked_for_yet_is_cancelled),
-        ntmm_cmocka_test(granted_or_cancelled),
+        ntmm_cmocka_test(mdls_without_a_byte_are_passed_over),    ntmm_cmocka_test(a_register_that_is_used_again_is_not_free),
+        ntmm_cmocka_test(a_device_that_takes_one_piece_gets_one), ntmm_cmocka_test(the_controller_counts_up_to_64_kib),
+        ntmm_cmocka_test(what_is_not_asked_for_yet_is_cancelled), ntmm_cmocka_test(granted_or_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
