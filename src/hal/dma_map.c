@@ -12,6 +12,7 @@
  * was in the bounce page.
  *
  *     piece       a part of one page: what one map register maps
+ *     run         pieces of one MDL in a row, all of which take the same way
  *     element     pieces in a row, as the device sees them
  *
  * In lists of pieces a byte keeps its offset on the page. For a device that takes one piece, all of it lies in a row from the first byte on,
@@ -216,7 +217,7 @@ static uint32_t map_run(hal_request_t *request, const hal_cursor_t *cursor, uint
     hal_device_t       *device = request->adapter->device;
     uint64_t            place = hal_on_pages(cursor), in = place & (PAGE_SIZE - 1);
     const PFN_NUMBER   *pfn = MmGetMdlPfnArray(cursor->mdl) + (place >> PAGE_SHIFT);
-    uint32_t            done = 0, first = request->used - (shares_register(request, cursor) ? 1u : 0u), used = first;
+    uint32_t            done = 0, used = request->used - (shares_register(request, cursor) ? 1u : 0u);
     hal_map_register_t *entry = &device->file.registers[request->first + used];
     for (uint32_t now; done < run && used < request->count; done += now, used++, entry++, pfn++, in = 0) {
         uint64_t physical = *pfn << PAGE_SHIFT | in, to = at == HAL_DIRECT ? HAL_DIRECT : at + done;

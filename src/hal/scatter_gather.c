@@ -296,7 +296,7 @@ NTSTATUS hal_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG 
     bool     inside = Mdl != NULL && Length != 0 && hal_chain_has(Mdl, Offset, Length);
     if (known && inside) {
         registers = hal_chain_pages(Mdl, Offset, Length);
-        elements = hal_count_elements(adapter, Mdl, Offset, Length);
+        elements = adapter->scatter_gather ? hal_count_elements(adapter, Mdl, Offset, Length) : 1;
     }
     ke_thread_leave(thread);
     if (!known)

@@ -149,6 +149,9 @@ BOOLEAN WdfDmaTransactionCancel(WDFDMATRANSACTION DmaTransaction)
         return (BOOLEAN)ke_error(FALSE, "%s: the enabler has DMA routines of version 2, which cancel nothing", __func__);
     wdf_dma_require(__func__, transaction, ~(WDF_DMA_IN(WDF_DMA_CREATED) | WDF_DMA_IN(WDF_DMA_RELEASED) | WDF_DMA_IN(WDF_DMA_DELETED)),
                     "A DMA transaction was cancelled that is not initialized.");
+    bool reservation_waits = transaction->reserved != 0 && transaction->base == NULL;
+    if (transaction->state == WDF_DMA_INITIALIZED && !reservation_waits)
+        return FALSE; /* it is to be executed first; the adapter would cancel what is yet to come */
     if (!wdf_dma_operations(transaction)
              ->CancelAdapterChannel(transaction->side->adapter, transaction->enabler->device->wdm, wdf_dma_transfer_context(transaction)))
         return FALSE;

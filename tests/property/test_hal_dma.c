@@ -41,6 +41,7 @@ typedef struct transfer { /* under way */
 } transfer_t;
 static transfer_t transfers[TRANSFERS];
 static dma_t      dma;
+static bool       may_split; /* a device that takes one piece, behind an IOMMU: the rest needs another transfer */
 
 /* The byte of the model at an offset of the chain. */
 static unsigned char *byte_of(transfer_t *transfer, ULONG offset)
@@ -166,7 +167,7 @@ static void start(transfer_t *transfer)
         assert_int_equal(dma.op->MapTransferEx(dma.adapter, transfer->mdl[0], transfer->base, transfer->offset, 0, &length, transfer->write,
                                                transfer->list, room < sizeof transfer->room ? room : sizeof transfer->room, NULL, NULL),
                          STATUS_SUCCESS);
-        if (info.V1.ScatterGatherElementCount != 0 && info.V1.ScatterGatherElementCount <= most)
+        if (!may_split && info.V1.ScatterGatherElementCount <= most)
             assert_int_equal(length, transfer->length);
         assert_in_range(length, 1, transfer->length);
         complete = length == transfer->length;
@@ -286,6 +287,7 @@ static void random_transfers(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         dma = dma_start_iommu(kinds[i].bits, 24, kinds[i].scatter_gather, 23 * PAGE_SIZE, kinds[i].iommu);
         assert_int_equal(dma.registers, 24);
+        may_split = kinds[i].iommu && !kinds[i].scatter_gather;
         KIRQL irql = dma_raise();
         play(number_from("NTMM_STEPS", 400));
         no_register_is_lost();

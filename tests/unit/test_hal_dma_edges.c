@@ -165,7 +165,10 @@ static void a_device_that_takes_one_piece_gets_one(void **state)
     char                *block = dma_high_memory(4 * PAGE_SIZE, 0);
     PMDL                 mdl = chain_of(block, lengths, 2);
     PSCATTER_GATHER_LIST list = (PSCATTER_GATHER_LIST)room;
+    DMA_TRANSFER_INFO    info = { .Version = DMA_TRANSFER_INFO_VERSION1 };
     dma_raise();
+    assert_int_equal(dma.op->GetDmaTransferInfo(dma.adapter, mdl, 0, length, TRUE, &info), STATUS_SUCCESS);
+    assert_true(info.V1.MapRegisterCount == 2 && info.V1.ScatterGatherElementCount == 1); /* there is room for what MapTransferEx maps */
     assert_int_equal(dma.op->InitializeDmaTransferContext(dma.adapter, context), STATUS_SUCCESS);
     assert_int_equal(dma.op->AllocateAdapterChannelEx(dma.adapter, NULL, context, 2, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &base),
                      STATUS_SUCCESS);

@@ -583,7 +583,8 @@ static void waiting_can_be_cancelled(void **state)
     for (unsigned i = 0; i < 2; i++) {
         start(profiles[i], 5, BUFFER, 3);
         WDFDMATRANSACTION first = second_waits(mdl, buffer);
-        assert_false(WdfDmaTransactionCancel(first)); /* too late */
+        assert_false(WdfDmaTransactionCancel(first));          /* too late */
+        assert_false(WdfDmaTransactionCancel(it.transaction)); /* too early: it is executed all the same */
         assert_int_equal(WdfDmaTransactionExecute(it.transaction, NULL), STATUS_SUCCESS);
         assert_true(WdfDmaTransactionCancel(it.transaction));
         assert_int_equal(WdfDmaTransactionRelease(it.transaction), STATUS_SUCCESS);
