@@ -6,8 +6,6 @@
 #ifndef NTMM_DDK_NTIFS_FSRTL_H
 #define NTMM_DDK_NTIFS_FSRTL_H
 
-#include "../ntddk.h"
-
 /** Pool as ExAllocatePoolWithTag gives it, or STATUS_INSUFFICIENT_RESOURCES is raised. @irql as ExAllocatePoolWithTag */
 #define FsRtlAllocatePoolWithTag(PoolType, NumberOfBytes, Tag) \
     ExAllocatePoolWithTag((POOL_TYPE)((ULONG)(PoolType) | POOL_RAISE_IF_ALLOCATION_FAILURE), (NumberOfBytes), (Tag))
