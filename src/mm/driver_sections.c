@@ -228,11 +228,11 @@ static mm_driver_run_t *free_run(void)
 mm_driver_run_t *mm_driver_add_run_locked(uintptr_t base, uintptr_t end, unsigned access, bool resident)
 {
     mm_driver_run_t *run = free_run();
-    if (run == NULL || mm_driver_run_create_locked(run, base, end, access, resident) != 0)
+    if (run == NULL)
         return NULL;
-    if (mm_driver_run_count < (size_t)(run - mm_driver_runs) + 1)
+    if (mm_driver_run_count < (size_t)(run - mm_driver_runs) + 1) /* first: who touches it while it is made must find it */
         mm_driver_run_count = (size_t)(run - mm_driver_runs) + 1;
-    return run;
+    return mm_driver_run_create_locked(run, base, end, access, resident) == 0 ? run : NULL;
 }
 
 static mm_driver_run_t *run_for_locked(const found_t *f)
