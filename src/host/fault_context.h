@@ -8,6 +8,7 @@
  *   macOS x86-64     __ss              __es.__err                                       si_addr
  *   macOS arm64      __ss              __es.__esr                                       __es.__far
  *
+ * The register of protection keys lies among the vector registers: protection_key.c finds it.
  * Without an error record the instruction itself tells a store from a load, and a non-canonical address (fault_decode.h).
  *
  * Source      Intel SDM volume 3, Page-Fault Exception (error code bits); Arm ARM, ESR_EL1 (EC, WnR, CM);
@@ -27,6 +28,11 @@
 #endif
 
 #define HOST_RED_ZONE 128 /* bytes below sp that a leaf function may use without saying so */
+
+/* Protection keys (protection_key.c): what the thread was refused for; and the register of keys that it goes on with, 0 where there is none. */
+bool     context_is_by_key(const siginfo_t *info);
+uint32_t context_keys(const ucontext_t *uc);
+void     context_set_keys(ucontext_t *uc, uint32_t keys);
 
 #if defined(__APPLE__)
 #define HOST_SENT_BY_A_PROGRAM(info) ((info)->si_code >= SI_USER) /* 0x10001; the kernel's own codes are small */

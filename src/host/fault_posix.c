@@ -43,6 +43,7 @@ static bool offer_to_machine(int signal, const siginfo_t *info, ucontext_t *cont
     if (fault.division && info->si_code != FPE_INTDIV && info->si_code != FPE_INTOVF)
         return false;
     context_read(&fault, info, context);
+    fault.by_key = context_is_by_key(info);
     if (host_fault_resumes(context, fault.pc))
         return true;
     interrupted = context;

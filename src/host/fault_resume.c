@@ -155,11 +155,14 @@ static void keep(host_interrupted_t *kept, const ucontext_t *now)
     memcpy(kept->vector, now->uc_mcontext.fpregs, kept->vector_bytes);
 }
 
+/* But for protection keys: what the thread may touch now is not what it might then. */
 static void put_back(ucontext_t *now, const host_interrupted_t *kept)
 {
+    uint32_t keys = context_keys(now);
     memcpy(now->uc_mcontext.gregs, kept->context.uc_mcontext.gregs, sizeof now->uc_mcontext.gregs);
     if (vector_bytes(now) == kept->vector_bytes)
         memcpy(now->uc_mcontext.fpregs, kept->vector, kept->vector_bytes);
+    context_set_keys(now, keys);
 }
 
 #else

@@ -97,6 +97,7 @@ typedef struct host_fault {
     uintptr_t pc;                                 /* the instruction that did it */
     uintptr_t sp;                                 /* the stack pointer of the interrupted code */
     uint8_t   write, execute, non_canonical, bus; /* bus: it came as SIGBUS */
+    uint8_t   by_key;                             /* the thread's protection key was closed, whatever else is wrong */
     uint8_t   division;                           /* none of these: an integer was divided by zero, or the quotient is too large */
     void     *context;                            /* ucontext_t of the host */
 } host_fault_t;

@@ -8,6 +8,7 @@
  *     begins      ^     ^   ^ ^   ^          counted where a page differs from the one before it
  */
 #include "host/page_gate.h"
+#include "host/protection_key.h"
 
 #include <errno.h>
 #include <string.h>
@@ -113,7 +114,7 @@ int host_gate_create(host_gate_t *gate, const host_object_t *object, uint64_t of
 
 int host_gate_create_over(host_gate_t *gate, const host_gate_t *like, void *base, size_t bytes, size_t mapping_limit)
 {
-    *gate = (host_gate_t){ .kind = like->kind, .base = base, .bytes = bytes, .fd = like->fd, .borrowed = true };
+    *gate = (host_gate_t){ .kind = like->kind, .base = base, .bytes = bytes, .fd = like->fd, .borrowed = true, .covered = like->covered };
     gate->object.fd = -1;
     gate->mapping_limit = mapping_limit;
     gate->mappings = 1;
@@ -142,7 +143,9 @@ int host_gate_map(host_gate_t *gate, size_t at, const host_object_t *object, uin
         forget_access(gate, at, bytes);
     if (status == 0 && gate->kind == HOST_GATE_USERFAULT)
         status = host_userfault_watch(gate, at, bytes);
-    if (status == 0 && access != HOST_NONE)
+    if (status == 0 && gate->covered)
+        status = host_key_cover(gate->base + at, bytes, access, true);
+    else if (status == 0 && access != HOST_NONE)
         status = host_protect(gate->base + at, bytes, access); /* nobody saw it open */
     return status;
 }
@@ -153,6 +156,29 @@ int host_gate_unmap(host_gate_t *gate, size_t at, size_t bytes)
     if (status == 0)
         forget_access(gate, at, bytes);
     return status;
+}
+
+/* ---- under the protection key ---- */
+
+/* Pages of one access at a time: the call that sets the key sets the protection, too. */
+int host_gate_cover_page(const host_gate_t *gate, size_t at, size_t bytes, bool covered)
+{
+    int status = 0;
+    if (gate->access == NULL)
+        return host_key_cover(gate->base + at, bytes, HOST_READ | HOST_WRITE, covered);
+    for (size_t first = page_of(at), end = page_of(at + bytes), next; first < end && status == 0; first = next) {
+        for (next = first + 1; next < end && begins(gate, next) == 0;)
+            next++;
+        status = host_key_cover(gate->base + first * host_page_size(), (next - first) * host_page_size(), gate->access[first], covered);
+    }
+    return status;
+}
+
+int host_gate_cover(host_gate_t *gate, bool covered)
+{
+    bool all = gate->kind != HOST_GATE_BEST && !gate->borrowed && gate->covered != covered;
+    gate->covered = covered;
+    return all ? host_gate_cover_page(gate, 0, gate->bytes, covered) : 0;
 }
 
 void host_gate_destroy(host_gate_t *gate)

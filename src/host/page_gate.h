@@ -33,6 +33,7 @@ typedef struct host_gate {
     size_t              bytes;
     int                 fd;       /* userfault: the descriptor */
     bool                borrowed; /* which is another gate's */
+    bool                covered;  /* what is mapped here lies under the protection key */
     host_file_t         object;   /* the memory object's, and where in it the mapping begins */
     uint64_t            offset;
     uint8_t            *access;                        /* protect: enum host_access of each host page; NULL else */
@@ -59,6 +60,11 @@ int  host_gate_open_zero(host_gate_t *gate, size_t at,
 int  host_gate_open_copy(host_gate_t *gate, size_t at, size_t bytes, const void *from, bool writable); /* it holds none: these bytes */
 int  host_gate_allow_writes(host_gate_t *gate, size_t at, size_t bytes);                               /* of open pages */
 void host_gate_close(host_gate_t *gate, size_t at, size_t bytes);
+
+/* All pages come under the protection key (protection_key.h), or away from it; a gate over addresses: what is mapped from now on. Negative: the
+ * host refuses, and a part of them may have come already. A single page does so for a while; the host may count two mappings more for it. */
+int host_gate_cover(host_gate_t *gate, bool covered);
+int host_gate_cover_page(const host_gate_t *gate, size_t at, size_t bytes, bool covered);
 
 /* page_gate_userfault.c; -ENOTSUP where there is no such thing */
 int  host_userfault_start(host_gate_t *gate);

@@ -12,6 +12,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fault_landing.c
   ${CMAKE_CURRENT_LIST_DIR}/fault_resume.c
   ${CMAKE_CURRENT_LIST_DIR}/image_sections.c
+  ${CMAKE_CURRENT_LIST_DIR}/protection_key.c
   ${CMAKE_CURRENT_LIST_DIR}/interpose.c
   ${CMAKE_CURRENT_LIST_DIR}/jump.c
   ${CMAKE_CURRENT_LIST_DIR}/peek.c
