@@ -75,6 +75,9 @@ typedef struct ntmm_config {
     enum ntmm_page_gate        page_gate; /* the same without a new build: NTMM_PAGE_GATE=userfaultfd or mprotect in the environment */
     enum ntmm_page_replacement page_replacement;
 
+    bool no_protection_keys; /* NTMM_VERIFY_FORCE_IRQL does without the host's protection keys. The same without a new build:
+                              * NTMM_PROTECTION_KEYS=off in the environment */
+
     bool stopped_clock; /* time stands still, but for ntmm_time_advance: see there */
 
     /* Driver Verifier's options, each with its flag. */
@@ -237,10 +240,11 @@ typedef struct ntmm_fault_counts {
 NTMM_PUBLIC void ntmm_query_faults(ntmm_fault_counts *out);
 
 /** What NTMM_VERIFY_FORCE_IRQL has done since boot: raises from below DISPATCH_LEVEL, at each of which all pageable pages are closed but those
- *  that are locked; how many pages that were; and how many of them threads below DISPATCH_LEVEL have touched while another one was raised.
- *  Those are open to all until the next raise. */
+ *  that are locked; how many pages that were; and how many of them are open to the raised threads as well, until the next raise, since others have
+ *  touched them below DISPATCH_LEVEL. `by_key`: the host's protection keys tell threads apart, so that only pages of code are given back so. */
 typedef struct ntmm_force_irql_counts {
     uint64_t raises, closed, given_back;
+    bool     by_key;
 } ntmm_force_irql_counts;
 NTMM_PUBLIC void ntmm_query_force_irql(ntmm_force_irql_counts *out);
 

@@ -4,14 +4,15 @@
  *     off    nobody pays: the fast paths of raise and lower do not ask
  *     on     every processor has KE_PENDING_FORCED, so each lower is a slow one, and gives the processor up; so each raise is a slow one, too
  *
- *            ke_raise_rare ---> ke_forced_raised ---> the hook: mm closes every page that may go
- *            ke_lower_rare ---> ke_forced_lowered
+ *            ke_raise_rare ---> ke_forced_raised ---> the hook: mm closes every page that may go; this thread closes its protection key
+ *            ke_lower_rare ---> ke_forced_lowered     and opens it again
  *
  * Source  Windows Driver Verifier documentation: "Force IRQL Checking".
  */
 #ifndef NTMM_KE_FORCE_IRQL_H
 #define NTMM_KE_FORCE_IRQL_H
 
+#include "host/protection_key.h"
 #include "ke/thread.h"
 
 extern void (*ke_force_hook)(void);        /* set at boot; NULL: off. Called at DISPATCH_LEVEL or above with no simulator lock held */
@@ -27,6 +28,7 @@ static inline void ke_forced_raised(void)
     atomic_fetch_add(&ke_threads_raised, 1);
     atomic_fetch_add(&ke_force_raises, 1);
     ke_force_hook();
+    host_key_close();
 }
 
 /* And back. */
@@ -34,6 +36,7 @@ static inline void ke_forced_lowered(ke_thread_t *thread)
 {
     if (NTMM_LIKELY(ke_force_hook == NULL))
         return;
+    host_key_open();
     atomic_fetch_sub(&ke_threads_raised, 1);
     ke_processor_release(thread);
 }

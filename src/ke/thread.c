@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/protection_key.h"
 #include "ke/bugcheck.h"
 #include "ke/dpc.h"
 #include "ke/process.h"
@@ -169,6 +170,7 @@ static ke_thread_t *record_take(void)
 static void record_start(ke_thread_t *record)
 {
     record_reset(record);
+    host_key_open(); /* whoever made the thread may have been at DISPATCH_LEVEL */
     memset(record->upper, 0, sizeof record->upper);
     __atomic_store_n(&record->generation, ke_machine_generation, __ATOMIC_RELEASE); /* others look at it: time_advance.c */
     ke_thread_object_start(record);

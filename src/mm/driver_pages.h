@@ -36,6 +36,7 @@ typedef struct mm_driver_page {
 typedef struct mm_driver_run {
     uintptr_t         base, end;  /* multiples of the host's page */
     unsigned          access;     /* enum host_access, as linked */
+    bool              covered;    /* its pages lie under the protection key */
     bool              resident;   /* no PAGE section: its pages do not go; they are here because they are protected, or went once */
     mm_driver_page_t *pages;      /* NULL: the entry is free */
     size_t            page_count; /* PAGE_SIZE each, but the first and the last may be shorter */
@@ -52,6 +53,7 @@ void   mm_driver_run_forget_locked(mm_driver_run_t *run, bool image_is_there); /
 bool   mm_driver_run_is_mapped_locked(mm_driver_run_t *run);                   /* false: other pages lie at its addresses now */
 size_t mm_driver_page_index(const mm_driver_run_t *run, uintptr_t va);
 bool   mm_driver_run_stay_locked(mm_driver_run_t *run);                 /* all of it is there, and resident. false: the host refuses */
+void   mm_driver_run_may_go_locked(mm_driver_run_t *run);               /* and pageable again */
 bool   mm_driver_page_bring_locked(mm_driver_run_t *run, size_t index); /* there now, whatever its state was */
 bool   mm_driver_page_dirty_locked(mm_driver_run_t *run, size_t index); /* and written to. false: it may not be, or the host refuses */
 mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fault_t *fault, bool irql_is_low);
@@ -60,6 +62,11 @@ size_t           mm_driver_trim_locked(void);                                   
 void             mm_driver_trim_with_locked(uint64_t trimmed, uint64_t of); /* so many of so many pages of the working set were, too */
 size_t           mm_driver_put_out_locked(void);                            /* the same, and its bytes leave, too */
 void             mm_driver_page_file_reset(bool is_shared);                 /* shared: its bytes are the parent's */
+
+/* Pages come under the protection key, or away from it; or what the host says. Those of code stay away: the key does not count for fetches. */
+bool mm_driver_run_is_data(const mm_driver_run_t *run);
+int  mm_driver_page_cover_locked(const mm_driver_run_t *run, size_t index, bool covered);
+int  mm_driver_cover_locked(bool covered); /* all runs; the first refusal ends it */
 
 /* ---- driver_sections.c ---- */
 
@@ -102,6 +109,8 @@ void mm_driver_unpin(uintptr_t va); /* of no pageable section: nothing */
 bool mm_driver_has(uintptr_t va);   /* the address lies in a pageable section */
 bool mm_driver_stays(uintptr_t va); /* in one that was, or is there for another reason: resident */
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes);
+/* The run of such a section, or NULL. */
+mm_driver_run_t *mm_driver_run_of(uintptr_t va);
 
 /* ---- driver_init.c ---- */
 

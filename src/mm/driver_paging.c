@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/protection_key.h"
 #include "ke/bugcheck.h"
 
 static host_file_t file = { .fd = -1 };
@@ -89,6 +90,37 @@ static bool close_page(mm_driver_run_t *run, size_t index)
     return true;
 }
 
+/* ---- under the protection key ---- */
+
+bool mm_driver_run_is_data(const mm_driver_run_t *run) { return !run->resident && (run->access & HOST_EXECUTE) == 0; }
+
+int mm_driver_page_cover_locked(const mm_driver_run_t *run, size_t index, bool covered)
+{
+    if (is_moved(run))
+        return host_gate_cover_page(&run->gate, offset_of(run, index), page_bytes(run, index), covered);
+    unsigned access = run->pages[index].state == MM_DRIVER_THERE ? access_of(run, index) : HOST_NONE;
+    return host_key_cover((void *)page_start(run, index), page_bytes(run, index), access, covered);
+}
+
+static int cover(mm_driver_run_t *run, bool covered)
+{
+    int status = 0;
+    if (run->covered == covered || !mm_driver_run_is_data(run))
+        return 0;
+    run->covered = covered;
+    for (size_t i = 0; i < run->page_count && status == 0; i++)
+        status = mm_driver_page_cover_locked(run, i, covered);
+    return status;
+}
+
+int mm_driver_cover_locked(bool covered)
+{
+    int status = 0;
+    for (mm_driver_run_t *run = mm_driver_runs; run < mm_driver_runs + mm_driver_run_count && status == 0; run++)
+        status = run->pages != NULL ? cover(run, covered) : 0;
+    return status;
+}
+
 /* ---- in ---- */
 
 static int bring(mm_driver_run_t *run, size_t index)
@@ -142,6 +174,8 @@ mm_page_answer_t mm_driver_page_fault_locked(mm_driver_run_t *run, const host_fa
     size_t            index = mm_driver_page_index(run, fault->address);
     mm_driver_page_t *page = &run->pages[index];
     bool              hard = page->state == MM_DRIVER_OUT;
+    if (fault->by_key)
+        return mm_key_fault_locked(fault);
     if (page->state == MM_DRIVER_THERE && is_refused(access_of(run, index), fault))
         return MM_PAGE_REFUSED;
     if (page->state == MM_DRIVER_THERE && fault->write && !page->dirty)
@@ -321,6 +355,8 @@ int mm_driver_run_create_locked(mm_driver_run_t *run, uintptr_t base, uintptr_t 
     if (status != 0) {
         (void)host_protect((void *)base, end - base, access);
         release(run);
+    } else if (mm_keyed && cover(run, true) != 0) {
+        (void)cover(run, false); /* as without keys, then */
     }
     return status;
 }
@@ -330,8 +366,17 @@ bool mm_driver_run_stay_locked(mm_driver_run_t *run)
     bool all = true;
     for (size_t i = 0; i < run->page_count; i++)
         all = bring(run, i) >= 0 && all;
+    if (all)
+        (void)cover(run, false); /* a raised thread may use it */
     run->resident = all;
     return all;
+}
+
+void mm_driver_run_may_go_locked(mm_driver_run_t *run)
+{
+    run->resident = false;
+    if (mm_keyed && cover(run, true) != 0)
+        (void)cover(run, false);
 }
 
 static uint64_t one_page[PAGE_SIZE / sizeof(uint64_t)]; /* of whoever boots or shuts down */
@@ -340,7 +385,10 @@ static uint64_t one_page[PAGE_SIZE / sizeof(uint64_t)]; /* of whoever boots or s
 static void give_back(mm_driver_run_t *run)
 {
     if (!is_moved(run)) {
-        (void)host_protect((void *)run->base, run->end - run->base, run->access);
+        if (run->covered)
+            (void)host_key_cover((void *)run->base, run->end - run->base, run->access, false);
+        else
+            (void)host_protect((void *)run->base, run->end - run->base, run->access);
         return;
     }
     int status = host_map_private((void *)run->base, run->end - run->base);
@@ -377,10 +425,12 @@ __attribute__((no_sanitize("address", "thread"))) bool mm_driver_run_is_mapped_l
         return true;
     }
     mm_driver_page_bring_locked(run, last);
+    mm_faults_forgive(true); /* a raised thread has its protection key closed, and under the lock no fault would be served */
     volatile unsigned char *here = (unsigned char *)run->end - 1, *there = (unsigned char *)run->alias + (run->end - run->base) - 1;
     unsigned char           byte = __atomic_fetch_xor(there, 0xFF, __ATOMIC_SEQ_CST);
     bool                    same = *here == (unsigned char)(byte ^ 0xFF);
     __atomic_fetch_xor(there, 0xFF, __ATOMIC_SEQ_CST);
+    mm_faults_forgive(false);
     return same;
 }
 

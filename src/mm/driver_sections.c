@@ -135,7 +135,7 @@ static void look_at_image(const host_image_t *image, void *context)
 
 static bool is_in(const mm_driver_section_t *section, uintptr_t va) { return va - section->start < section->end - section->start; }
 
-static mm_driver_run_t *run_of(uintptr_t va)
+mm_driver_run_t *mm_driver_run_of(uintptr_t va)
 {
     for (mm_driver_run_t *run = mm_driver_runs; run < mm_driver_runs + mm_driver_run_count; run++)
         if (run->pages != NULL && va - run->base < run->end - run->base)
@@ -237,7 +237,7 @@ mm_driver_run_t *mm_driver_add_run_locked(uintptr_t base, uintptr_t end, unsigne
 
 static mm_driver_run_t *run_for_locked(const found_t *f)
 {
-    mm_driver_run_t *run = f->run_base < f->run_end ? run_of(f->run_base) : NULL;
+    mm_driver_run_t *run = f->run_base < f->run_end ? mm_driver_run_of(f->run_base) : NULL;
     if (run == NULL && f->run_base < f->run_end) {
         run = mm_driver_add_run_locked(f->run_base, f->run_end, f->section.access, false);
         if (run == NULL)
@@ -341,20 +341,20 @@ void mm_driver_forget(void)
 
 mm_page_answer_t mm_driver_fault_locked(const host_fault_t *fault, bool irql_is_low)
 {
-    mm_driver_run_t *run = run_of(fault->address);
+    mm_driver_run_t *run = mm_driver_run_of(fault->address);
     return run != NULL ? mm_driver_page_fault_locked(run, fault, irql_is_low) : MM_PAGE_ABSENT;
 }
 
 bool mm_driver_bring_locked(uintptr_t va)
 {
-    mm_driver_run_t *run = run_of(va);
+    mm_driver_run_t *run = mm_driver_run_of(va);
     return run != NULL && mm_driver_page_bring_locked(run, mm_driver_page_index(run, va));
 }
 
 bool mm_driver_pin(uintptr_t va, bool write)
 {
     ke_lock(&mm_paging_lock);
-    mm_driver_run_t *run = run_of(va);
+    mm_driver_run_t *run = mm_driver_run_of(va);
     size_t           index = run != NULL ? mm_driver_page_index(run, va) : 0;
     bool             pinned = run != NULL && mm_driver_page_bring_locked(run, index) && (!write || mm_driver_page_dirty_locked(run, index));
     if (pinned)
@@ -365,21 +365,21 @@ bool mm_driver_pin(uintptr_t va, bool write)
 
 void mm_driver_unpin(uintptr_t va)
 {
-    if (run_of(va) == NULL) /* most likely */
+    if (mm_driver_run_of(va) == NULL) /* most likely */
         return;
     ke_lock(&mm_paging_lock);
-    mm_driver_run_t  *run = run_of(va);
+    mm_driver_run_t  *run = mm_driver_run_of(va);
     mm_driver_page_t *page = run != NULL ? &run->pages[mm_driver_page_index(run, va)] : NULL;
-    if (page != NULL && page->pins != 0)
-        page->pins--;
+    if (page != NULL && page->pins != 0 && --page->pins == 0)
+        mm_key_take_back_locked();
     ke_unlock(&mm_paging_lock);
 }
 
-bool mm_driver_has(uintptr_t va) { return run_of(va) != NULL; }
+bool mm_driver_has(uintptr_t va) { return mm_driver_run_of(va) != NULL; }
 
 bool mm_driver_stays(uintptr_t va)
 {
-    const mm_driver_run_t *run = run_of(va);
+    const mm_driver_run_t *run = mm_driver_run_of(va);
     return run != NULL && run->resident;
 }
 
@@ -393,7 +393,7 @@ void mm_driver_visit_sections_locked(uintptr_t image, void (*visit)(mm_driver_se
 bool mm_driver_describe(uintptr_t va, char *line, size_t bytes)
 {
     static const char *const   states[] = { "resident", "not in the working set: a soft fault away", "paged out: a hard fault away" };
-    const mm_driver_run_t     *run = run_of(va);
+    const mm_driver_run_t     *run = mm_driver_run_of(va);
     const mm_driver_section_t *section = section_of(va);
     if (run == NULL)
         return false;
@@ -514,8 +514,10 @@ VOID MmUnlockPagableImageSection(PVOID ImageSectionHandle)
     ke_lock(&mm_paging_lock);
     mm_driver_section_t *section = section_of_handle(ImageSectionHandle);
     bool                 was_locked = section != NULL && section->locks != 0;
-    if (was_locked && --section->locks == 0)
+    if (was_locked && --section->locks == 0) {
         pin_locked(section, false);
+        mm_key_take_back_locked();
+    }
     ke_unlock(&mm_paging_lock);
     ke_thread_leave(thread);
     if (!was_locked)

@@ -107,7 +107,7 @@ static void let_go(mm_driver_section_t *section, void *context)
 {
     (void)context;
     if (section->is_whole && section->run != NULL)
-        section->run->resident = false;
+        mm_driver_run_may_go_locked(section->run);
 }
 
 /* A section that there is a record of is protected, and stays. */

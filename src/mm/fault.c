@@ -28,6 +28,7 @@
  */
 #include <stdio.h>
 
+#include "host/protection_key.h"
 #include "ke/bugcheck.h"
 #include "ke/exception.h"
 #include "mm/charge.h"
@@ -185,6 +186,8 @@ static ke_fault_answer_t system_view_page(ke_thread_t *thread, const host_fault_
 
 ke_fault_answer_t mm_fault_resolve(ke_thread_t *thread, const host_fault_t *fault)
 {
+    if (fault->by_key && mm_fault_irql_is_low(thread)) /* a thread that nobody has opened it to, or a signal handler in one */
+        return host_key_open_interrupted(fault) ? KE_FAULT_RESOLVED : KE_FAULT_UNKNOWN;
     if (mm_driver_has(fault->address))
         return portion_of_driver(thread, fault);
     if (mm_is_bad_pointer(fault->address) || mm_driver_init_has(fault->address))

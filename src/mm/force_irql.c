@@ -4,12 +4,13 @@
  * stay: they may be used at that level.
  *
  *     thread A raises: all pages closed     A touches one: 0xD1, of a driver's section 0xD3
- *                                           B, below DISPATCH_LEVEL, touches one: a soft fault gives it back, to everybody, until somebody
- *                                           raises again: counted
+ *                                           B, below DISPATCH_LEVEL, touches one: a soft fault gives it back. To A, too, until somebody raises
+ *                                           again, unless a protection key is closed to A: counted
  *
  * Locks       mm_paging_lock.
  * Source      Windows Driver Verifier documentation: "Force IRQL Checking".
- * Fidelity    a page that was given back is open to the raised thread as well; protection keys would tell threads apart, but not for code.
+ * Elsewhere   protection keys: protection_keys.c.
+ * Fidelity    without keys, and for code, a page that was given back is open to the raised thread as well.
  */
 #include "ke/force_irql.h"
 
@@ -29,8 +30,9 @@ static void close_pageable(void)
     atomic_fetch_add_explicit(&closed, pages, memory_order_relaxed);
 }
 
-void mm_force_irql(bool on)
+void mm_force_irql(bool on, bool by_key)
 {
+    mm_keys_boot(on && by_key);
     atomic_store(&closed, 0);
     atomic_store(&given_back, 0);
     ke_force_irql(on ? close_pageable : NULL);
@@ -48,4 +50,5 @@ void ntmm_query_force_irql(ntmm_force_irql_counts *out)
     out->raises = atomic_load(&ke_force_raises);
     out->closed = atomic_load(&closed);
     out->given_back = atomic_load(&given_back);
+    out->by_key = mm_keyed;
 }

@@ -113,6 +113,7 @@ uint32_t mm_frame_unpin_pageable_locked(mm_pfn_number_t pfn)
         ke_lock(&mm_pfn_lock);
         mm_uncharge_locked_page_locked();
         ke_unlock(&mm_pfn_lock);
+        mm_key_take_back_locked();
     }
     return pins;
 }

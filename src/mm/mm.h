@@ -246,8 +246,9 @@ void mm_driver_init_discard(uintptr_t entry);
 void mm_driver_init_restore(uintptr_t entry);
 /* The driver that lies there is as it was linked, if it was pageable as a whole. */
 void mm_driver_reset(uintptr_t address);
-bool mm_may_touch_pageable(void);  /* the calling thread is below DISPATCH_LEVEL, or forgiven */
-void mm_force_irql(bool on);       /* part of boot: whoever raises to DISPATCH_LEVEL loses all pageable memory (force_irql.c) */
+bool mm_may_touch_pageable(void); /* the calling thread is below DISPATCH_LEVEL, or forgiven */
+/* Part of boot: whoever raises to DISPATCH_LEVEL loses all pageable memory (force_irql.c); alone, where the host has protection keys. */
+void mm_force_irql(bool on, bool by_key);
 void mm_balance_working_set(void); /* a step of the working set manager: trims and writes when memory is short. At APC_LEVEL or below */
 
 /* ---- system PTEs (system_pte.c) ---- */

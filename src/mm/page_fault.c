@@ -9,7 +9,8 @@
  *     demand zero                a frame, zeros                                         demand_zero
  *     page file                  a frame, read; up to MM_READ_AHEAD pages at once       hard
  *
- * At DISPATCH_LEVEL and above only what is valid is mended: the rest is the driver's mistake.
+ * At DISPATCH_LEVEL and above only what is valid is mended: the rest is the driver's mistake. With forced IRQL checking by protection keys only what
+ * is locked is (protection_keys.c).
  *
  * Pages that follow come along, so that who walks through memory faults once for several: in the page file, those that lie in a row there, while
  * frames are free or when the reader goes upwards; demand-zero pages when they are touched in a row, twice as many each time, while frames
@@ -27,6 +28,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/protection_key.h"
 #include "ke/bugcheck.h"
 #include "ke/force_irql.h"
 
@@ -53,6 +55,10 @@ void mm_faults_forgive(bool on)
 {
     forgiven_depth = on ? forgiven_depth + 1 : forgiven_depth - 1;
     forgiven = forgiven_depth != 0;
+    if (forgiven)
+        host_key_open();
+    else if (ke_self()->irql >= DISPATCH_LEVEL)
+        host_key_close();
 }
 
 bool mm_may_touch_pageable(void) { return ke_self()->irql < DISPATCH_LEVEL || forgiven; }
@@ -236,6 +242,8 @@ static mm_page_answer_t resolve_locked(mm_pageable_t *region, size_t index, cons
     uint64_t pte = region->table->ptes[index];
     if (!mm_pte_is_taken(pte))
         return MM_PAGE_ABSENT;
+    if (fault->by_key)
+        return mm_key_fault_locked(fault);
     if (mm_pte_is_valid(pte) && fault->execute)
         return MM_PAGE_REFUSED;
     if (mm_pte_is_valid(pte) && !(fault->write && (pte & MM_PTE_DIRTY) == 0))
@@ -269,24 +277,27 @@ static uint32_t put_ranks_aside(ke_thread_t *self)
     return held;
 }
 
+static bool is_halted(void) { return atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED; }
+
+bool mm_fault_irql_is_low(const ke_thread_t *thread) { return thread->irql < DISPATCH_LEVEL || is_halted() || forgiven; }
+
 mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread)
 {
-    bool             halted = atomic_load_explicit(&ke_machine_state, memory_order_relaxed) == KE_MACHINE_HALTED;
-    mm_fault_entry_t entry = { .self = ke_self(), .locked = true, .irql_is_low = thread->irql < DISPATCH_LEVEL || halted || forgiven };
+    mm_fault_entry_t entry = { .self = ke_self(), .locked = true, .irql_is_low = mm_fault_irql_is_low(thread) };
     entry.ranks = put_ranks_aside(entry.self);
-    if (halted)
+    if (is_halted())
         entry.locked = lock_on_halted_machine();
     else
         ke_lock(&mm_paging_lock);
     return entry;
 }
 
-void mm_fault_leave(const mm_fault_entry_t *entry, mm_page_answer_t answer)
+void mm_fault_leave(const mm_fault_entry_t *entry, const host_fault_t *fault, mm_page_answer_t answer)
 {
+    if (answer == MM_PAGE_RESOLVED && atomic_load_explicit(&ke_threads_raised, memory_order_relaxed) != 0 && !mm_key_covers(fault->address))
+        mm_note_given_back();
     if (entry->locked)
         ke_unlock(&mm_paging_lock);
-    if (answer == MM_PAGE_RESOLVED && atomic_load_explicit(&ke_threads_raised, memory_order_relaxed) != 0)
-        mm_note_given_back();
     if (entry->self != &ke_empty_thread)
         entry->self->ranks_held = entry->ranks;
 }
@@ -298,7 +309,7 @@ mm_page_answer_t mm_page_fault(ke_thread_t *thread, const host_fault_t *fault)
     mm_page_answer_t answer = region != NULL
                                   ? resolve_locked(region, mm_table_index(region->table, fault->address), fault, entry.irql_is_low)
                                   : mm_driver_fault_locked(fault, entry.irql_is_low);
-    mm_fault_leave(&entry, answer);
+    mm_fault_leave(&entry, fault, answer);
     return answer;
 }
 

@@ -165,13 +165,24 @@ typedef struct mm_fault_entry {
     bool         locked, irql_is_low;
 } mm_fault_entry_t;
 mm_fault_entry_t mm_fault_enter(const ke_thread_t *thread);
-void             mm_fault_leave(const mm_fault_entry_t *entry, mm_page_answer_t answer);
+void             mm_fault_leave(const mm_fault_entry_t *entry, const host_fault_t *fault, mm_page_answer_t answer);
 bool             mm_page_is_lost(uintptr_t address); /* it was open already, again and again, and still the touch faults */
 void             mm_count_fault(bool hard);          /* served elsewhere; under the lock */
 void             mm_count_copy_locked(void);
 bool             mm_make_resident(const void *va); /* from ordinary code, at any IRQL; false: nobody has the page, or it cannot be had */
-void             mm_note_given_back(void);         /* force_irql.c: a thread touched a page that another one's raise has closed */
+void             mm_note_given_back(void);         /* force_irql.c: what a raise has closed is open again to the raised thread */
 void             mm_faults_boot(void);
 void             mm_query_page_faults(ntmm_fault_counts *out);
+bool             mm_fault_irql_is_low(const ke_thread_t *thread); /* its faults may be served: by its IRQL, or because it is forgiven */
+
+/* ---- the protection key (protection_keys.c) ---- */
+
+extern bool mm_keyed; /* set at boot: pageable data lie under the host's protection key */
+
+void mm_keys_boot(bool wanted); /* part of boot: mm_keyed, if the host has one */
+bool mm_key_covers(uintptr_t va);
+/* A page was touched by a thread at DISPATCH_LEVEL, and the key kept it away. RESOLVED: the page is locked, and open to all until it is not. */
+mm_page_answer_t mm_key_fault_locked(const host_fault_t *fault);
+void             mm_key_take_back_locked(void); /* pages were unlocked: they are closed to whoever is raised */
 
 #endif

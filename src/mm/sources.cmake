@@ -26,6 +26,7 @@ target_sources(ntmm PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/view_check.c
   ${CMAKE_CURRENT_LIST_DIR}/paging_control.c
   ${CMAKE_CURRENT_LIST_DIR}/force_irql.c
+  ${CMAKE_CURRENT_LIST_DIR}/protection_keys.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_sections.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_paging.c
   ${CMAKE_CURRENT_LIST_DIR}/driver_whole.c

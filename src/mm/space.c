@@ -205,6 +205,13 @@ void mm_spaces_visit_locked(void (*visit)(mm_space_t *space, void *context), voi
         visit(&mm_system_views, context);
 }
 
+void mm_spaces_cover(bool covered)
+{
+    for (uint32_t i = 0; i < MM_USER_SLICES; i++)
+        (void)host_gate_cover(&slices[i].gate, covered); /* nothing is mapped there yet: it cannot be refused */
+    (void)host_gate_cover(&mm_system_views.gate, covered);
+}
+
 /* ---- the host's mappings ---- */
 
 static void add_mappings(mm_space_t *space, void *context)

@@ -121,6 +121,7 @@ void       mm_spaces_release(void);
 void       mm_spaces_boot(void);
 void       mm_spaces_shutdown(void); /* every space and segment is gone, and every shared slot zero */
 void       mm_spaces_visit_locked(void (*visit)(mm_space_t *space, void *context), void *context); /* those in use */
+void       mm_spaces_cover(bool covered);               /* part of boot: what will be mapped there comes under the protection key */
 size_t     mm_mappings_left(void);                      /* of the host's, for views, copies and the gates of spaces */
 void       mm_space_gate_may_locked(mm_space_t *space); /* before its gate opens something: it may make as many mappings as are left */
 NTSTATUS   mm_no_mappings(void);                        /* STATUS_INSUFFICIENT_RESOURCES, with the reason; not in the handler */

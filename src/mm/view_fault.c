@@ -35,6 +35,8 @@ typedef struct touch {
     mm_space_t *space;
     size_t      index;
     bool        write, execute, irql_is_low;
+
+    const host_fault_t *by_key; /* the fault, if the protection key kept the thread away; else NULL */
 } touch_t;
 
 static uint64_t *pte_of(const touch_t *touch) { return &touch->space->ptes[touch->index]; }
@@ -50,6 +52,8 @@ static mm_page_answer_t judge(const touch_t *touch)
         return MM_PAGE_ABSENT;
     if (!touch->irql_is_low && (pte & MM_VIEW_OPEN) == 0)
         return MM_PAGE_IRQL;
+    if (touch->by_key != NULL)
+        return mm_key_fault_locked(touch->by_key);
     if ((protect & PAGE_GUARD) != 0) {
         if (!touch->irql_is_low)
             return MM_PAGE_IRQL;
@@ -203,7 +207,7 @@ static mm_page_answer_t bring_and_open(const touch_t *touch)
 static mm_page_answer_t touch_locked(const touch_t *touch)
 {
     mm_page_answer_t answer = judge(touch);
-    if (answer != MM_PAGE_RESOLVED)
+    if (answer != MM_PAGE_RESOLVED || touch->by_key != NULL)
         return answer;
     if (touch->write && mm_protect_copies(mm_view_pte_protect(*pte_of(touch)))) {
         answer = touch->irql_is_low ? copy_on_write(touch) : MM_PAGE_IRQL;
@@ -219,10 +223,12 @@ mm_page_answer_t mm_view_fault(ke_thread_t *thread, const host_fault_t *fault)
     mm_space_t      *space = mm_space_find(fault->address);
     mm_page_answer_t answer = MM_PAGE_ABSENT;
     if (space != NULL) {
-        touch_t touch = { space, mm_space_index(space, fault->address), fault->write, fault->execute, entry.irql_is_low };
+        touch_t touch = {
+            space, mm_space_index(space, fault->address), fault->write, fault->execute, entry.irql_is_low, fault->by_key ? fault : NULL
+        };
         answer = touch_locked(&touch);
     }
-    mm_fault_leave(&entry, answer);
+    mm_fault_leave(&entry, fault, answer);
     return answer;
 }
 

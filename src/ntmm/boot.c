@@ -27,6 +27,7 @@
 #include "ex/work_queue.h"
 #include "hal/hal.h"
 #include "host/host.h"
+#include "host/protection_key.h"
 #include "io/bus.h"
 #include "io/device_property.h"
 #include "io/driver.h"
@@ -135,6 +136,7 @@ static void forked_child(void)
     if (atomic_load(&ke_machine_state) != KE_MACHINE_OFF)
         atomic_store(&ke_machine_state, KE_MACHINE_FORKED);
     ke_lock_init(&ke_machine_lock, KE_RANK_MACHINE); /* its holder, if it has one, is not in this process */
+    host_key_open();                                 /* as below DISPATCH_LEVEL */
     ke_processors_disarm();                          /* the fast path of raise asks nobody but the processor */
     ke_thread_fork_leave();                          /* those of spin locks and of allocations ask nobody but the thread */
     ex_pool_forget();
@@ -168,7 +170,7 @@ static int boot_layers(const ntmm_config *config)
     result = ke_processors_boot(processors, config->numa_nodes != 0 ? config->numa_nodes : 1);
     if (result != 0)
         goto undo_mm;
-    mm_force_irql((config->verifier & NTMM_VERIFY_FORCE_IRQL) != 0);
+    mm_force_irql((config->verifier & NTMM_VERIFY_FORCE_IRQL) != 0, !config->no_protection_keys);
     result = ke_processes_boot();
     if (result != 0)
         goto undo_processors;
@@ -268,6 +270,8 @@ int ntmm_boot(const ntmm_config *config)
     if (result == 0)
         result = switch_from_environment("NTMM_MEMORY_TOOLS", "on", &built.no_memory_tools);
     if (result == 0)
+        result = switch_from_environment("NTMM_PROTECTION_KEYS", "on", &built.no_protection_keys);
+    if (result == 0)
         result = switch_from_environment("NTMM_STACK_TRACES", "off", &all_stacks);
     if (all_stacks)
         built.stack_traces = UINT32_MAX;
@@ -349,6 +353,7 @@ static size_t shutdown_locked(ntmm_report *report)
         return (size_t)ke_error(-1, "ntmm_shutdown was called at IRQL %u; lower to PASSIVE_LEVEL first", ke_self()->irql);
     if (ke_stack_level((uintptr_t)__builtin_frame_address(0)) != 0)
         return (size_t)ke_error(-1, "ntmm_shutdown was called on a kernel stack, which would go with the machine; return from there first");
+    host_key_open(); /* on a halted machine the thread may have had it closed, and soon nobody serves faults */
     all_stop();
     if (!ke_system_threads_shutdown()) {
         all_go_on();
