@@ -162,6 +162,8 @@ static void once_per_process(void)
 static int boot_layers(const ntmm_config *config)
 {
     uint32_t processors = config->processors != 0 ? config->processors : DEFAULT_PROCESSORS;
+    vf_automatic_boot(0); /* in a forked child the parent's verifier is still on */
+    ke_low_resources_boot(NULL);
     ke_version_boot(config);
     int result = mm_boot(config);
     if (result != 0)
