@@ -248,7 +248,8 @@ static bool is_permitted(ntmm_device *device, const access_t *access)
         return ke_error(false, "logical address 0x%llx and what follows: the device says addresses of %u bits",
                         (unsigned long long)access->logical, device->config.address_bits);
     ke_lock(&device->lock);
-    bool agrees = device->programmed == NULL || controller_agrees_locked(device->programmed, access);
+    bool agrees = device->programmed != NULL ? controller_agrees_locked(device->programmed, access)
+                                             : device->subordinates == 0 || device->masters != 0;
     ke_unlock(&device->lock);
     if (!agrees)
         return ke_error(false, "logical address 0x%llx and what follows: the DMA controller was not told to move that, or not that way",

@@ -116,9 +116,10 @@ struct ntmm_device {
     hal_register_file_t file;                         /* (D) */
     hal_request_t      *first_waiting, *last_waiting; /* (D) in order of arrival */
     bool                serving;                      /* (D) a thread runs the routines of requests that waited */
-    hal_adapter_t      *programmed; /* (D) a subordinate device: the adapter whose transfer the system's controller makes */
-    DEVICE_OBJECT       object;     /* its physical device object */
-    _Atomic int64_t     references; /* to that, by drivers and handles */
+    hal_adapter_t      *programmed;            /* (D) a subordinate device: the adapter whose transfer the system's controller makes */
+    uint32_t            masters, subordinates; /* (D) adapters of it, as their drivers describe it */
+    DEVICE_OBJECT       object;                /* its physical device object */
+    _Atomic int64_t     references;            /* to that, by drivers and handles */
     _Alignas(16) unsigned char upper[HAL_DEVICE_UPPER_BYTES]; /* io's */
 };
 

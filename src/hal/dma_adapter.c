@@ -124,6 +124,14 @@ static uint32_t device_gets_registers(hal_adapter_t *adapter, uint32_t wanted)
 
 /* ---- life ---- */
 
+static void count_locked(const hal_adapter_t *adapter, uint32_t more)
+{
+    if (adapter->master)
+        adapter->device->masters += more;
+    else
+        adapter->device->subordinates += more;
+}
+
 static bool describe(hal_adapter_t *adapter, const DEVICE_DESCRIPTION *description)
 {
     uint32_t wanted = registers_for(description);
@@ -146,6 +154,9 @@ hal_adapter_t *hal_adapter_make(PDEVICE_OBJECT object, const DEVICE_DESCRIPTION 
         return NULL;
     adapter->device = hal_device_of(object);
     if (adapter->device != NULL && describe(adapter, description)) {
+        ke_lock(&adapter->device->lock);
+        count_locked(adapter, 1);
+        ke_unlock(&adapter->device->lock);
         adapter->public = (DMA_ADAPTER){ 1, sizeof(DMA_ADAPTER), (DMA_OPERATIONS *)(uintptr_t)operations };
         return adapter;
     }
@@ -161,6 +172,7 @@ static void adapter_gone(hal_adapter_t *adapter)
     ke_lock(&device->lock);
     if (device->programmed == adapter)
         device->programmed = NULL;
+    count_locked(adapter, UINT32_MAX); /* one less */
     ke_unlock(&device->lock);
     hal_record_give(adapter);
     hal_device_drop(device);

@@ -2,6 +2,7 @@
  * test_hal_dma_edges.c - DMA at its edges: MDLs without a byte, requests that are cancelled before they are made or while they are granted,
  * devices that take one piece, transfers as long as can be.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -113,6 +114,12 @@ static IO_ALLOCATION_ACTION keep_base(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVO
     return DeallocateObjectKeepRegisters;
 }
 
+static IO_ALLOCATION_ACTION keep_object(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    (void)keep_base(DeviceObject, Irp, MapRegisterBase, Context);
+    return KeepObject;
+}
+
 /* The second half of a page is mapped where the first one was, which is flushed already; that of another page goes meanwhile. */
 static void a_register_that_is_used_again_is_not_free(void **state)
 {
@@ -213,6 +220,43 @@ static void the_controller_counts_up_to_64_kib(void **state)
     op->PutDmaAdapter(adapter);
     dma_mdl_free(mdl);
     MmFreeContiguousMemory(block);
+}
+
+/* A device that has no addresses of its own reaches memory while the controller is told to move some, and at no other time; one that is a bus
+ * master as well says addresses itself. */
+static void nothing_moves_unless_the_controller_is_told(void **state)
+{
+    DEVICE_DESCRIPTION       description = { .Version = 3, .DmaChannel = 2, .MaximumLength = PAGE_SIZE };
+    DEVICE_DESCRIPTION       master = dma_description(3, 64, TRUE, PAGE_SIZE);
+    const ntmm_device_config config = { .address_bits = 64, .scatter_gather = true };
+    ULONG                    registers, length = 100;
+    char                     moved[100];
+    (void)state;
+    ntmm_device    *device = ntmm_device_create(&config);
+    char           *block = dma_high_memory(PAGE_SIZE, 0);
+    PMDL            mdl = dma_mdl(block, 100);
+    uint64_t        at = (uint64_t)MmGetPhysicalAddress(block).QuadPart;
+    PDMA_ADAPTER    adapter = IoGetDmaAdapter(ntmm_device_object(device), &description, &registers);
+    PDMA_OPERATIONS op = adapter->DmaOperations;
+    assert_int_equal(ntmm_device_read(device, at, moved, 100), -EFAULT);
+    assert_non_null(strstr(ntmm_error(), "controller"));
+    dma_raise();
+    assert_int_equal(op->AllocateAdapterChannel(adapter, NULL, 1, keep_object, NULL), STATUS_SUCCESS);
+    PHYSICAL_ADDRESS logical = op->MapTransfer(adapter, mdl, base_kept, block, &length, TRUE);
+    assert_int_equal(ntmm_device_read(device, (uint64_t)logical.QuadPart, moved, 100), 0);
+    assert_true(op->FlushAdapterBuffers(adapter, mdl, base_kept, block, 100, TRUE));
+    op->FreeAdapterChannel(adapter);
+    KeLowerIrql(PASSIVE_LEVEL);
+    assert_int_equal(ntmm_device_read(device, (uint64_t)logical.QuadPart, moved, 100), -EFAULT);
+    PDMA_ADAPTER other = IoGetDmaAdapter(ntmm_device_object(device), &master, &registers);
+    assert_int_equal(ntmm_device_read(device, at, moved, 100), 0);
+    other->DmaOperations->PutDmaAdapter(other);
+    assert_int_equal(ntmm_device_read(device, at, moved, 100), -EFAULT);
+    op->PutDmaAdapter(adapter);
+    assert_int_equal(ntmm_device_read(device, at, moved, 100), 0); /* it is anybody's device again */
+    dma_mdl_free(mdl);
+    MmFreeContiguousMemory(block);
+    ntmm_device_destroy(device);
 }
 
 /* ---- cancelling ---- */
@@ -316,9 +360,13 @@ static void granted_or_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ntmm_cmocka_test(mdls_without_a_byte_are_passed_over),    ntmm_cmocka_test(a_register_that_is_used_again_is_not_free),
-        ntmm_cmocka_test(a_device_that_takes_one_piece_gets_one), ntmm_cmocka_test(the_controller_counts_up_to_64_kib),
-        ntmm_cmocka_test(what_is_not_asked_for_yet_is_cancelled), ntmm_cmocka_test(granted_or_cancelled),
+        ntmm_cmocka_test(mdls_without_a_byte_are_passed_over),
+        ntmm_cmocka_test(a_register_that_is_used_again_is_not_free),
+        ntmm_cmocka_test(a_device_that_takes_one_piece_gets_one),
+        ntmm_cmocka_test(the_controller_counts_up_to_64_kib),
+        ntmm_cmocka_test(nothing_moves_unless_the_controller_is_told),
+        ntmm_cmocka_test(what_is_not_asked_for_yet_is_cancelled),
+        ntmm_cmocka_test(granted_or_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
