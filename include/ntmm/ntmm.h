@@ -322,7 +322,8 @@ NTMM_PUBLIC int ntmm_image_load(ntmm_process *process, const char *name, const v
 NTMM_PUBLIC void ntmm_process_attach(ntmm_process *process);
 
 /**
- * Memory of a process, as an application gets it from VirtualAlloc: committed, zero, and pageable.
+ * Memory of a process, as an application gets it from VirtualAlloc: committed, zero, and pageable. With NTMM_VERIFY_FORCE_IRQL it is there for
+ * threads that run in the process (ntmm_process_attach), and for no others.
  *
  * @param bytes    rounded up to whole pages
  * @param protect  PAGE_READWRITE, PAGE_READONLY, PAGE_NOACCESS ..., perhaps with PAGE_GUARD

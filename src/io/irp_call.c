@@ -118,7 +118,7 @@ static void finish(PIRP irp)
         mm_deliver(irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information);
     io_irp_release_buffers(irp);
     if (irp->UserIosb != NULL)
-        *irp->UserIosb = irp->IoStatus;
+        mm_deliver(irp->UserIosb, &irp->IoStatus, sizeof irp->IoStatus);
     io_irp_release(irp);
     if (event != NULL)
         KeSetEvent(event, IO_NO_INCREMENT, FALSE);

@@ -106,16 +106,18 @@ static void output_reaches_its_process(void **state)
     (void)state;
     static DRIVER_OBJECT driver;
     for (int kind = 0; kind < 3; kind++) { /* of a process, by somebody else; the same at DISPATCH_LEVEL; paged pool at DISPATCH_LEVEL */
-        IO_STATUS_BLOCK block;
+        IO_STATUS_BLOCK local, *block = &local;
         KEVENT          event;
         KIRQL           old;
         unsigned char  *p = of_owner(), *pool = ExAllocatePool2(POOL_FLAG_PAGED, 100, TAG), *to = kind < 2 ? p + PAGE_SIZE - 2 : pool;
         DEVICE_OBJECT   device = { .Type = IO_TYPE_DEVICE, .DriverObject = &driver, .StackSize = 1 };
         driver.MajorFunction[IRP_MJ_DEVICE_CONTROL] = pend;
         KeInitializeEvent(&event, NotificationEvent, FALSE);
+        if (kind == 2)
+            block = (IO_STATUS_BLOCK *)(void *)(pool + 32);
         ntmm_process_attach(owner);
         PIRP irp = IoBuildDeviceIoControlRequest(CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS), &device, NULL, 0,
-                                                 to, 4, FALSE, &event, &block);
+                                                 to, 4, FALSE, &event, block);
         assert_int_equal(IoCallDriver(&device, irp), STATUS_PENDING);
         ntmm_process_attach(NULL);
         memcpy(irp->AssociatedIrp.SystemBuffer, "abcd", 4);
@@ -124,7 +126,7 @@ static void output_reaches_its_process(void **state)
         IoCompleteRequest(irp, IO_NO_INCREMENT);
         KeLowerIrql(old);
         ntmm_process_attach(owner);
-        assert_true(to[0] == 'a' && to[3] == 'd' && block.Information == 4);
+        assert_true(to[0] == 'a' && to[3] == 'd' && block->Information == 4);
         end_owner();
         ExFreePoolWithTag(pool, TAG);
     }
