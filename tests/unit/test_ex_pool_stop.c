@@ -365,7 +365,9 @@ static void where_a_stock_would_serve(void **state)
     } rows[] = { { PagedPool, POOL_FLAG_PAGED, 64, DISPATCH_LEVEL },
                  { PagedPool, POOL_FLAG_PAGED, 2 * PAGE_SIZE, DISPATCH_LEVEL },
                  { NonPagedPoolNx, POOL_FLAG_NON_PAGED, 64, DISPATCH_LEVEL + 1 },
-                 { NonPagedPoolNx, POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, DISPATCH_LEVEL + 1 } };
+                 { NonPagedPoolNx, POOL_FLAG_NON_PAGED, 2 * PAGE_SIZE, DISPATCH_LEVEL + 1 },
+                 { NonPagedPool, POOL_FLAG_NON_PAGED_EXECUTE, 64, DISPATCH_LEVEL + 1 },
+                 { NonPagedPool, POOL_FLAG_NON_PAGED_EXECUTE, 2 * PAGE_SIZE, DISPATCH_LEVEL + 1 } };
     (void)state;
     for (volatile size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         POOL_TYPE type = rows[i].type;
