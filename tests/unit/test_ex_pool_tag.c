@@ -82,6 +82,28 @@ static void whole_pages_count_what_they_occupy(void **state)
     assert_int_equal(of_pool(PagedPool).pages, 0);
 }
 
+static void whole_pages_that_come_again_count_again(void **state)
+{
+    (void)state;
+    const ULONG tag = NTMM_TAG("Big2");
+    for (unsigned pool = 0; pool < 2; pool++) {
+        POOL_TYPE type = pool == 0 ? NonPagedPoolNx : PagedPool;
+        for (unsigned round = 1; round <= 4; round++) { /* from the second on the thread has them ready */
+            void           *pages = ExAllocatePoolWithTag(type, 2 * PAGE_SIZE, tag);
+            ntmm_pool_usage usage = of_tag(tag, type);
+            assert_int_equal(usage.allocs, round);
+            assert_int_equal(usage.bytes_in_use, 2 * PAGE_SIZE);
+            assert_int_equal(usage.bytes_requested, 2 * PAGE_SIZE);
+            ExFreePoolWithTag(pages, tag);
+            usage = of_tag(tag, type);
+            assert_int_equal(usage.frees, round);
+            assert_int_equal(usage.bytes_in_use, 0);
+            assert_int_equal(usage.bytes_requested, 0);
+            assert_true(ntmm_check());
+        }
+    }
+}
+
 static void the_two_nonpaged_pools_can_be_told_apart(void **state)
 {
     (void)state;
@@ -173,6 +195,7 @@ int main(void)
         each(a_tag_reads_backwards),
         each(small_blocks_count_header_and_rounding),
         each(whole_pages_count_what_they_occupy),
+        each(whole_pages_that_come_again_count_again),
         each(the_two_nonpaged_pools_can_be_told_apart),
         each(more_tags_than_a_thread_has_rows),
         each(threads_add_up_also_when_they_have_ended),
