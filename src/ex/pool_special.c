@@ -34,7 +34,7 @@ void ex_special_boot(const ntmm_config *config)
     only_tag = config->special_pool_tag;
 }
 
-static size_t rounded(size_t bytes) { return (bytes + EX_UNIT - 1) & ~((size_t)EX_UNIT - 1); }
+static size_t rounded(size_t bytes) { return (bytes + MEMORY_ALLOCATION_ALIGNMENT - 1) & ~((size_t)MEMORY_ALLOCATION_ALIGNMENT - 1); }
 
 /* Not the same on every page, so that no driver's bytes are it by chance for long. */
 static uint8_t pattern_of(const void *page) { return (uint8_t)(((uintptr_t)page >> PAGE_SHIFT) * 0x9D | 1); }
