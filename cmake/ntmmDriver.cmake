@@ -58,7 +58,7 @@ function(ntmm_add_driver name)
     set(compiled ${name})
   endif()
   if(kind STREQUAL SHARED AND CMAKE_SYSTEM_NAME STREQUAL Linux)
-    target_link_options(${name} PRIVATE -Wl,-Bsymbolic,-z,now) # imports are bound when it is loaded: nothing is looked up at DISPATCH_LEVEL
+    target_link_options(${name} PRIVATE -Wl,-Bsymbolic,-z,now,-z,separate-code) # imports bound when it is loaded; code on pages of its own
   endif()
   target_link_libraries(${name} PUBLIC ntmm::ntmm)
 

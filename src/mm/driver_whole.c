@@ -160,12 +160,14 @@ PVOID MmPageEntireDriver(PVOID AddressWithinSection)
         return NULL;
     mm_driver_look();
     mm_driver_visit_images(look, &driver);
-    if (driver.image == 0)
+    bool found =
+        driver.image != 0 || host_image_of(driver.address, &driver.image, &driver.end); /* without its file: no sections to go by */
+    if (!found)
         ke_error(0, "%s: %p lies in no image that is loaded", __func__, AddressWithinSection);
     if (driver.is_driver)
         page(&driver);
     ke_thread_leave(thread);
-    return (PVOID)driver.image;
+    return found ? (PVOID)driver.image : NULL;
 }
 
 /* ---- and as linked ---- */
