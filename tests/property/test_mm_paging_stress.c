@@ -127,7 +127,8 @@ static void four_threads(void **state)
     if (!ntmm_check())
         fail_msg("seed %llu: %s", (unsigned long long)seed, ntmm_error());
     ntmm_query_faults(&faults);
-    assert_true(faults.soft > operations / RAISE_EVERY && faults.hard > operations / 8 && faults.demand_zero > 0);
+    /* However few of them ran at the same time: each one's own pages fit into RAM, and all of them do not. */
+    assert_true(faults.soft > operations / RAISE_EVERY && faults.hard > RAM_PAGES && faults.demand_zero > 0);
     give_memory();
     assert_true(ntmm_check());
     assert_int_equal(ntmm_shutdown(NULL), 0);
