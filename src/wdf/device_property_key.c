@@ -13,26 +13,50 @@
 
 #include "wdf/device.h"
 
-static NTSTATUS check(const WDF_DEVICE_PROPERTY_DATA *data)
+typedef struct caller { /* the routine that the driver has called, and where it comes from */
+    const char *routine;
+    ULONG_PTR   address;
+} caller_t;
+#define CALLER() ((caller_t){ __func__, KE_CALLER() })
+
+static void require(const caller_t *caller, const void *pointer)
 {
+    if (NTMM_UNLIKELY(pointer == NULL))
+        wdf_stop_null(caller->routine, caller->address);
+}
+
+static NTSTATUS check(const caller_t *caller, const WDF_DEVICE_PROPERTY_DATA *data)
+{
+    require(caller, data);
     return data->Size == sizeof *data ? STATUS_SUCCESS : STATUS_INFO_LENGTH_MISMATCH;
 }
 
 /* Bytes and a place for them come together, or neither does. */
-static NTSTATUS query(PDEVICE_OBJECT physical, const WDF_DEVICE_PROPERTY_DATA *data, ULONG length, PVOID buffer, PULONG needed,
-                      PDEVPROPTYPE type)
+static NTSTATUS query(const caller_t caller, PDEVICE_OBJECT physical, const WDF_DEVICE_PROPERTY_DATA *data, ULONG length, PVOID buffer,
+                      PULONG needed, PDEVPROPTYPE type)
 {
+    NTSTATUS status = check(&caller, data);
+    if (!NT_SUCCESS(status))
+        return status;
+    require(&caller, needed);
+    require(&caller, type);
     if ((length == 0) != (buffer == NULL))
         return STATUS_INVALID_PARAMETER;
     return physical == NULL ? STATUS_INVALID_DEVICE_REQUEST
                             : IoGetDevicePropertyData(physical, data->PropertyKey, data->Lcid, data->Flags, length, buffer, needed, type);
 }
 
-static NTSTATUS query_memory(PDEVICE_OBJECT physical, const WDF_DEVICE_PROPERTY_DATA *data, POOL_TYPE pool,
+static NTSTATUS query_memory(const caller_t caller, PDEVICE_OBJECT physical, const WDF_DEVICE_PROPERTY_DATA *data, POOL_TYPE pool,
                              PWDF_OBJECT_ATTRIBUTES attributes, WDFMEMORY *memory, PDEVPROPTYPE type)
 {
     wdf_property_t property = { .physical = physical, .by_key = data };
-    NTSTATUS       status = wdf_property_memory(&property, pool, attributes, memory);
+    NTSTATUS       status = check(&caller, data);
+    if (!NT_SUCCESS(status))
+        return status;
+    require(&caller, memory);
+    require(&caller, type);
+    *memory = NULL;
+    status = wdf_property_memory(&property, pool, attributes, memory);
     *type = NT_SUCCESS(status) ? property.type : DEVPROP_TYPE_EMPTY;
     return status;
 }
@@ -42,13 +66,7 @@ NTSTATUS WdfDeviceQueryPropertyEx(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA De
 {
     WDF_ENTER(APC_LEVEL, STATUS_UNSUCCESSFUL);
     const wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
-    WDF_REQUIRE(DeviceProperty);
-    NTSTATUS status = check(DeviceProperty);
-    if (!NT_SUCCESS(status))
-        return status;
-    WDF_REQUIRE(RequiredSize);
-    WDF_REQUIRE(Type);
-    return query(device->physical, DeviceProperty, BufferLength, PropertyBuffer, RequiredSize, Type);
+    return query(CALLER(), device->physical, DeviceProperty, BufferLength, PropertyBuffer, RequiredSize, Type);
 }
 
 NTSTATUS WdfDeviceAllocAndQueryPropertyEx(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, POOL_TYPE PoolType,
@@ -56,14 +74,7 @@ NTSTATUS WdfDeviceAllocAndQueryPropertyEx(WDFDEVICE Device, PWDF_DEVICE_PROPERTY
 {
     WDF_ENTER(APC_LEVEL, STATUS_UNSUCCESSFUL);
     const wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
-    WDF_REQUIRE(DeviceProperty);
-    NTSTATUS status = check(DeviceProperty);
-    if (!NT_SUCCESS(status))
-        return status;
-    WDF_REQUIRE(PropertyMemory);
-    WDF_REQUIRE(Type);
-    *PropertyMemory = NULL;
-    return query_memory(device->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory, Type);
+    return query_memory(CALLER(), device->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory, Type);
 }
 
 NTSTATUS WdfDeviceAssignProperty(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, DEVPROPTYPE Type, ULONG BufferLength,
@@ -71,8 +82,8 @@ NTSTATUS WdfDeviceAssignProperty(WDFDEVICE Device, PWDF_DEVICE_PROPERTY_DATA Dev
 {
     WDF_ENTER(APC_LEVEL, STATUS_UNSUCCESSFUL);
     const wdf_device_t *device = WDF_FROM(Device, &wdf_device_type);
-    WDF_REQUIRE(DeviceProperty);
-    NTSTATUS status = check(DeviceProperty);
+    const caller_t      caller = CALLER();
+    NTSTATUS            status = check(&caller, DeviceProperty);
     if (!NT_SUCCESS(status))
         return status;
     if (BufferLength == 0 && PropertyBuffer != NULL)
@@ -89,13 +100,7 @@ NTSTATUS WdfFdoInitQueryPropertyEx(PWDFDEVICE_INIT DeviceInit, PWDF_DEVICE_PROPE
 {
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
     WDF_REQUIRE(DeviceInit);
-    WDF_REQUIRE(DeviceProperty);
-    NTSTATUS status = check(DeviceProperty);
-    if (!NT_SUCCESS(status))
-        return status;
-    WDF_REQUIRE(ResultLength);
-    WDF_REQUIRE(Type);
-    return query(DeviceInit->physical, DeviceProperty, BufferLength, PropertyBuffer, ResultLength, Type);
+    return query(CALLER(), DeviceInit->physical, DeviceProperty, BufferLength, PropertyBuffer, ResultLength, Type);
 }
 
 NTSTATUS WdfFdoInitAllocAndQueryPropertyEx(PWDFDEVICE_INIT DeviceInit, PWDF_DEVICE_PROPERTY_DATA DeviceProperty, POOL_TYPE PoolType,
@@ -103,12 +108,5 @@ NTSTATUS WdfFdoInitAllocAndQueryPropertyEx(PWDFDEVICE_INIT DeviceInit, PWDF_DEVI
 {
     WDF_ENTER(PASSIVE_LEVEL, STATUS_UNSUCCESSFUL);
     WDF_REQUIRE(DeviceInit);
-    WDF_REQUIRE(DeviceProperty);
-    NTSTATUS status = check(DeviceProperty);
-    if (!NT_SUCCESS(status))
-        return status;
-    WDF_REQUIRE(PropertyMemory);
-    WDF_REQUIRE(Type);
-    *PropertyMemory = NULL;
-    return query_memory(DeviceInit->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory, Type);
+    return query_memory(CALLER(), DeviceInit->physical, DeviceProperty, PoolType, PropertyMemoryAttributes, PropertyMemory, Type);
 }

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "../support/protection_key.h"
+
 static size_t           page;
 static char            *pages; /* two, both under the key; a third that is not */
 static _Atomic unsigned by_key, other;
@@ -70,32 +72,10 @@ static int release_pages(void **state)
             skip(); \
     } while (0)
 
-/* An independent witness: the kernel gives one, or does not. */
 static void there_is_one_where_the_kernel_has_them(void **state)
 {
     (void)state;
-#if defined(__x86_64__) && defined(SYS_pkey_alloc)
-    char  line[8192];
-    bool  listed = false;
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (!listed && file != NULL && fgets(line, sizeof line, file) != NULL)
-        listed = strstr(line, " ospke") != NULL;
-    if (file != NULL)
-        fclose(file);
-    long key = syscall(SYS_pkey_alloc, 0, 0); /* of a processor that has none a kernel may give one, too */
-    assert_int_equal(has_key, listed && key > 0);
-    if (key > 0)
-        syscall(SYS_pkey_free, key);
-#else
-    assert_false(has_key);
-#endif
-    assert_int_equal(host_key_take(), has_key);
-    if (!has_key) {
-        host_key_close();
-        store(pages + 2 * page, 1); /* opened by the handler, as ever */
-        assert_int_equal(atomic_load(&by_key), 0);
-        assert_int_equal(host_key_cover(pages, page, HOST_READ, true) < 0, 1);
-    }
+    assert_int_equal(has_key, kernel_has_keys());
 }
 
 static void a_closed_key_is_told_from_a_closed_page(void **state)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../support/sanitizer.h"
+#include "../support/protection_key.h"
 #include "../support/user_memory.h"
 
 #define TAG NTMM_TAG("PKey")
@@ -97,23 +98,6 @@ static void unlock_it(volatile void *mdl) { MmUnlockPages((PMDL)(uintptr_t)mdl);
 static KIRQL go_up(void) { return KeRaiseIrqlToDpcLevel(); }
 
 /* ---- is there a key? ---- */
-
-static bool kernel_has_keys(void)
-{
-#if defined(__x86_64__) && defined(SYS_pkey_alloc)
-    char  line[8192];
-    bool  listed = false;
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (!listed && file != NULL && fgets(line, sizeof line, file) != NULL)
-        listed = strstr(line, " ospke") != NULL;
-    if (file != NULL)
-        fclose(file);
-    long key = syscall(SYS_pkey_alloc, 0, 0);
-    return key > 0 && syscall(SYS_pkey_free, key) == 0 && listed;
-#else
-    return false;
-#endif
-}
 
 static void keys_are_used_where_there_are_any(void **state)
 {
