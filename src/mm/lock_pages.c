@@ -325,10 +325,15 @@ static NTSTATUS lock_view(mm_lock_t *lock, mm_space_t *space, uintptr_t va, PFN_
     return status;
 }
 
+/* Pages of the host may be smaller than the machine's, and some of them not there, before the program's first variable for example. */
 static bool host_is_there(uintptr_t va)
 {
-    char byte;
-    return host_copy_safely(&byte, (void *)va, 1) == 1;
+    char      byte;
+    uintptr_t page = va & ~((uintptr_t)PAGE_SIZE - 1);
+    for (size_t at = 0; at < PAGE_SIZE; at += host_page_size())
+        if (host_copy_safely(&byte, (void *)(page + at), 1) == 1)
+            return true;
+    return false;
 }
 
 static NTSTATUS lock_host(mm_lock_t *lock, uintptr_t va, PFN_NUMBER *pfn)
