@@ -402,9 +402,10 @@ static void another_threads_lock(void **state)
     pthread_join(thread, NULL);
 }
 
-static VOID ends_with_it(PVOID context)
+/* Waits until it is waited for: a machine that has halted gives no reference to a thread. */
+static VOID ends_with_it(PVOID referenced)
 {
-    (void)context;
+    KeWaitForSingleObject(referenced, Executive, KernelMode, FALSE, NULL);
     KeEnterCriticalRegion();
     ExAcquireFastMutexUnsafe(&m);
     KeLeaveCriticalRegion();
@@ -413,10 +414,13 @@ static VOID ends_with_it(PVOID context)
 
 static void join_one(void)
 {
-    HANDLE handle;
-    PVOID  thread;
-    assert_int_equal(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, ends_with_it, NULL), STATUS_SUCCESS);
+    static KEVENT referenced;
+    HANDLE        handle;
+    PVOID         thread;
+    KeInitializeEvent(&referenced, NotificationEvent, FALSE);
+    assert_int_equal(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, ends_with_it, &referenced), STATUS_SUCCESS);
     assert_int_equal(ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, NULL, KernelMode, &thread, NULL), STATUS_SUCCESS);
+    KeSetEvent(&referenced, IO_NO_INCREMENT, FALSE);
     KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL);
 }
 
