@@ -96,6 +96,22 @@ static inline bool dma_is_filled(const void *from, size_t bytes, unsigned seed)
     return true;
 }
 
+/* Execution routines: the map registers' base is noted, and the registers are kept, with the channel or without. */
+static PVOID                       dma_kept_base;
+static inline IO_ALLOCATION_ACTION dma_keep_registers(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    (void)DeviceObject;
+    (void)Irp;
+    (void)Context;
+    dma_kept_base = MapRegisterBase;
+    return DeallocateObjectKeepRegisters;
+}
+static inline IO_ALLOCATION_ACTION dma_keep_object(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
+{
+    (void)dma_keep_registers(DeviceObject, Irp, MapRegisterBase, Context);
+    return KeepObject;
+}
+
 static inline KIRQL dma_raise(void)
 {
     KIRQL irql;

@@ -104,22 +104,6 @@ static void mdls_without_a_byte_are_passed_over(void **state)
 
 /* ---- parts of pages ---- */
 
-static PVOID                base_kept;
-static IO_ALLOCATION_ACTION keep_base(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
-{
-    (void)DeviceObject;
-    (void)Irp;
-    (void)Context;
-    base_kept = MapRegisterBase;
-    return DeallocateObjectKeepRegisters;
-}
-
-static IO_ALLOCATION_ACTION keep_object(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
-{
-    (void)keep_base(DeviceObject, Irp, MapRegisterBase, Context);
-    return KeepObject;
-}
-
 /* The second half of a page is mapped where the first one was, which is flushed already; that of another page goes meanwhile. */
 static void a_register_that_is_used_again_is_not_free(void **state)
 {
@@ -130,10 +114,10 @@ static void a_register_that_is_used_again_is_not_free(void **state)
     char *a = dma_high_memory(4 * PAGE_SIZE, DMA_ABOVE_ISA), *b = a + PAGE_SIZE, *c = b + PAGE_SIZE, *d = c + PAGE_SIZE;
     PMDL  mdl = dma_mdl(a, 4 * PAGE_SIZE);
     ULONG length;
-#define MAP(at, bytes) (length = (bytes), dma.op->MapTransfer(dma.adapter, mdl, base_kept, (at), &length, FALSE))
-#define FLUSH(at, bytes) assert_true(dma.op->FlushAdapterBuffers(dma.adapter, mdl, base_kept, (at), (bytes), FALSE))
+#define MAP(at, bytes) (length = (bytes), dma.op->MapTransfer(dma.adapter, mdl, dma_kept_base, (at), &length, FALSE))
+#define FLUSH(at, bytes) assert_true(dma.op->FlushAdapterBuffers(dma.adapter, mdl, dma_kept_base, (at), (bytes), FALSE))
     dma_raise();
-    assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 3, keep_base, NULL), STATUS_SUCCESS);
+    assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 3, dma_keep_registers, NULL), STATUS_SUCCESS);
     (void)MAP(a, PAGE_SIZE);
     (void)MAP(b, HALF);
     FLUSH(b, HALF);
@@ -149,7 +133,7 @@ static void a_register_that_is_used_again_is_not_free(void **state)
     FLUSH(b + HALF, HALF);
     assert_memory_equal(b + HALF, sent, HALF);
     FLUSH(c, PAGE_SIZE);
-    dma.op->FreeMapRegisters(dma.adapter, base_kept, 3);
+    dma.op->FreeMapRegisters(dma.adapter, dma_kept_base, 3);
     KeLowerIrql(PASSIVE_LEVEL);
     dma_mdl_free(mdl);
     MmFreeContiguousMemory(a);
@@ -241,10 +225,10 @@ static void nothing_moves_unless_the_controller_is_told(void **state)
     assert_int_equal(ntmm_device_read(device, at, moved, 100), -EFAULT);
     assert_non_null(strstr(ntmm_error(), "controller"));
     dma_raise();
-    assert_int_equal(op->AllocateAdapterChannel(adapter, NULL, 1, keep_object, NULL), STATUS_SUCCESS);
-    PHYSICAL_ADDRESS logical = op->MapTransfer(adapter, mdl, base_kept, block, &length, TRUE);
+    assert_int_equal(op->AllocateAdapterChannel(adapter, NULL, 1, dma_keep_object, NULL), STATUS_SUCCESS);
+    PHYSICAL_ADDRESS logical = op->MapTransfer(adapter, mdl, dma_kept_base, block, &length, TRUE);
     assert_int_equal(ntmm_device_read(device, (uint64_t)logical.QuadPart, moved, 100), 0);
-    assert_true(op->FlushAdapterBuffers(adapter, mdl, base_kept, block, 100, TRUE));
+    assert_true(op->FlushAdapterBuffers(adapter, mdl, dma_kept_base, block, 100, TRUE));
     op->FreeAdapterChannel(adapter);
     KeLowerIrql(PASSIVE_LEVEL);
     assert_int_equal(ntmm_device_read(device, (uint64_t)logical.QuadPart, moved, 100), -EFAULT);
@@ -321,7 +305,7 @@ static void *free_when_told(void *unused)
         while (race_round != round)
             sched_yield();
         KIRQL irql = dma_raise();
-        race_dma->op->FreeMapRegisters(race_dma->adapter, base_kept, 4);
+        race_dma->op->FreeMapRegisters(race_dma->adapter, dma_kept_base, 4);
         KeLowerIrql(irql);
         race_freed = round;
     }
@@ -341,7 +325,7 @@ static void granted_or_cancelled(void **state)
     assert_int_equal(pthread_create(&other, NULL, free_when_told, NULL), 0);
     for (unsigned round = 1; round <= ROUNDS; round++) {
         KIRQL irql = dma_raise();
-        assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 4, keep_base, NULL), STATUS_SUCCESS);
+        assert_int_equal(dma.op->AllocateAdapterChannel(dma.adapter, NULL, 4, dma_keep_registers, NULL), STATUS_SUCCESS);
         assert_int_equal(dma.op->InitializeDmaTransferContext(dma.adapter, context), STATUS_SUCCESS);
         assert_int_equal(dma.op->AllocateAdapterChannelEx(dma.adapter, NULL, context, 4, 0, note_call, NULL, NULL), STATUS_SUCCESS);
         race_round = round;

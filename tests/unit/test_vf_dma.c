@@ -8,20 +8,6 @@
 
 static const ntmm_config VERIFIED = { .verifier = NTMM_VERIFY_DMA, .quiet = true };
 
-static PVOID                kept_base;
-static IO_ALLOCATION_ACTION keep_registers(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
-{
-    (void)DeviceObject;
-    (void)Irp;
-    (void)Context;
-    kept_base = MapRegisterBase;
-    return DeallocateObjectKeepRegisters;
-}
-static IO_ALLOCATION_ACTION keep_all(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
-{
-    (void)keep_registers(DeviceObject, Irp, MapRegisterBase, Context);
-    return KeepObject;
-}
 static PSCATTER_GATHER_LIST kept_list;
 static VOID                 keep_list(PDEVICE_OBJECT DeviceObject, PIRP Irp, PSCATTER_GATHER_LIST ScatterGather, PVOID Context)
 {
@@ -46,11 +32,11 @@ static scene_t scene_start(ULONG registers)
 }
 static void scene_allocate(scene_t *scene, ULONG registers)
 {
-    assert_int_equal(scene->dma.op->AllocateAdapterChannel(scene->dma.adapter, NULL, registers, keep_registers, NULL), STATUS_SUCCESS);
+    assert_int_equal(scene->dma.op->AllocateAdapterChannel(scene->dma.adapter, NULL, registers, dma_keep_registers, NULL), STATUS_SUCCESS);
 }
 static PHYSICAL_ADDRESS scene_map(scene_t *scene, ULONG length, BOOLEAN write)
 {
-    return scene->dma.op->MapTransfer(scene->dma.adapter, scene->mdl, kept_base, scene->block, &length, write);
+    return scene->dma.op->MapTransfer(scene->dma.adapter, scene->mdl, dma_kept_base, scene->block, &length, write);
 }
 
 /* ---- what is right passes ---- */
@@ -67,9 +53,9 @@ static void a_driver_without_mistakes_passes(void **state)
     logical = scene_map(&scene, 100, FALSE);
     assert_int_equal(ntmm_device_write(scene.dma.device, (uint64_t)logical.QuadPart, sent, 100), 0);
     assert_true(dma_is_filled(scene.block, 100, 1)); /* copied, although the device reaches the memory */
-    assert_true(scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, kept_base, scene.block, 100, FALSE));
+    assert_true(scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, dma_kept_base, scene.block, 100, FALSE));
     assert_memory_equal(scene.block, sent, 100);
-    scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 3);
+    scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 3);
     assert_int_equal(
         scene.dma.op->GetScatterGatherList(scene.dma.adapter, NULL, scene.mdl, scene.block, 3 * PAGE_SIZE, keep_list, NULL, FALSE),
         STATUS_SUCCESS);
@@ -103,7 +89,7 @@ static void adapters_are_released_last(void **state)
     EXPECT(0x07, dma.adapter, 2, dma.adapter, dma.op->PutDmaAdapter(dma.adapter));
     ntmm_cmocka_reboot();
     scene_t scene = scene_start(8);
-    (void)scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, keep_all, NULL);
+    (void)scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, dma_keep_object, NULL);
     EXPECT(0x08, scene.dma.adapter, 1, scene.dma.adapter, scene.dma.op->PutDmaAdapter(scene.dma.adapter));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
@@ -129,19 +115,19 @@ static void what_is_freed_too_often_is_told(void **state)
     ntmm_cmocka_reboot();
     scene = scene_start(8);
     scene_allocate(&scene, 2);
-    scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2);
-    EXPECT(0x05, 2, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2));
+    scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 2);
+    EXPECT(0x05, 2, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 2));
 }
 
 static void limits_are_kept(void **state)
 {
     (void)state;
     scene_t scene = scene_start(4);
-    EXPECT(0x0C, 5, 4, 0, scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 5, keep_all, NULL));
+    EXPECT(0x0C, 5, 4, 0, scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 5, dma_keep_object, NULL));
     ntmm_cmocka_reboot();
     scene = scene_start(4);
-    (void)scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, keep_all, NULL);
-    EXPECT(0x0B, 2, 0, 0, scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, keep_all, NULL));
+    (void)scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, dma_keep_object, NULL);
+    EXPECT(0x0B, 2, 0, 0, scene.dma.op->AllocateAdapterChannel(scene.dma.adapter, NULL, 1, dma_keep_object, NULL));
     ntmm_cmocka_reboot();
     scene = scene_start(2);
     EXPECT(0x15, 3, 2, 0,
@@ -153,7 +139,7 @@ static void buffers_and_mdls_fit(void **state)
     (void)state;
     ULONG   length = 100;
     scene_t scene = scene_start(8);
-#define MAP(va) scene.dma.op->MapTransfer(scene.dma.adapter, scene.mdl, kept_base, (va), &length, FALSE)
+#define MAP(va) scene.dma.op->MapTransfer(scene.dma.adapter, scene.mdl, dma_kept_base, (va), &length, FALSE)
 #define GET(va, bytes) scene.dma.op->GetScatterGatherList(scene.dma.adapter, NULL, scene.mdl, (va), (bytes), keep_list, NULL, FALSE)
     scene_allocate(&scene, 3);
     length = 0;
@@ -209,8 +195,9 @@ static void transfers_are_whole_units(void **state)
             EXPECT(0x1F, rows[i / 2].code, what, mdl,
                    adapter->DmaOperations->GetScatterGatherList(adapter, NULL, mdl, start, length, keep_list, NULL, FALSE));
         } else {
-            (void)adapter->DmaOperations->AllocateAdapterChannel(adapter, NULL, 1, keep_registers, NULL);
-            EXPECT(0x1F, rows[i / 2].code, what, mdl, adapter->DmaOperations->MapTransfer(adapter, mdl, kept_base, start, &length, FALSE));
+            (void)adapter->DmaOperations->AllocateAdapterChannel(adapter, NULL, 1, dma_keep_registers, NULL);
+            EXPECT(0x1F, rows[i / 2].code, what, mdl,
+                   adapter->DmaOperations->MapTransfer(adapter, mdl, dma_kept_base, start, &length, FALSE));
         }
         ntmm_cmocka_reboot();
     }
@@ -221,10 +208,10 @@ static void mappings_are_flushed(void **state)
     (void)state;
     ULONG   length = 100;
     scene_t scene = scene_start(8);
-#define FLUSH(va, bytes) scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, kept_base, (va), (bytes), FALSE)
+#define FLUSH(va, bytes) scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, dma_kept_base, (va), (bytes), FALSE)
     scene_allocate(&scene, 3);
     (void)scene_map(&scene, 100, FALSE);
-    EXPECT(0x10, 1, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 3));
+    EXPECT(0x10, 1, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 3));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
     scene_allocate(&scene, 3);
@@ -247,7 +234,7 @@ static void mappings_are_flushed(void **state)
     scene_allocate(&scene, 2);
     (void)MAP(scene.block); /* and from a page's start two */
     assert_int_equal(length, 2 * PAGE_SIZE);
-    EXPECT(0x10, 2, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2));
+    EXPECT(0x10, 2, 0, 0, scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 2));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
     scene_allocate(&scene, 3);
@@ -256,7 +243,7 @@ static void mappings_are_flushed(void **state)
     scene = scene_start(8);
     scene_allocate(&scene, 3);
     (void)scene_map(&scene, 100, FALSE);
-    EXPECT(0x20, kept_base, scene.block + PAGE_SIZE, scene.mdl, FLUSH(scene.block + PAGE_SIZE, 100));
+    EXPECT(0x20, dma_kept_base, scene.block + PAGE_SIZE, scene.mdl, FLUSH(scene.block + PAGE_SIZE, 100));
     ntmm_cmocka_reboot();
     scene = scene_start(8);
     scene_allocate(&scene, 3);
@@ -268,7 +255,7 @@ static void mappings_are_flushed(void **state)
 static IO_ALLOCATION_ACTION maps_and_lets_go(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID MapRegisterBase, PVOID Context)
 {
     scene_t *scene = Context;
-    (void)keep_registers(DeviceObject, Irp, MapRegisterBase, NULL);
+    (void)dma_keep_registers(DeviceObject, Irp, MapRegisterBase, NULL);
     (void)scene_map(scene, 2 * PAGE_SIZE, TRUE);
     return DeallocateObject;
 }
@@ -282,7 +269,7 @@ static void registers_that_map_are_not_let_go(void **state)
     scene = scene_start(8);
     assert_int_equal(scene.dma.op->InitializeDmaTransferContext(scene.dma.adapter, context), STATUS_SUCCESS);
     assert_int_equal(
-        scene.dma.op->AllocateAdapterChannelEx(scene.dma.adapter, NULL, context, 3, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &kept_base),
+        scene.dma.op->AllocateAdapterChannelEx(scene.dma.adapter, NULL, context, 3, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &dma_kept_base),
         STATUS_SUCCESS);
     (void)scene_map(&scene, 100, TRUE);
     EXPECT(0x10, 1, 0, 0, scene.dma.op->FreeAdapterObject(scene.dma.adapter, DeallocateObject));
@@ -310,7 +297,7 @@ static void memory_around_buffers_is_watched(void **state)
     scene_allocate(&scene, 2);
     PHYSICAL_ADDRESS logical = scene_map(&scene, 100, FALSE);
     assert_true(FLUSH(scene.block, 100));
-    scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2);
+    scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 2);
     assert_int_equal(ntmm_device_write(scene.dma.device, (uint64_t)logical.QuadPart + 7, &byte, 1), 0);
     assert_bugcheck(DRIVER_VERIFIER_DMA_VIOLATION, 0x0F, scene_allocate(&scene, 2));
     assert_int_equal(ntmm_cmocka_caught.parameter[1], 3);
@@ -328,7 +315,7 @@ static void levels_versions_and_old_names(void **state)
     EXPECT(0x1E, 0, 0, 0, HalGetAdapter(&description, &registers));
     ntmm_cmocka_reboot();
     dma_t dma = dma_start(64, 8, true, 8 * PAGE_SIZE);
-    EXPECT(0x13, 1, DISPATCH_LEVEL, PASSIVE_LEVEL, dma.op->AllocateAdapterChannel(dma.adapter, NULL, 1, keep_all, NULL));
+    EXPECT(0x13, 1, DISPATCH_LEVEL, PASSIVE_LEVEL, dma.op->AllocateAdapterChannel(dma.adapter, NULL, 1, dma_keep_object, NULL));
     ntmm_cmocka_reboot();
     PHYSICAL_ADDRESS logical;
     dma = dma_start(64, 8, true, 8 * PAGE_SIZE);
@@ -378,7 +365,7 @@ static VOID frees_all_and_puts_adapter(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
 {
     (void)DeviceObject;
     (void)Status;
-    (void)DmaAdapter->DmaOperations->FlushAdapterBuffersEx(DmaAdapter, CompletionContext, kept_base, 0, 4, TRUE);
+    (void)DmaAdapter->DmaOperations->FlushAdapterBuffersEx(DmaAdapter, CompletionContext, dma_kept_base, 0, 4, TRUE);
     DmaAdapter->DmaOperations->FreeAdapterObject(DmaAdapter, DeallocateObject);
     DmaAdapter->DmaOperations->PutDmaAdapter(DmaAdapter);
 }
@@ -412,9 +399,9 @@ static void adapters_in_use_are_not_released(void **state)
     dma_raise();
     assert_int_equal(adapter->DmaOperations->InitializeDmaTransferContext(adapter, context), STATUS_SUCCESS);
     assert_int_equal(
-        adapter->DmaOperations->AllocateAdapterChannelEx(adapter, NULL, context, 1, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &kept_base),
+        adapter->DmaOperations->AllocateAdapterChannelEx(adapter, NULL, context, 1, DMA_SYNCHRONOUS_CALLBACK, NULL, NULL, &dma_kept_base),
         STATUS_SUCCESS);
-    assert_int_equal(adapter->DmaOperations->MapTransferEx(adapter, mdl, kept_base, 0, 0, &length, TRUE, list, sizeof room,
+    assert_int_equal(adapter->DmaOperations->MapTransferEx(adapter, mdl, dma_kept_base, 0, 0, &length, TRUE, list, sizeof room,
                                                            frees_all_and_puts_adapter, mdl),
                      STATUS_SUCCESS);
     EXPECT(0x11, 1, adapter, adapter, ntmm_device_read(device, (uint64_t)list->Elements[0].Address.QuadPart, moved, 4));
@@ -475,8 +462,8 @@ static void a_copied_buffer_needs_an_address(void **state)
         }
         (void)MAP(scene.block);
         assert_int_equal(length, 100);
-        assert_true(scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, kept_base, scene.block, 100, FALSE));
-        scene.dma.op->FreeMapRegisters(scene.dma.adapter, kept_base, 2);
+        assert_true(scene.dma.op->FlushAdapterBuffers(scene.dma.adapter, scene.mdl, dma_kept_base, scene.block, 100, FALSE));
+        scene.dma.op->FreeMapRegisters(scene.dma.adapter, dma_kept_base, 2);
         KeLowerIrql(PASSIVE_LEVEL);
         give_system_ptes();
         MmFreePagesFromMdl(scene.mdl);
@@ -534,9 +521,9 @@ static void a_controllers_transfer_is_over_before_the_flush(void **state)
     char              *block = dma_high_memory(PAGE_SIZE, 0);
     PMDL               mdl = dma_mdl(block, 100);
     dma_raise();
-    assert_int_equal(adapter->DmaOperations->AllocateAdapterChannel(adapter, NULL, 1, keep_all, NULL), STATUS_SUCCESS);
-    (void)adapter->DmaOperations->MapTransfer(adapter, mdl, kept_base, block, &length, TRUE);
-    EXPECT(0x23, 0, 0, 3, adapter->DmaOperations->FlushAdapterBuffers(adapter, mdl, kept_base, block, 100, TRUE));
+    assert_int_equal(adapter->DmaOperations->AllocateAdapterChannel(adapter, NULL, 1, dma_keep_object, NULL), STATUS_SUCCESS);
+    (void)adapter->DmaOperations->MapTransfer(adapter, mdl, dma_kept_base, block, &length, TRUE);
+    EXPECT(0x23, 0, 0, 3, adapter->DmaOperations->FlushAdapterBuffers(adapter, mdl, dma_kept_base, block, 100, TRUE));
 }
 
 static void the_other_flags_are_refused_still(void **state)
